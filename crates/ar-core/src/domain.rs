@@ -1,0 +1,88 @@
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// What a model is a distribution over: arrays of `channels x height x width` levels in `0..levels`.
+///
+/// A vector of length D is `1 x 1 x D`; a sequence of length T likewise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Domain {
+    /// Channels, 1 for grey and 3 for RGB.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Levels K of each value.
+    pub levels: usize,
+}
+
+impl Domain {
+    /// # Errors
+    /// [`Error::Config`] when a size is zero, there are fewer than two levels, or the sizes overflow.
+    pub fn new(channels: usize, height: usize, width: usize, levels: usize) -> Result<Self> {
+        for (field, size) in [("channels", channels), ("height", height), ("width", width)] {
+            if size == 0 {
+                return Err(Error::config(field, "must be at least 1"));
+            }
+        }
+        if !(2..=65536).contains(&levels) {
+            return Err(Error::config("levels", format!("must be between 2 and 65536, not {levels}")));
+        }
+        if channels.checked_mul(height).and_then(|n| n.checked_mul(width)).is_none_or(|n| n > u32::MAX as usize) {
+            return Err(Error::config("height", "the image is too large"));
+        }
+        Ok(Self { channels, height, width, levels })
+    }
+
+    /// Number of values, C·H·W: the `dims` of nats/dim and bits/dim.
+    pub fn dims(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Number of pixels, H·W.
+    pub fn positions(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// Index into a flat `(C, H, W)` array of `channel` at `position` (row · W + column).
+    pub fn dim(&self, channel: usize, position: usize) -> usize {
+        channel * self.positions() + position
+    }
+
+    /// Checks that `levels` is `(B, C, H, W)` of type `u32` and returns B. Values are not read.
+    ///
+    /// # Errors
+    /// [`Error::Input`] on another shape or type.
+    pub fn batch_of(&self, levels: &Tensor) -> Result<usize> {
+        let batch = match levels.dims() {
+            [b, c, h, w] if [*c, *h, *w] == [self.channels, self.height, self.width] => Some(*b),
+            _ => None,
+        };
+        match batch {
+            Some(b) if levels.dtype() == DType::U32 => Ok(b),
+            _ => Err(Error::Input {
+                what: "levels",
+                expected: format!("u32 of shape (B, {}, {}, {})", self.channels, self.height, self.width),
+                got: format!("{:?} of shape {:?}", levels.dtype(), levels.dims()),
+            }),
+        }
+    }
+
+    /// Checks that every value lies in `0..levels`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the first level that does not.
+    pub fn check_levels(&self, levels: &[u32]) -> Result<()> {
+        match levels.iter().find(|&&v| v as usize >= self.levels) {
+            None => Ok(()),
+            Some(v) => Err(Error::Input {
+                what: "levels",
+                expected: format!("values in 0..{}", self.levels),
+                got: v.to_string(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The ground autoregressive models stand on: p(x) = Π p(xᵢ | x₍<ᵢ₎).
+//!
+//! One value, the generation [`Order`], decides everything else: the [`Taps`] a causal layer may
+//! read, the sequence of steps the [`sample`] loop walks, and what the causality [`check`] proves.
+//! A [`Model`] is written once and runs as a *full pass* (every conditional at once: training and
+//! likelihood) and as a *step pass* (one conditional at a time: sampling). Both must agree, and
+//! [`harness`] is the test every model has to pass.
+//!
+//! Data are integer levels `0..K`, shape `(B, C, H, W)`, type `u32`. This crate knows no concrete
+//! model, no file and no clock.
+
+pub mod check;
+mod domain;
+mod draw;
+mod error;
+pub mod harness;
+mod likelihood;
+mod mask;
+mod model;
+mod order;
+pub mod random;
+mod sample;
+mod score;
+mod taps;
+
+pub use domain::Domain;
+pub use draw::Tempering;
+pub use error::{Error, Result};
+pub use likelihood::Likelihood;
+pub use mask::{ChannelGroups, MaskType};
+pub use model::{Dependence, Model, Stepper};
+pub use order::{ChannelSteps, Order, Step};
+pub use sample::{Engine, Given, SampleOptions, Sampled, sample};
+pub use score::{Score, score_images};
+pub use taps::{Kernel, Taps};

@@ -1,0 +1,127 @@
+use std::fmt::Debug;
+
+use candle_core::{Device, Tensor};
+
+use crate::{Domain, Error, Likelihood, Order, Result};
+
+/// An autoregressive model: a network, written once, that gives the parameters of every conditional
+/// p(xᵢ | x₍<ᵢ₎), all at once or one step at a time.
+pub trait Model: Debug + Send + Sync {
+    /// What the model is a distribution over.
+    fn domain(&self) -> Domain;
+
+    /// In which order values are generated.
+    fn order(&self) -> &Order;
+
+    /// The family of every conditional.
+    fn likelihood(&self) -> Likelihood;
+
+    /// Where the parameters live.
+    fn device(&self) -> &Device;
+
+    /// Which earlier values each step depends on, declared from the structure alone. The harness
+    /// holds it against what the network really does, in both directions.
+    fn dependence(&self) -> Dependence;
+
+    /// Full pass. `levels` is `(B, C, H, W)`, `u32`; the result holds the parameters of every
+    /// conditional, `(B, C, H, W, P)` with P = [`Likelihood::parameters`].
+    ///
+    /// # Errors
+    /// [`Error::Input`] when `levels` is not of the model's domain.
+    fn parameters(&self, levels: &Tensor) -> Result<Tensor>;
+
+    /// Negative log-likelihood of each image in nats, `(B,)`.
+    ///
+    /// # Errors
+    /// As [`Model::parameters`].
+    fn nll(&self, levels: &Tensor) -> Result<Tensor> {
+        self.likelihood().nll(&self.parameters(levels)?, levels)?.flatten_from(1)?.sum(1).map_err(Error::from)
+    }
+
+    /// The training objective: mean negative log-likelihood in nats per image, a scalar whose
+    /// backward pass reaches every parameter.
+    ///
+    /// # Errors
+    /// As [`Model::parameters`].
+    fn loss(&self, levels: &Tensor) -> Result<Tensor> {
+        Ok(self.nll(levels)?.mean(0)?)
+    }
+
+    /// Begins a step pass over `batch` images.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the caches cannot be made.
+    fn stepper(&self, batch: usize) -> Result<Box<dyn Stepper + '_>>;
+}
+
+/// The step pass: a value the caller holds, with everything the network remembers of what was fed.
+///
+/// Steps are visited once each, in the model's order; for each, optionally [`Stepper::parameters`],
+/// then [`Stepper::feed`]. Every activation is computed once.
+pub trait Stepper {
+    /// Parameters of the conditionals of `step`, `(B, values_per_step · P)` row by row, given all
+    /// values fed so far.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the device fails.
+    fn parameters(&mut self, step: usize) -> Result<&[f32]>;
+
+    /// Fixes the values of `step`: `(B, values_per_step)` levels, drawn or given.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the device fails.
+    fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()>;
+}
+
+/// For each step, the values (indices into a flat `(C, H, W)` image) its conditional depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependence {
+    dims: usize,
+    bits: Vec<u64>,
+}
+
+impl Dependence {
+    /// Nothing depends on anything yet.
+    pub fn none(steps: usize, dims: usize) -> Self {
+        Self { dims, bits: vec![0; steps * dims.div_ceil(64)] }
+    }
+
+    fn words(&self) -> usize {
+        self.dims.div_ceil(64)
+    }
+
+    /// Number of steps.
+    pub fn steps(&self) -> usize {
+        self.bits.len() / self.words().max(1)
+    }
+
+    /// Number of values of an image.
+    pub fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// Whether `step` depends on `dim`.
+    pub fn contains(&self, step: usize, dim: usize) -> bool {
+        self.bits[step * self.words() + dim / 64] >> (dim % 64) & 1 == 1
+    }
+
+    /// Declares that `step` depends on `dim`.
+    pub fn insert(&mut self, step: usize, dim: usize) {
+        let words = self.words();
+        self.bits[step * words + dim / 64] |= 1 << (dim % 64);
+    }
+
+    /// Declares that `step` depends on all that row `other` of `from` depends on.
+    pub fn union(&mut self, step: usize, from: &Self, other: usize) {
+        let words = self.words();
+        let source = &from.bits[other * words..][..words];
+        for (a, b) in self.bits[step * words..][..words].iter_mut().zip(source) {
+            *a |= b;
+        }
+    }
+
+    /// The values that `step` depends on, ascending.
+    pub fn of(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+        (0..self.dims).filter(move |&d| self.contains(step, d))
+    }
+}

@@ -1,0 +1,235 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use candle_core::{Device, Tensor};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use crate::draw::Drawer;
+use crate::random::stream;
+use crate::{Error, Likelihood, Model, Result, Tempering};
+
+/// How conditionals are computed while sampling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// Each activation once: an image costs about one forward pass.
+    #[default]
+    Stepwise,
+    /// A whole forward pass for every step: slow, and what the stepwise engine is tested against.
+    WholePass,
+}
+
+/// Values that are known beforehand: completion. They are fed, never sampled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// `(N, C, H, W)` levels, flat; only those marked in `known` are read.
+    pub levels: Vec<u32>,
+    /// `(C, H, W)`, flat, the same for every sample: whether a value is known.
+    pub known: Vec<bool>,
+}
+
+/// What [`sample`] draws and how.
+#[derive(Debug, Clone)]
+pub struct SampleOptions {
+    /// How many images.
+    pub count: usize,
+    /// One random stream a sample is derived from this and the sample's number, so sample i is the
+    /// same in whatever batch and on however many threads it is drawn.
+    pub seed: u64,
+    /// Temperature, top-k, top-p.
+    pub tempering: Tempering,
+    /// Stepwise or by whole passes.
+    pub engine: Engine,
+    /// Known values, if any.
+    pub given: Option<Given>,
+    /// Images in one step pass; 0 chooses by the device and the number of threads.
+    pub chunk: usize,
+}
+
+impl Default for SampleOptions {
+    fn default() -> Self {
+        Self {
+            count: 16,
+            seed: 0,
+            tempering: Tempering::default(),
+            engine: Engine::default(),
+            given: None,
+            chunk: 0,
+        }
+    }
+}
+
+/// What came out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sampled {
+    /// `(N, C, H, W)` levels, flat.
+    pub levels: Vec<u32>,
+    /// N.
+    pub count: usize,
+}
+
+/// Draws images from `model`, one forward pass' arithmetic an image (stepwise) or one an image
+/// *and step* (whole pass).
+///
+/// `progress` is called from the drawing threads with (steps · images done, of how many) and
+/// returns false to cancel.
+///
+/// # Errors
+/// [`Error::Config`] for options out of range, [`Error::Input`] for given values of another shape
+/// or range, [`Error::Cancelled`], or a tensor error.
+pub fn sample(
+    model: &dyn Model,
+    options: &SampleOptions,
+    progress: &(dyn Fn(usize, usize) -> bool + Sync),
+) -> Result<Sampled> {
+    options.tempering.validate()?;
+    if options.count == 0 {
+        return Err(Error::config("n", "must be at least 1"));
+    }
+    let (domain, dims) = (model.domain(), model.domain().dims());
+    if let Some(given) = &options.given {
+        for (what, len, expected) in [
+            ("given levels", given.levels.len(), options.count * dims),
+            ("known mask", given.known.len(), dims),
+        ] {
+            if len != expected {
+                return Err(Error::Input { what, expected: format!("{expected} values"), got: len.to_string() });
+            }
+        }
+        domain.check_levels(&given.levels)?;
+    }
+
+    let threads = if model.device().is_cpu() { rayon_threads() } else { 1 };
+    let chunk = match options.chunk {
+        0 if model.device().is_cpu() => options.count.div_ceil(threads).clamp(1, 16),
+        0 => 256,
+        n => n,
+    };
+    let mut levels = vec![0u32; options.count * dims];
+    let (done, total) = (AtomicUsize::new(0), options.count * model.order().steps());
+    let report = |n: usize| {
+        let before = done.fetch_add(n, Ordering::Relaxed);
+        progress(before + n, total)
+    };
+    let queue = std::sync::Mutex::new(levels.chunks_mut(chunk * dims).enumerate());
+    let work = || -> Result<()> {
+        loop {
+            let next = queue.lock().map_or(None, |mut q| q.next());
+            let Some((i, out)) = next else { return Ok(()) };
+            let result = draw_chunk(model, options, i * chunk, out, &report);
+            if result.is_err() {
+                // Leave nothing for the others: the whole call has failed.
+                queue.lock().map(|mut q| while q.next().is_some() {}).ok();
+                return result;
+            }
+        }
+    };
+    let workers = threads.min(options.count.div_ceil(chunk));
+    if workers <= 1 {
+        work()?;
+    } else {
+        std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            let results: Vec<_> = handles.into_iter().map(|h| h.join().unwrap_or(Err(Error::Cancelled))).collect();
+            results.into_iter().collect::<Result<()>>()
+        })?;
+    }
+    Ok(Sampled { levels, count: options.count })
+}
+
+fn rayon_threads() -> usize {
+    candle_core::utils::get_num_threads().max(1)
+}
+
+fn draw_chunk(
+    model: &dyn Model,
+    options: &SampleOptions,
+    first: usize,
+    out: &mut [u32],
+    report: &dyn Fn(usize) -> bool,
+) -> Result<()> {
+    let (dims, likelihood, order) = (model.domain().dims(), model.likelihood(), model.order());
+    let batch = out.len() / dims;
+    let mut streams: Vec<ChaCha8Rng> =
+        (0..batch).map(|i| stream(options.seed, "sample", &[(first + i) as u64])).collect();
+    let (mut drawer, width) = (Drawer::default(), order.values_per_step());
+    let mut source = Source::new(model, options.engine, batch)?;
+    let mut drawn = vec![0u32; batch * width];
+    for step in 0..order.steps() {
+        let here: Vec<usize> = order.dims_of(step).collect();
+        let known = |d: usize| options.given.as_ref().is_some_and(|g| g.known[d]);
+        if here.iter().any(|&d| !known(d)) {
+            let parameters = source.parameters(step, out)?;
+            draw_step(&mut drawer, likelihood, parameters, &options.tempering, &mut streams, &mut drawn);
+        }
+        if let Some(given) = &options.given {
+            for (b, (j, &d)) in (0..batch).flat_map(|b| here.iter().enumerate().map(move |jd| (b, jd))) {
+                if given.known[d] {
+                    drawn[b * width + j] = given.levels[(first + b) * dims + d];
+                }
+            }
+        }
+        for (b, (j, &d)) in (0..batch).flat_map(|b| here.iter().enumerate().map(move |jd| (b, jd))) {
+            out[b * dims + d] = drawn[b * width + j];
+        }
+        source.feed(step, &drawn)?;
+        if !report(batch) {
+            return Err(Error::Cancelled);
+        }
+    }
+    Ok(())
+}
+
+/// Every sample's stream advances by one number for each value of a step that is drawn.
+fn draw_step(
+    drawer: &mut Drawer,
+    likelihood: Likelihood,
+    parameters: &[f32],
+    tempering: &Tempering,
+    streams: &mut [ChaCha8Rng],
+    drawn: &mut [u32],
+) {
+    let width = drawn.len() / streams.len();
+    for ((i, level), own) in drawn.iter_mut().enumerate().zip(parameters.chunks(likelihood.parameters())) {
+        *level = drawer.draw(likelihood, own, tempering, &mut streams[i / width]);
+    }
+}
+
+/// Where the parameters of the next conditional come from.
+enum Source<'m> {
+    Stepwise(Box<dyn crate::Stepper + 'm>),
+    WholePass { model: &'m dyn Model, parameters: Vec<f32> },
+}
+
+impl<'m> Source<'m> {
+    fn new(model: &'m dyn Model, engine: Engine, batch: usize) -> Result<Self> {
+        Ok(match engine {
+            Engine::Stepwise => Self::Stepwise(model.stepper(batch)?),
+            Engine::WholePass => Self::WholePass { model, parameters: Vec::new() },
+        })
+    }
+
+    fn parameters(&mut self, step: usize, levels: &[u32]) -> Result<&[f32]> {
+        match self {
+            Self::Stepwise(stepper) => stepper.parameters(step),
+            Self::WholePass { model, parameters } => {
+                let d = model.domain();
+                let shape = (levels.len() / d.dims(), d.channels, d.height, d.width);
+                let x = Tensor::from_slice(levels, shape, &Device::Cpu)?.to_device(model.device())?;
+                let all = model.parameters(&x)?.flatten(1, 3)?; // (B, C·H·W, P)
+                let index: Vec<u32> = model.order().dims_of(step).map(|d| d as u32).collect();
+                let index = Tensor::new(index, model.device())?;
+                let own = all.index_select(&index, 1)?.flatten_all()?;
+                *parameters = own.to_dtype(candle_core::DType::F32)?.to_vec1()?;
+                Ok(parameters)
+            }
+        }
+    }
+
+    fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()> {
+        match self {
+            Self::Stepwise(stepper) => stepper.feed(step, levels),
+            Self::WholePass { .. } => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::{Domain, Model, Result};
+
+/// Likelihood of a set of images, in every unit people use.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// How many images were scored: all of them, whatever the batch size.
+    pub images: usize,
+    /// Mean negative log-likelihood of an image.
+    pub nats_per_image: f64,
+    /// Standard error of that mean over images; 0 for a single image.
+    pub standard_error: f64,
+    /// `nats_per_image / (C·H·W)`.
+    pub nats_per_dim: f64,
+    /// `nats_per_dim / ln 2`; a uniform model over 256 levels has 8.
+    pub bits_per_dim: f64,
+}
+
+impl Score {
+    /// From the negative log-likelihood of each image in nats.
+    pub fn of(nats: &[f64], domain: &Domain) -> Self {
+        let n = nats.len() as f64;
+        let mean = nats.iter().sum::<f64>() / n;
+        let squares: f64 = nats.iter().map(|x| (x - mean).powi(2)).sum();
+        let standard_error = if nats.len() > 1 { (squares / (n - 1.0) / n).sqrt() } else { 0.0 };
+        let nats_per_dim = mean / domain.dims() as f64;
+        let bits_per_dim = nats_per_dim / std::f64::consts::LN_2;
+        Self { images: nats.len(), nats_per_image: mean, standard_error, nats_per_dim, bits_per_dim }
+    }
+}
+
+/// Negative log-likelihood of each image of `levels` `(B, C, H, W)` in nats. `model` should hold
+/// detached weights: the tensor library has no way to switch gradients off.
+///
+/// # Errors
+/// As [`Model::nll`].
+pub fn score_images(model: &dyn Model, levels: &Tensor) -> Result<Vec<f64>> {
+    Ok(model.nll(levels)?.to_dtype(DType::F64)?.to_vec1()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uniform_model_has_log2_k_bits() {
+        let domain = Domain::new(1, 28, 28, 256).unwrap();
+        let score = Score::of(&[784.0 * 256f64.ln(); 3], &domain);
+        assert!((score.bits_per_dim - 8.0).abs() < 1e-12 && score.standard_error < 1e-9);
+        assert_eq!(Score::of(&[1.0, 3.0], &domain).standard_error, 1.0);
+    }
+}

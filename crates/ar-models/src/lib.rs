@@ -1,0 +1,11 @@
+//! Deep autoregressive models, one file per paper, found by name in the [`registry`].
+//!
+//! A model file holds a configuration and how its network is put together from [`ar_nn`]'s
+//! primitives; both passes, likelihoods and checks follow from that. This crate knows no data set
+//! and no file.
+
+mod pixel_cnn;
+mod registry;
+
+pub use pixel_cnn::{Layers, PixelCnnConfig};
+pub use registry::{Entry, Spec, find, registry};

@@ -1,0 +1,130 @@
+//! PixelCNN: a stack of masked convolutions that predicts each pixel from those above and to the left.
+//!
+//! van den Oord, Kalchbrenner, Kavukcuoglu, "Pixel Recurrent Neural Networks", 2016,
+//! arXiv:1601.06759, sections 3.3-3.5 and figure 5.
+//!
+//! p(x) = Π p(xᵢ | x₍<ᵢ₎) in raster order; the channels of a pixel R, then G given R, then B given
+//! both. The first layer is 7x7 of type A. `Layers::Residual` is the paper's body: blocks
+//! ReLU, 1x1 (2h to h), ReLU, 3x3 type B, ReLU, 1x1 (h to 2h) added to the stream, then ReLU-1x1
+//! twice. `Layers::Plain` is the tutorials' body: layers of 7x7 type B with ReLU, then one 1x1.
+//!
+//! The blind spot is the paper's own: a 3x3 type B layer never looks to the upper right beyond 45
+//! degrees. `dependence` declares it.
+//!
+//! Deviation: two levels use one logit (Bernoulli) in place of a softmax over two.
+
+use ar_core::{ChannelSteps, Domain, Error, MaskType, Order, Result};
+use ar_nn::{Activation, Builder, ConvConfig, Network, Value};
+use candle_nn::VarBuilder;
+use serde::{Deserialize, Serialize};
+
+/// The body between the first convolution and the logits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layers {
+    /// The paper's residual blocks.
+    Residual,
+    /// The tutorials' stack of equal convolutions.
+    Plain,
+}
+
+/// Configuration of a PixelCNN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PixelCnnConfig {
+    /// The body.
+    pub layers: Layers,
+    /// Features h. Residual: blocks work on h, the stream has 2h (the paper: 128). Plain: every layer.
+    pub hidden: usize,
+    /// Number of residual blocks (the paper: 15), or of type B layers.
+    pub blocks: usize,
+    /// Rows and columns of the first, type A, convolution; odd.
+    pub first_kernel: usize,
+    /// Rows and columns of the type B convolutions; odd.
+    pub kernel: usize,
+}
+
+impl Default for PixelCnnConfig {
+    fn default() -> Self {
+        Self { layers: Layers::Residual, hidden: 64, blocks: 8, first_kernel: 7, kernel: 3 }
+    }
+}
+
+impl PixelCnnConfig {
+    /// The tutorials' network: 7x7 everywhere, 64 features, seven layers after the first.
+    pub fn plain() -> Self {
+        Self { layers: Layers::Plain, blocks: 7, kernel: 7, ..Self::default() }
+    }
+
+    /// The paper's size for CIFAR-10: 15 blocks of h = 128.
+    pub fn paper() -> Self {
+        Self { hidden: 128, blocks: 15, ..Self::default() }
+    }
+
+    /// # Errors
+    /// [`Error::Config`] naming the field.
+    pub fn validate(&self, domain: &Domain) -> Result<()> {
+        for (field, size) in [("first_kernel", self.first_kernel), ("kernel", self.kernel)] {
+            if size.is_multiple_of(2) || size > 255 {
+                return Err(Error::config(field, format!("must be odd and at most 255, not {size}")));
+            }
+        }
+        if self.first_kernel < 3 {
+            return Err(Error::config("first_kernel", "must be at least 3: a 1x1 layer of type A sees nothing"));
+        }
+        if !(domain.channels..=65536).contains(&self.hidden) {
+            let at_least = format!("must be at least {} (one for each channel)", domain.channels);
+            return Err(Error::config("hidden", format!("{at_least} and at most 65536, not {}", self.hidden)));
+        }
+        if self.blocks > 4096 {
+            return Err(Error::config("blocks", format!("must be at most 4096, not {}", self.blocks)));
+        }
+        Ok(())
+    }
+
+    /// Puts the network together; parameters are named as in the PyTorch peer's `state_dict`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a field out of range, or what `vb` gives for a parameter.
+    pub fn build(&self, domain: &Domain, vb: &VarBuilder<'_>) -> Result<Network> {
+        self.validate(domain)?;
+        let order = Order::raster(domain, ChannelSteps::Separate);
+        let mut net = Builder::new(domain, &order);
+        let x = net.scaled_levels();
+        let logits = match self.layers {
+            Layers::Residual => self.residual(&mut net, x, vb)?,
+            Layers::Plain => self.plain_stack(&mut net, x, vb)?,
+        };
+        net.finish(logits, vb)
+    }
+
+    fn residual(&self, net: &mut Builder, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
+        let (h, relu) = (self.hidden, Activation::Relu);
+        let reduce = ConvConfig::pointwise(h).before(relu).after(relu);
+        let look = ConvConfig::square(self.kernel, MaskType::B, h).after(relu);
+        let expand = ConvConfig::pointwise(2 * h);
+
+        let first = ConvConfig::square(self.first_kernel, MaskType::A, 2 * h);
+        let mut stream = net.conv(x, first, &vb.pp("first"))?; // (H·W, 2h)
+        for i in 0..self.blocks {
+            let vb = vb.pp("blocks").pp(i);
+            let y = net.conv(stream, reduce, &vb.pp(0))?; // (H·W, h)
+            let y = net.conv(y, look, &vb.pp(1))?;
+            stream = net.residual_conv(y, expand, stream, &vb.pp(2))?; // (H·W, 2h)
+        }
+        let y = net.conv(stream, ConvConfig::pointwise(2 * h).before(relu).after(relu), &vb.pp("head1"))?;
+        net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head2")) // (H·W, C·P)
+    }
+
+    fn plain_stack(&self, net: &mut Builder, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
+        let (h, relu, vb_convs) = (self.hidden, Activation::Relu, vb.pp("convs"));
+        let first = ConvConfig::square(self.first_kernel, MaskType::A, h).after(relu);
+        let look = ConvConfig::square(self.kernel, MaskType::B, h).after(relu);
+
+        let mut y = net.conv(x, first, &vb_convs.pp(0))?; // (H·W, h)
+        for i in 0..self.blocks {
+            y = net.conv(y, look, &vb_convs.pp(i + 1))?;
+        }
+        net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head")) // (H·W, C·P)
+    }
+}

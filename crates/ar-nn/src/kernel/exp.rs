@@ -1,0 +1,93 @@
+//! Exponentials that the compiler turns into vector instructions: call them inside a
+//! `pulp::Arch::dispatch`.
+
+/// e^x to about 2 units in the last place for x ≤ 88; 0 below -87, as a softmax needs it.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    let x = x.clamp(-87.3, 88.3);
+    let n = (x * std::f32::consts::LOG2_E + 12_582_912.0) - 12_582_912.0; // round to nearest
+    // ln 2 in two parts, so that r keeps its low bits.
+    let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
+    let p = 1.987_569_1e-4f32;
+    let p = p * r + 1.398_199_9e-3;
+    let p = p * r + 8.333_452e-3;
+    let p = p * r + 4.166_579_6e-2;
+    let p = p * r + 0.166_666_65;
+    let p = p * r + 0.5;
+    let y = p * r * r + r + 1.0;
+    y * f32::from_bits(((n as i32 + 127) << 23) as u32)
+}
+
+/// 1 / (1 + e^-x).
+#[inline(always)]
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
+}
+
+/// tanh x = 2 sigmoid(2x) - 1, with the small-argument series where that cancels.
+#[inline(always)]
+pub(crate) fn tanh(x: f32) -> f32 {
+    let by_exp = 1.0 - 2.0 / (1.0 + exp(2.0 * x));
+    let s = x * x;
+    let small = x * (1.0 + s * (-1.0 / 3.0 + s * (2.0 / 15.0 + s * (-17.0 / 315.0))));
+    if x.abs() < 0.15 { small } else { by_exp }
+}
+
+const LANES: usize = 16;
+
+/// The largest element.
+#[inline(always)]
+pub(crate) fn max(x: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (l, v) in lanes.iter_mut().zip(chunk) {
+            *l = if *v > *l { *v } else { *l };
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Replaces each element v by e^(v - shift) and returns their sum.
+#[inline(always)]
+pub(crate) fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let (chunks, rest) = x.as_chunks_mut::<LANES>();
+    for chunk in chunks {
+        for (l, v) in lanes.iter_mut().zip(chunk) {
+            *v = exp(*v - shift);
+            *l += *v;
+        }
+    }
+    let mut sum: f32 = lanes.iter().sum();
+    for v in rest {
+        *v = exp(*v - shift);
+        sum += *v;
+    }
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_to_the_library() {
+        for i in -8700..8700 {
+            let x = i as f32 / 100.0;
+            assert!((exp(x) / x.exp() - 1.0).abs() < 3e-7, "exp {x}");
+            assert!((tanh(x) - x.tanh()).abs() < 3e-7, "tanh {x}");
+            assert!((sigmoid(x) - 1.0 / (1.0 + (-x).exp())).abs() < 3e-7, "sigmoid {x}");
+        }
+    }
+
+    #[test]
+    fn reductions_take_every_element() {
+        for n in 1..40 {
+            let mut x: Vec<f32> = (0..n).map(|i| ((i * 7) % n) as f32 / 8.0).collect();
+            let (m, sum) = (max(&x), x.iter().map(|v| (v - 1.0).exp()).sum::<f32>());
+            assert_eq!(m, x.iter().copied().fold(0.0, f32::max));
+            assert!((exp_sum(&mut x, 1.0) / sum - 1.0).abs() < 1e-5);
+        }
+    }
+}

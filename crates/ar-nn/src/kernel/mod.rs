@@ -1,0 +1,14 @@
+//! Arithmetic on plain `f32` slices, on one thread: what the fused routes are made of.
+//!
+//! Every function gives the same bits whatever the number of threads and whatever else is in the
+//! batch: sums run in an order that depends on the shapes alone.
+
+mod elementwise;
+mod exp;
+mod gemm;
+mod panel;
+
+pub(crate) use elementwise::{add_assign, add_bias, add_column_sums, scale};
+pub(crate) use exp::{exp, exp_sum, max, sigmoid, tanh};
+pub(crate) use gemm::{product, product_nt, product_tn};
+pub(crate) use panel::Panels;

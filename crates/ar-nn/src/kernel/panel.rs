@@ -1,0 +1,122 @@
+//! The product of the step pass: a few rows by one fixed weight.
+//!
+//! A general product packs its operands at every call, which costs more than the arithmetic when
+//! there are 16 rows. Here the weight is packed once, and each element is one sum over k in order:
+//! its bits do not depend on how many rows are computed together.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Columns of a panel.
+const WIDTH: usize = 32;
+
+/// A weight `(k, n)` packed for [`Panels::product`].
+#[derive(Debug, Clone)]
+pub(crate) struct Panels {
+    k: usize,
+    n: usize,
+    /// `(panels, k, WIDTH)`, zeros beyond column n.
+    data: Vec<f32>,
+}
+
+impl Panels {
+    /// Packs the row-major `weight (k, n)`.
+    pub(crate) fn new(weight: &[f32], k: usize, n: usize) -> Self {
+        let mut data = vec![0.0; n.div_ceil(WIDTH) * k * WIDTH];
+        for (j, panel) in data.chunks_exact_mut(k.max(1) * WIDTH).enumerate() {
+            let columns = j * WIDTH..n.min((j + 1) * WIDTH);
+            for (i, row) in panel.chunks_exact_mut(WIDTH).enumerate() {
+                row[..columns.len()].copy_from_slice(&weight[i * n..][columns.clone()]);
+            }
+        }
+        Self { k, n, data }
+    }
+
+    /// `out += x · weight`; `x` is `(rows, k)`, `out` is `(rows, n)`, both dense.
+    pub(crate) fn product(&self, x: &[f32], out: &mut [f32]) {
+        if self.k > 0 {
+            Arch::new().dispatch(Product { panels: self, x, out });
+        }
+    }
+}
+
+struct Product<'a> {
+    panels: &'a Panels,
+    x: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // Rows are chosen so that accumulators, one weight row and a broadcast fit the registers.
+        match S::F32_LANES {
+            16 => self.tiles::<S, 2, 8>(simd),
+            8 => self.tiles::<S, 4, 2>(simd),
+            4 => self.tiles::<S, 8, 2>(simd),
+            _ => self.tiles::<S, WIDTH, 1>(simd),
+        }
+    }
+}
+
+impl Product<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, const V: usize, const R: usize>(mut self, simd: S) {
+        let rows = self.x.len() / self.panels.k;
+        let whole = rows / R * R;
+        for j in 0..self.panels.n.div_ceil(WIDTH) {
+            for r in (0..whole).step_by(R) {
+                self.tile::<S, V, R>(simd, j, r);
+            }
+            for r in whole..rows {
+                self.tile::<S, V, 1>(simd, j, r);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const V: usize, const R: usize>(&mut self, simd: S, j: usize, r: usize) {
+        let Panels { k, n, ref data } = *self.panels;
+        let panel = &data[j * k * WIDTH..][..k * WIDTH];
+        let x: [&[f32]; R] = std::array::from_fn(|i| &self.x[(r + i) * k..][..k]);
+        let mut sums = [[simd.splat_f32s(0.0); V]; R];
+        for (i, row) in panel.chunks_exact(WIDTH).enumerate() {
+            let (weights, _) = S::as_simd_f32s(row);
+            for (sums, x) in sums.iter_mut().zip(&x) {
+                let value = simd.splat_f32s(x[i]);
+                for (sum, w) in sums.iter_mut().zip(weights) {
+                    *sum = simd.mul_add_e_f32s(value, *w, *sum);
+                }
+            }
+        }
+        let columns = WIDTH.min(n - j * WIDTH);
+        for (i, sums) in sums.iter().enumerate() {
+            let sums: &[f32] = bytemuck::cast_slice(sums);
+            let out = &mut self.out[(r + i) * n + j * WIDTH..][..columns];
+            out.iter_mut().zip(sums).for_each(|(o, s)| *o += s);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::product;
+
+    #[test]
+    fn agrees_with_the_general_product_whatever_the_rows() {
+        for (m, k, n) in [(1, 3, 1), (9, 17, 33), (16, 64, 70), (3, 5, 256)] {
+            let x: Vec<f32> = (0..m * k).map(|i| (i as f32 * 0.37).sin()).collect();
+            let w: Vec<f32> = (0..k * n).map(|i| (i as f32 * 0.11).cos()).collect();
+            let (mut a, mut b) = (vec![1.0; m * n], vec![1.0; m * n]);
+            let panels = Panels::new(&w, k, n);
+            panels.product(&x, &mut a);
+            product([m, k, n], &x, &w, &mut b, true);
+            assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-4), "{m} {k} {n}");
+            let mut one = vec![1.0; n];
+            panels.product(&x[(m - 1) * k..], &mut one);
+            assert_eq!(one, a[(m - 1) * n..], "a row depends on its neighbours");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Causal networks described once, as data, and run in every way they are needed.
+//!
+//! A [`Builder`] puts together a short program of primitives: live-tap convolutions, gates, norms,
+//! embeddings. [`Builder::finish`] makes it a [`Network`], which is an [`ar_core::Model`]:
+//!
+//! | pass | on a CPU in f32 | elsewhere |
+//! |---|---|---|
+//! | full | the whole program image by image, inside the cache, forward and backward as one operation | the same program as differentiable tensor operations |
+//! | step | packed products on the rows of one position | tensor operations on one position |
+//!
+//! Each primitive keeps its routes beside each other, and one test holds them together.
+
+pub mod init;
+mod activation;
+mod kernel;
+mod primitive;
+mod program;
+
+pub use activation::Activation;
+pub use primitive::ConvConfig;
+pub use program::{Builder, Network, Route, Value};

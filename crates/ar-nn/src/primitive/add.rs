@@ -1,0 +1,38 @@
+use ar_core::{ChannelGroups, Result};
+use candle_core::Tensor;
+
+use super::pointwise::Pointwise;
+
+/// The sum of two values of the same width.
+#[derive(Debug, Clone)]
+pub(crate) struct Add {
+    groups: ChannelGroups,
+}
+
+impl Add {
+    pub(crate) fn new(groups: ChannelGroups) -> Self {
+        Self { groups }
+    }
+}
+
+impl Pointwise for Add {
+    fn groups(&self) -> &ChannelGroups {
+        &self.groups
+    }
+
+    fn composite(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Tensor> {
+        Ok((inputs[0] + inputs[1])?)
+    }
+
+    fn row(&self, g: usize, inputs: &[&[f32]], _: &[f32], out: &mut [f32]) {
+        for i in self.groups.range(g) {
+            out[i] = inputs[0][i] + inputs[1][i];
+        }
+    }
+
+    fn row_backward(&self, _: &[&[f32]], _: &[f32], grad: &[f32], input_grads: &mut [&mut [f32]], _: &mut [f32]) {
+        for target in input_grads {
+            target.iter_mut().zip(grad).for_each(|(o, g)| *o += g);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+use pulp::Arch;
+
+use super::Conv;
+use crate::kernel::{add_bias, add_column_sums, product, product_nt, product_tn};
+use crate::primitive::Backward;
+use crate::primitive::gather::{TapRange, gather, scatter_add};
+
+/// Floats of a gathered block: with the weights it should stay in a core's second-level cache.
+const BLOCK: usize = 192 * 1024;
+
+impl Conv {
+    fn block_positions(&self) -> usize {
+        (BLOCK / self.k()).max(16)
+    }
+
+    /// The rows of the product for `positions`: the input itself, or gathered into `scratch`.
+    fn rows<'a>(&self, positions: std::ops::Range<usize>, x: &'a [f32], scratch: &'a mut Vec<f32>) -> &'a [f32] {
+        let c = self.c_in();
+        if self.reads_in_place() {
+            return &x[positions.start * c..positions.end * c];
+        }
+        let n = positions.len() * self.k();
+        if scratch.len() < n {
+            scratch.resize(n, 0.0);
+        }
+        if self.taps.is_pointwise() {
+            scratch[..n].copy_from_slice(&x[positions.start * c..positions.end * c]);
+        } else {
+            gather(&self.taps, TapRange::all(&self.taps), positions, x, c, &mut scratch[..n]);
+        }
+        self.before.apply(&mut scratch[..n]);
+        &scratch[..n]
+    }
+
+    pub(super) fn full_forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], scratch: &mut Vec<f32>) {
+        let (k, c_out, n) = (self.k(), self.c_out(), self.taps.positions());
+        let (weight, bias) = weights.split_at(k * c_out);
+        for first in (0..n).step_by(self.block_positions()) {
+            let positions = first..n.min(first + self.block_positions());
+            let at = positions.start * c_out..positions.end * c_out;
+            let out = &mut out[at.clone()];
+            let rows = self.rows(positions.clone(), inputs[0], scratch);
+            match inputs.get(1) {
+                Some(residual) => {
+                    out.copy_from_slice(&residual[at]);
+                    product([positions.len(), k, c_out], rows, weight, out, true);
+                }
+                None => product([positions.len(), k, c_out], rows, weight, out, false),
+            }
+            add_bias(out, bias);
+            self.after.apply(out);
+        }
+    }
+
+    pub(super) fn full_backward(&self, pass: Backward<'_>) {
+        let Backward { inputs, out, values, weights, mut grad, gradients, weight_grads, scratch } = pass;
+        let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.taps.positions());
+        let weight = &weights[..k * c_out];
+        let (weight_grad, bias_grad) = weight_grads.split_at_mut(k * c_out);
+        self.after.backward_from_output(&mut grad, out);
+        add_column_sums(bias_grad, &grad);
+        let x = &values[inputs[0]];
+        // Added to what other readers of x left there, or begun by the first.
+        let mut x_grad = gradients.wanted(inputs[0]).then(|| gradients.open(inputs[0], x.len()));
+        if let Some((target, true)) = &mut x_grad
+            && !self.reads_in_place()
+        {
+            target.fill(0.0);
+        }
+        for first in (0..n).step_by(self.block_positions()) {
+            let positions = first..n.min(first + self.block_positions());
+            let m = positions.len();
+            let grad = &grad[positions.start * c_out..positions.end * c_out];
+            let rows = self.rows(positions.clone(), x, scratch);
+            product_tn([k, m, c_out], rows, grad, weight_grad, true);
+            let Some((target, fresh)) = &mut x_grad else { continue };
+            let own = positions.start * c..positions.end * c;
+            if self.reads_in_place() {
+                product_nt([m, c_out, c], grad, weight, &mut target[own], !*fresh);
+                continue;
+            }
+            // The gathered rows are not needed any more: their gradient takes their place.
+            let rows = &mut scratch[..m * k];
+            product_nt([m, c_out, k], grad, weight, rows, false);
+            if self.taps.is_pointwise() {
+                Arch::new().dispatch(|| self.before.add_backward(&mut target[own.clone()], rows, &x[own]));
+            } else {
+                scatter_add(&self.taps, positions, rows, self.before, x, c, target);
+            }
+        }
+        if let Some((target, _)) = x_grad {
+            gradients.close(inputs[0], target);
+        }
+        match inputs.get(1) {
+            Some(&residual) => gradients.give(residual, grad),
+            None => gradients.recycle(grad),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use ar_core::{ChannelGroups, Result};
+use candle_core::{DType, Tensor};
+
+use super::pointwise::Pointwise;
+
+/// A learned vector for each level of each channel; the features of a group are those of its channel
+/// (of the sum of its channels, when channels are drawn together).
+#[derive(Debug, Clone)]
+pub(crate) struct Embedding {
+    /// Of the levels.
+    from: ChannelGroups,
+    groups: ChannelGroups,
+    levels: usize,
+}
+
+impl Embedding {
+    /// The table is `(channels, levels, features)`; group g of channel c's rows is used.
+    pub(crate) fn new(from: ChannelGroups, groups: ChannelGroups, levels: usize) -> Self {
+        Self { from, groups, levels }
+    }
+
+    fn table_row(&self, channel: usize, level: f32) -> usize {
+        (channel * self.levels + level as usize) * self.groups.features()
+    }
+}
+
+impl Pointwise for Embedding {
+    fn groups(&self) -> &ChannelGroups {
+        &self.groups
+    }
+
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
+        let (b, n, _) = inputs[0].dims3()?;
+        let parts: Vec<Tensor> = (0..self.groups.count())
+            .map(|g| {
+                let range = self.groups.range(g);
+                let of_channel = |channel: usize| -> candle_core::Result<Tensor> {
+                    let ids = inputs[0].narrow(2, channel, 1)?.flatten_all()?.to_dtype(DType::U32)?;
+                    let table = weights[0].get(channel)?.narrow(1, range.start, range.len())?.contiguous()?;
+                    table.index_select(&ids, 0)?.reshape((b, n, range.len()))
+                };
+                let channels = self.from.range(g);
+                let first = of_channel(channels.start)?;
+                (channels.start + 1..channels.end).try_fold(first, |sum, c| sum + of_channel(c)?)
+            })
+            .collect::<candle_core::Result<_>>()?;
+        Ok(Tensor::cat(&parts, 2)?)
+    }
+
+    fn row(&self, g: usize, inputs: &[&[f32]], weights: &[f32], out: &mut [f32]) {
+        let range = self.groups.range(g);
+        out[range.clone()].fill(0.0);
+        for channel in self.from.range(g) {
+            let table = &weights[self.table_row(channel, inputs[0][channel])..];
+            out[range.clone()].iter_mut().zip(&table[range.clone()]).for_each(|(o, w)| *o += w);
+        }
+    }
+
+    fn row_backward(
+        &self,
+        inputs: &[&[f32]],
+        _: &[f32],
+        grad: &[f32],
+        _: &mut [&mut [f32]],
+        weight_grads: &mut [f32],
+    ) {
+        for g in 0..self.groups.count() {
+            let range = self.groups.range(g);
+            for channel in self.from.range(g) {
+                let at = self.table_row(channel, inputs[0][channel]);
+                let table = &mut weight_grads[at..][range.clone()];
+                table.iter_mut().zip(&grad[range.clone()]).for_each(|(o, g)| *o += g);
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+use ar_core::{ChannelGroups, Result};
+use candle_core::Tensor;
+
+use super::pointwise::Pointwise;
+use crate::kernel::{sigmoid, tanh};
+
+/// tanh(a) · sigmoid(b) (van den Oord et al. 2016, arXiv:1606.05328, equation 2), where each channel
+/// group of the input holds its a and then its b.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    groups: ChannelGroups,
+}
+
+impl Gate {
+    /// `groups` of the result; the input has twice as many features in each.
+    pub(crate) fn new(groups: ChannelGroups) -> Self {
+        Self { groups }
+    }
+
+    /// For group g: where the result, a and b lie.
+    fn ranges(&self, g: usize) -> (std::ops::Range<usize>, usize, usize) {
+        let out = self.groups.range(g);
+        let (a, b) = (2 * out.start, 2 * out.start + out.len());
+        (out, a, b)
+    }
+}
+
+impl Pointwise for Gate {
+    fn groups(&self) -> &ChannelGroups {
+        &self.groups
+    }
+
+    fn composite(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Tensor> {
+        let parts: Vec<Tensor> = (0..self.groups.count())
+            .map(|g| {
+                let (out, a, b) = self.ranges(g);
+                let a = inputs[0].narrow(2, a, out.len())?.tanh()?;
+                let b = inputs[0].narrow(2, b, out.len())?;
+                let b = (b.neg()?.exp()? + 1.0)?.recip()?;
+                a * b
+            })
+            .collect::<candle_core::Result<_>>()?;
+        Ok(Tensor::cat(&parts, 2)?)
+    }
+
+    #[inline(always)]
+    fn row(&self, g: usize, inputs: &[&[f32]], _: &[f32], out: &mut [f32]) {
+        let (range, a, b) = self.ranges(g);
+        let (a, b) = (&inputs[0][a..], &inputs[0][b..]);
+        for (o, (a, b)) in out[range].iter_mut().zip(a.iter().zip(b)) {
+            *o = tanh(*a) * sigmoid(*b);
+        }
+    }
+
+    #[inline(always)]
+    fn row_backward(&self, inputs: &[&[f32]], _: &[f32], grad: &[f32], input_grads: &mut [&mut [f32]], _: &mut [f32]) {
+        for g in 0..self.groups.count() {
+            let (range, a, b) = self.ranges(g);
+            for (i, grad) in grad[range].iter().enumerate() {
+                let (t, s) = (tanh(inputs[0][a + i]), sigmoid(inputs[0][b + i]));
+                input_grads[0][a + i] += grad * (1.0 - t * t) * s;
+                input_grads[0][b + i] += grad * t * s * (1.0 - s);
+            }
+        }
+    }
+}

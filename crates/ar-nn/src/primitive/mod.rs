@@ -1,0 +1,94 @@
+//! What programs are made of. A primitive has its composite, forward, backward and step side by side.
+
+mod add;
+mod conv;
+mod embedding;
+mod gate;
+mod gather;
+mod norm;
+mod pointwise;
+mod scale;
+
+use std::fmt::Debug;
+
+use ar_core::{ChannelGroups, Dependence, Result};
+use candle_core::Tensor;
+
+use crate::program::{Gradients, StepTensor, StepValue};
+
+pub(crate) use add::Add;
+pub(crate) use conv::Conv;
+pub use conv::ConvConfig;
+pub(crate) use embedding::Embedding;
+pub(crate) use gate::Gate;
+pub(crate) use norm::Norm;
+pub(crate) use scale::Scale;
+
+/// One node of a program. Features are channels-last: a value of one image is `(positions, c)`.
+pub(crate) trait Primitive: Debug + Send + Sync {
+    /// How the features it produces belong to the channel steps.
+    fn groups(&self) -> &ChannelGroups;
+
+    /// Whether the result at a site may depend on the inputs' features of that very site (of the
+    /// same position and channel): false for a type A convolution only.
+    fn sees_itself(&self) -> bool {
+        true
+    }
+
+    /// Whether it reads its first input at other positions.
+    fn is_spatial(&self) -> bool {
+        false
+    }
+
+    /// Whether it reads its first input at other sites: positions, or channels of its own.
+    fn mixes_sites(&self) -> bool {
+        self.is_spatial()
+    }
+
+    /// Zeroes the weights (or gradients of weights) that no site may use.
+    fn mask_weights(&self, _weights: &mut [f32]) {}
+
+    /// What each row (position · groups + group) depends on, given the same of its inputs.
+    fn dependence(&self, inputs: &[&Dependence]) -> Dependence;
+
+    /// All positions as differentiable tensor operations: inputs and result `(B, positions, c)`.
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor>;
+
+    /// All positions of one image. `weights` are its parameters one after the other.
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], scratch: &mut Vec<f32>);
+
+    /// The reverse of [`Primitive::forward`].
+    fn backward(&self, pass: Backward<'_>);
+
+    /// One position as tensor operations: the result is `(B, 1, c)`.
+    fn composite_step(&self, position: usize, inputs: &[&StepTensor], weights: &[Tensor]) -> Result<Tensor>;
+
+    /// Prepares the step pass on a CPU.
+    fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive>;
+}
+
+/// One primitive within a step pass: its prepared weights and what it remembers between steps.
+pub(crate) trait StepPrimitive: Send {
+    /// Computes the features of `group` at `position` for every image of the batch.
+    fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue);
+}
+
+/// Everything a backward step of one image reads and writes.
+pub(crate) struct Backward<'a> {
+    /// Which values the primitive read.
+    pub(crate) inputs: &'a [usize],
+    /// What it produced.
+    pub(crate) out: &'a [f32],
+    /// Every value of the image computed before it.
+    pub(crate) values: &'a [Vec<f32>],
+    /// Its parameters.
+    pub(crate) weights: &'a [f32],
+    /// Gradient of the result; consumed.
+    pub(crate) grad: Vec<f32>,
+    /// Gradients of values, to be added to.
+    pub(crate) gradients: &'a mut Gradients,
+    /// Gradients of its parameters, to be added to.
+    pub(crate) weight_grads: &'a mut [f32],
+    /// Room to work in, of any length.
+    pub(crate) scratch: &'a mut Vec<f32>,
+}

@@ -1,0 +1,73 @@
+use ar_core::{ChannelGroups, Result};
+use candle_core::{D, Tensor};
+
+use super::pointwise::Pointwise;
+
+/// Root-mean-square norm over the features of one position and one channel group, with a gain:
+/// x · g / sqrt(mean x² + ε). Positions and channels never mix, so nothing leaks.
+#[derive(Debug, Clone)]
+pub(crate) struct Norm {
+    groups: ChannelGroups,
+}
+
+const EPSILON: f64 = 1e-6;
+
+impl Norm {
+    pub(crate) fn new(groups: ChannelGroups) -> Self {
+        Self { groups }
+    }
+
+    #[inline(always)]
+    fn inverse_rms(x: &[f32]) -> f32 {
+        let mean = x.iter().map(|v| v * v).sum::<f32>() / x.len() as f32;
+        1.0 / (mean + EPSILON as f32).sqrt()
+    }
+}
+
+impl Pointwise for Norm {
+    fn groups(&self) -> &ChannelGroups {
+        &self.groups
+    }
+
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
+        let parts: Vec<Tensor> = (0..self.groups.count())
+            .map(|g| {
+                let range = self.groups.range(g);
+                let x = inputs[0].narrow(2, range.start, range.len())?;
+                let rms = (x.sqr()?.mean_keepdim(D::Minus1)? + EPSILON)?.sqrt()?;
+                x.broadcast_div(&rms)?.broadcast_mul(&weights[0].narrow(0, range.start, range.len())?)
+            })
+            .collect::<candle_core::Result<_>>()?;
+        Ok(Tensor::cat(&parts, 2)?)
+    }
+
+    fn row(&self, g: usize, inputs: &[&[f32]], weights: &[f32], out: &mut [f32]) {
+        let range = self.groups.range(g);
+        let x = &inputs[0][range.clone()];
+        let r = Self::inverse_rms(x);
+        for ((o, x), gain) in out[range.clone()].iter_mut().zip(x).zip(&weights[range]) {
+            *o = x * r * gain;
+        }
+    }
+
+    fn row_backward(
+        &self,
+        inputs: &[&[f32]],
+        weights: &[f32],
+        grad: &[f32],
+        input_grads: &mut [&mut [f32]],
+        weight_grads: &mut [f32],
+    ) {
+        for g in 0..self.groups.count() {
+            let range = self.groups.range(g);
+            let (x, gain, grad) = (&inputs[0][range.clone()], &weights[range.clone()], &grad[range.clone()]);
+            let r = Self::inverse_rms(x);
+            // d/dx of x r(x): r g - x r³ mean(x g), with g the gradient times the gain.
+            let dot: f32 = x.iter().zip(gain).zip(grad).map(|((x, w), g)| x * w * g).sum::<f32>() / x.len() as f32;
+            for i in 0..x.len() {
+                input_grads[0][range.start + i] += r * gain[i] * grad[i] - x[i] * r * r * r * dot;
+                weight_grads[range.start + i] += grad[i] * x[i] * r;
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use std::fmt::Debug;
+
+use ar_core::{ChannelGroups, Dependence, Result};
+use candle_core::Tensor;
+use pulp::Arch;
+
+use super::{Backward, Primitive, StepPrimitive};
+use crate::program::{StepTensor, StepValue};
+
+/// A primitive that looks at one position and one channel group at a time: the same code in both
+/// passes.
+pub(crate) trait Pointwise: Debug + Clone + Send + Sync + 'static {
+    fn groups(&self) -> &ChannelGroups;
+
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor>;
+
+    /// Features of group `g` at one position, from and into whole rows.
+    fn row(&self, g: usize, inputs: &[&[f32]], weights: &[f32], out: &mut [f32]);
+
+    /// Adds to the gradients of the inputs' rows and of the weights, all groups.
+    fn row_backward(
+        &self,
+        inputs: &[&[f32]],
+        weights: &[f32],
+        grad: &[f32],
+        input_grads: &mut [&mut [f32]],
+        weight_grads: &mut [f32],
+    );
+}
+
+impl<P: Pointwise> Primitive for P {
+    fn groups(&self) -> &ChannelGroups {
+        Pointwise::groups(self)
+    }
+
+    fn dependence(&self, inputs: &[&Dependence]) -> Dependence {
+        let mut all = inputs[0].clone();
+        for other in &inputs[1..] {
+            (0..all.steps()).for_each(|row| all.union(row, other, row));
+        }
+        all
+    }
+
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
+        Pointwise::composite(self, inputs, weights)
+    }
+
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Vec<f32>) {
+        let groups = Pointwise::groups(self);
+        let positions = out.len() / groups.features();
+        Arch::new().dispatch(|| {
+            for (p, out) in out.chunks_exact_mut(groups.features()).enumerate() {
+                let rows = rows_of(inputs, positions, p);
+                (0..groups.count()).for_each(|g| self.row(g, &rows[..inputs.len()], weights, out));
+            }
+        });
+    }
+
+    fn backward(&self, pass: Backward<'_>) {
+        let Backward { inputs, values, weights, grad, gradients, weight_grads, .. } = pass;
+        let width = Pointwise::groups(self).features();
+        let positions = grad.len() / width;
+        let sources: Vec<&[f32]> = inputs.iter().map(|&i| &values[i][..]).collect();
+        let mut targets: Vec<Vec<f32>> = inputs.iter().map(|&i| gradients.buffer(values[i].len())).collect();
+        targets.iter_mut().for_each(|t| t.fill(0.0));
+        Arch::new().dispatch(|| {
+            for p in 0..positions {
+                let rows = rows_of(&sources, positions, p);
+                let mut grads = targets.iter_mut().map(|t| {
+                    let c = t.len() / positions;
+                    &mut t[p * c..][..c]
+                });
+                let mut grads: [&mut [f32]; 2] = std::array::from_fn(|_| grads.next().unwrap_or_default());
+                let n = inputs.len();
+                self.row_backward(&rows[..n], weights, &grad[p * width..][..width], &mut grads[..n], weight_grads);
+            }
+        });
+        for (&value, target) in inputs.iter().zip(targets) {
+            gradients.give(value, target);
+        }
+        gradients.recycle(grad);
+    }
+
+    fn composite_step(&self, _: usize, inputs: &[&StepTensor], weights: &[Tensor]) -> Result<Tensor> {
+        let rows: Vec<&Tensor> = inputs.iter().map(|x| x.current()).collect();
+        Pointwise::composite(self, &rows, weights)
+    }
+
+    fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
+        Box::new(RowStep { primitive: self.clone(), batch, weights: weights.to_vec() })
+    }
+}
+
+/// The rows of position `p`; a pointwise primitive has at most two inputs.
+fn rows_of<'a>(inputs: &[&'a [f32]], positions: usize, p: usize) -> [&'a [f32]; 2] {
+    std::array::from_fn(|i| {
+        inputs.get(i).map_or(&[][..], |x| {
+            let c = x.len() / positions;
+            &x[p * c..][..c]
+        })
+    })
+}
+
+struct RowStep<P> {
+    primitive: P,
+    batch: usize,
+    weights: Vec<f32>,
+}
+
+impl<P: Pointwise> StepPrimitive for RowStep<P> {
+    fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        for b in 0..self.batch {
+            let rows: [&[f32]; 2] = std::array::from_fn(|i| inputs.get(i).map_or(&[][..], |x| x.row(b, position)));
+            self.primitive.row(group, &rows[..inputs.len()], &self.weights, out.row_mut(b, position));
+        }
+    }
+}

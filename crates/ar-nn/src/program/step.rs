@@ -1,0 +1,113 @@
+use ar_core::{Result, Stepper};
+use candle_core::Tensor;
+
+use super::Program;
+use crate::primitive::StepPrimitive;
+
+/// A value within a step pass: all positions when a convolution reads it elsewhere, otherwise the
+/// present one.
+#[derive(Debug)]
+pub(crate) struct StepValue {
+    data: Vec<f32>,
+    positions: usize,
+    width: usize,
+}
+
+impl StepValue {
+    fn new(batch: usize, positions: usize, width: usize) -> Self {
+        Self { data: vec![0.0; batch * positions * width], positions, width }
+    }
+
+    fn start(&self, b: usize, position: usize) -> usize {
+        (b * self.positions + if self.positions == 1 { 0 } else { position }) * self.width
+    }
+
+    /// Features of image `b` at `position`.
+    pub(crate) fn row(&self, b: usize, position: usize) -> &[f32] {
+        &self.data[self.start(b, position)..][..self.width]
+    }
+
+    pub(crate) fn row_mut(&mut self, b: usize, position: usize) -> &mut [f32] {
+        let start = self.start(b, position);
+        &mut self.data[start..][..self.width]
+    }
+
+    /// All positions of image `b`.
+    pub(crate) fn image(&self, b: usize) -> &[f32] {
+        &self.data[b * self.positions * self.width..][..self.positions * self.width]
+    }
+}
+
+/// The step pass of a program on a CPU.
+pub(super) struct ProgramStepper<'p> {
+    program: &'p Program,
+    batch: usize,
+    nodes: Vec<Box<dyn StepPrimitive>>,
+    values: Vec<StepValue>,
+    /// The step whose remembered nodes have been computed.
+    computed: Option<usize>,
+    out: Vec<f32>,
+}
+
+impl<'p> ProgramStepper<'p> {
+    pub(super) fn new(program: &'p Program, batch: usize) -> Result<Self> {
+        let mut nodes = Vec::with_capacity(program.nodes.len());
+        for node in &program.nodes {
+            let mut weights = Vec::with_capacity(node.range.len());
+            for tensor in &node.weights {
+                weights.extend(tensor.flatten_all().and_then(|t: Tensor| t.to_vec1::<f32>())?);
+            }
+            node.primitive.mask_weights(&mut weights);
+            nodes.push(node.primitive.stepper(batch, &weights));
+        }
+        let value = |v: usize| {
+            let positions = if program.is_read_elsewhere(v) { program.domain.positions() } else { 1 };
+            StepValue::new(batch, positions, program.width(v))
+        };
+        let values = (0..program.values()).map(value).collect();
+        Ok(Self { program, batch, nodes, values, computed: None, out: Vec::new() })
+    }
+
+    /// Runs the nodes that `which` selects at the site of `step`.
+    fn run(&mut self, step: usize, which: impl Fn(&super::Node) -> bool) {
+        let site = self.program.order.step(step);
+        for (i, node) in self.program.nodes.iter().enumerate().filter(|(_, n)| which(n)) {
+            let (before, rest) = self.values.split_at_mut(i + 1);
+            let mut inputs = node.inputs.iter().map(|&v| &before[v]);
+            match (inputs.next(), inputs.next()) {
+                (Some(a), Some(b)) => self.nodes[i].step(site.position, site.channel, &[a, b], &mut rest[0]),
+                (Some(a), None) => self.nodes[i].step(site.position, site.channel, &[a], &mut rest[0]),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Stepper for ProgramStepper<'_> {
+    fn parameters(&mut self, step: usize) -> Result<&[f32]> {
+        self.run(step, |node| !node.observed);
+        self.computed = Some(step);
+        let site = self.program.order.step(step);
+        let p = self.program.likelihood.parameters() * self.program.order.values_per_step();
+        self.out.clear();
+        for b in 0..self.batch {
+            let row = self.values[self.program.output].row(b, site.position);
+            self.out.extend_from_slice(&row[site.channel * p..][..p]);
+        }
+        Ok(&self.out)
+    }
+
+    fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()> {
+        if self.computed != Some(step) {
+            self.run(step, |node| !node.observed && node.remembered);
+        }
+        let site = self.program.order.step(step);
+        let width = self.program.order.values_per_step();
+        for (b, levels) in levels.chunks_exact(width).enumerate() {
+            let row = &mut self.values[0].row_mut(b, site.position)[site.channel..][..width];
+            row.iter_mut().zip(levels).for_each(|(r, l)| *r = *l as f32);
+        }
+        self.run(step, |node| node.observed);
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+use ar_core::{Result, Stepper};
+use candle_core::{DType, Device, Tensor};
+
+use super::{Node, Program};
+
+/// A value within a step pass on another device.
+#[derive(Debug)]
+pub(crate) struct StepTensor {
+    /// `(B, 1, c)` at the present position.
+    current: Tensor,
+    /// `(B, positions + 1, c)`, the last row zeros, when a convolution reads it elsewhere.
+    cache: Option<Tensor>,
+}
+
+impl StepTensor {
+    pub(crate) fn current(&self) -> &Tensor {
+        &self.current
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Tensor> {
+        self.cache.as_ref()
+    }
+
+    fn set(&mut self, position: usize, current: Tensor) -> Result<()> {
+        if let Some(cache) = &self.cache {
+            cache.slice_set(&current.contiguous()?, 1, position)?;
+        }
+        self.current = current;
+        Ok(())
+    }
+}
+
+/// The step pass of a program as tensor operations, on any device. With separate channels each of
+/// their steps computes the features of all: those of later channels come out again, complete, in
+/// their own step, and masks keep anyone from reading them before.
+pub(super) struct TensorStepper<'p> {
+    program: &'p Program,
+    batch: usize,
+    values: Vec<StepTensor>,
+    /// `(B, C)` of the present position.
+    levels: Vec<f32>,
+    position: usize,
+    computed: Option<usize>,
+    dtype: DType,
+    device: Device,
+    out: Vec<f32>,
+}
+
+impl<'p> TensorStepper<'p> {
+    pub(super) fn new(program: &'p Program, batch: usize, dtype: DType, device: &Device) -> Result<Self> {
+        let value = |v: usize| -> Result<StepTensor> {
+            let (n, c) = (program.domain.positions(), program.width(v));
+            let cache = program.is_read_elsewhere(v).then(|| Tensor::zeros((batch, n + 1, c), dtype, device));
+            Ok(StepTensor { current: Tensor::zeros((batch, 1, c), dtype, device)?, cache: cache.transpose()? })
+        };
+        Ok(Self {
+            program,
+            batch,
+            values: (0..program.values()).map(value).collect::<Result<_>>()?,
+            levels: vec![0.0; batch * program.domain.channels],
+            position: usize::MAX,
+            computed: None,
+            dtype,
+            device: device.clone(),
+            out: Vec::new(),
+        })
+    }
+
+    fn run(&mut self, position: usize, which: impl Fn(&Node) -> bool) -> Result<()> {
+        for (i, node) in self.program.nodes.iter().enumerate().filter(|(_, n)| which(n)) {
+            let inputs: Vec<&StepTensor> = node.inputs.iter().map(|&v| &self.values[v]).collect();
+            let current = node.primitive.composite_step(position, &inputs, &node.weights)?;
+            self.values[i + 1].set(position, current)?;
+        }
+        Ok(())
+    }
+
+    /// Begins a position: what is left of the one before must not look like this one's levels.
+    fn enter(&mut self, position: usize) -> Result<()> {
+        if self.position != position {
+            self.position = position;
+            self.levels.fill(0.0);
+            self.write_levels()?;
+        }
+        Ok(())
+    }
+
+    fn write_levels(&mut self) -> Result<()> {
+        let shape = (self.batch, 1, self.program.domain.channels);
+        let levels = Tensor::from_slice(&self.levels, shape, &self.device)?.to_dtype(self.dtype)?;
+        self.values[0].set(self.position, levels)?;
+        self.run(self.position, |node| node.observed)
+    }
+}
+
+impl Stepper for TensorStepper<'_> {
+    fn parameters(&mut self, step: usize) -> Result<&[f32]> {
+        let site = self.program.order.step(step);
+        self.enter(site.position)?;
+        self.run(site.position, |node| !node.observed)?;
+        self.computed = Some(step);
+        let p = self.program.likelihood.parameters() * self.program.order.values_per_step();
+        let output = self.values[self.program.output].current.narrow(2, site.channel * p, p)?;
+        self.out = output.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        Ok(&self.out)
+    }
+
+    fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()> {
+        let site = self.program.order.step(step);
+        self.enter(site.position)?;
+        if self.computed != Some(step) {
+            self.run(site.position, |node| !node.observed && node.remembered)?;
+        }
+        let (width, channels) = (self.program.order.values_per_step(), self.program.domain.channels);
+        for (row, levels) in self.levels.chunks_exact_mut(channels).zip(levels.chunks_exact(width)) {
+            let own = row[site.channel..][..width].iter_mut();
+            own.zip(levels).for_each(|(r, l)| *r = *l as f32);
+        }
+        self.write_levels()
+    }
+}

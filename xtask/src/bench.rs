@@ -1,0 +1,89 @@
+//! `cargo xtask bench`: criterion, or one of the two comparisons the README's figures come from.
+
+mod against_torch;
+mod criterion;
+mod dev_build;
+mod measurement;
+mod peer;
+mod report;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+/// One of three jobs: criterion benches (the default), `--against-torch`, `--dev-build`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Run only the benches whose name contains this
+    filter: Option<String>,
+    /// Keep the timings as a criterion baseline of this name
+    #[arg(long, value_name = "NAME", conflicts_with = "against")]
+    save: Option<String>,
+    /// Compare with a baseline kept by --save
+    #[arg(long, value_name = "NAME")]
+    against: Option<String>,
+    /// Fewer samples: a first impression
+    #[arg(long)]
+    quick: bool,
+
+    /// Time our models beside their PyTorch twins
+    #[arg(long, conflicts_with_all = ["filter", "save", "against", "quick"])]
+    against_torch: bool,
+    /// Time a training step of the plain `cargo build` beside --release
+    #[arg(long, conflicts_with_all = ["filter", "save", "against", "quick", "against_torch"])]
+    dev_build: bool,
+
+    #[command(flatten)]
+    comparison: Comparison,
+}
+
+/// What the comparisons measure.
+#[derive(Debug, clap::Args)]
+struct Comparison {
+    /// Models to compare
+    #[arg(long, value_delimiter = ',', default_value = "pixelcnn,pixelcnn-plain")]
+    models: Vec<String>,
+    /// Images in a training step
+    #[arg(long, default_value_t = 32, value_parser = positive())]
+    batch: u64,
+    /// Images sampled at once
+    #[arg(long, default_value_t = 16, value_parser = positive())]
+    sample_batch: u64,
+    /// Timed repetitions in one run of a program, which reports their median
+    #[arg(long, default_value_t = 5, value_parser = positive())]
+    repeats: u64,
+    /// Runs of each program, alternating between them
+    #[arg(long, default_value_t = 3, value_parser = positive())]
+    rounds: u64,
+    /// Threads on every side
+    #[arg(long, default_value_t = 2, value_parser = positive())]
+    threads: u64,
+    /// Profile our side is built with
+    #[arg(long, default_value = "release")]
+    profile: String,
+    /// The Python that has torch
+    #[arg(long, value_name = "PATH", default_value = "python3")]
+    python: PathBuf,
+    /// Where the table is written as JSON [default: target/bench/against-torch.json or dev-build.json]
+    #[arg(long, value_name = "FILE.json")]
+    out: Option<PathBuf>,
+}
+
+/// Runs the chosen job.
+///
+/// # Errors
+/// When a build or a benchmark fails, a result cannot be read or written, or the two sides of a
+/// comparison do not have the same number of parameters.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.against_torch {
+        against_torch::run(&args.comparison)
+    } else if args.dev_build {
+        dev_build::run(&args.comparison)
+    } else {
+        criterion::run(args)
+    }
+}
+
+fn positive() -> clap::builder::RangedU64ValueParser<u64> {
+    clap::value_parser!(u64).range(1..)
+}

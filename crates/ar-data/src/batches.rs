@@ -1,0 +1,157 @@
+//! Batches in order, decoded on another thread.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use crate::{Batch, Encoding, Error, Images, Order, Plan, Result};
+
+/// Batches made ahead of the one in use.
+const AHEAD: usize = 2;
+
+impl Plan {
+    /// All batches from `skip` on, made on another thread a little ahead of their use.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn stream(self, skip: usize) -> Result<Batches> {
+        let left = self.len().saturating_sub(skip);
+        let (sender, receiver) = sync_channel(AHEAD);
+        let worker = std::thread::Builder::new()
+            .name("batches".to_owned())
+            .spawn(move || self.send_all(skip, &sender))
+            .map_err(Error::Thread)?;
+        Ok(Batches {
+            receiver: Some(receiver),
+            worker: Some(worker),
+            left,
+        })
+    }
+
+    /// Sends until the end or until nobody listens.
+    fn send_all(&self, skip: usize, sender: &SyncSender<Batch>) {
+        for batch in (skip..).map_while(|index| self.batch(index)) {
+            if sender.send(batch).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The batches of a [`Plan`] in order. Dropping it stops the thread that makes them.
+#[derive(Debug)]
+pub struct Batches {
+    receiver: Option<Receiver<Batch>>,
+    worker: Option<JoinHandle<()>>,
+    left: usize,
+}
+
+impl Iterator for Batches {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        let batch = self.receiver.as_ref()?.recv().ok()?;
+        self.left -= 1;
+        Some(batch)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Batches {}
+
+impl Drop for Batches {
+    fn drop(&mut self) {
+        // Nobody listens any more, so the worker ends after the batch it is making.
+        self.receiver = None;
+        if let Some(worker) = self.worker.take() {
+            // It has nothing to say; a panic in it has been printed.
+            let _ = worker.join();
+        }
+    }
+}
+
+/// One epoch of batches, without the first `skip`, made on another thread: [`Plan::new`] and
+/// [`Plan::stream`].
+///
+/// # Errors
+/// When `batch_size` is 0, the encoding is for other native levels, or no thread can be started.
+pub fn batches(
+    images: Arc<Images>,
+    encoding: Encoding,
+    batch_size: usize,
+    order: Order,
+    skip: usize,
+) -> Result<Batches> {
+    Plan::new(images, encoding, batch_size, order)?.stream(skip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Binarization, Shape};
+
+    fn images(n: usize) -> Arc<Images> {
+        let pixels = (0..n * 6).map(|v| (v % 256) as u16).collect();
+        let labels = Some((0..n as u32).collect());
+        Arc::new(Images::new(Shape::new(1, 2, 3), 256, pixels, labels).unwrap())
+    }
+
+    fn all(order: Order, skip: usize) -> Vec<Batch> {
+        let encoding = Encoding::binary(256, Binarization::Fresh { seed: 9 }).unwrap();
+        batches(images(23), encoding, 5, order, skip)
+            .unwrap()
+            .collect()
+    }
+
+    #[test]
+    fn every_image_is_seen_once_and_labels_follow() {
+        for order in [Order::Sequential, Order::Shuffle { seed: 1, epoch: 2 }] {
+            let batches = all(order, 0);
+            let sizes: Vec<usize> = batches.iter().map(|batch| batch.len).collect();
+            assert_eq!(sizes, [5, 5, 5, 5, 3]);
+            let mut seen: Vec<u32> = Vec::new();
+            for batch in &batches {
+                assert_eq!(batch.levels.len(), batch.len * 6);
+                assert_eq!(batch.labels.as_ref(), Some(&batch.indices));
+                seen.extend(&batch.indices);
+            }
+            assert_eq!(seen.is_sorted(), order == Order::Sequential);
+            seen.sort_unstable();
+            assert_eq!(seen, (0..23).collect::<Vec<u32>>());
+        }
+    }
+
+    #[test]
+    fn skipping_gives_the_same_bytes() {
+        let order = Order::Shuffle { seed: 4, epoch: 1 };
+        let whole = all(order, 0);
+        for skip in 0..7 {
+            assert_eq!(all(order, skip), whole[skip.min(5)..]);
+        }
+    }
+
+    #[test]
+    fn epochs_and_seeds_differ() {
+        let first = all(Order::Shuffle { seed: 4, epoch: 0 }, 0);
+        assert_eq!(first, all(Order::Shuffle { seed: 4, epoch: 0 }, 0));
+        for (seed, epoch) in [(4, 1), (5, 0)] {
+            assert_ne!(
+                first[0].indices,
+                all(Order::Shuffle { seed, epoch }, 0)[0].indices
+            );
+        }
+    }
+
+    #[test]
+    fn dropping_early_ends_the_thread() {
+        let encoding = Encoding::native(256).unwrap();
+        let mut batches = batches(images(1000), encoding, 1, Order::Sequential, 0).unwrap();
+        assert_eq!(batches.len(), 1000);
+        assert!(batches.next().is_some());
+        assert_eq!(batches.len(), 999);
+        drop(batches); // joins: a worker that went on would block here for ever
+    }
+}

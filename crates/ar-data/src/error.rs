@@ -1,0 +1,171 @@
+//! What can go wrong between a file and a batch.
+
+use std::path::PathBuf;
+
+use crate::Shape;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything this crate refuses, with the file or the option to fix.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was attempted: "read", "write", "list".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A file ends before what its header promises.
+    #[error("{} is truncated: {expected} bytes of data expected, {got} found", path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// Bytes of data its header promises.
+        expected: u64,
+        /// Bytes of data there are.
+        got: u64,
+    },
+    /// A header claims more than the file can hold, so nothing was allocated for it.
+    #[error("{} is truncated or damaged: its header claims {claimed} bytes of data, the file can hold at most {possible}", path.display())]
+    Oversized {
+        /// The file.
+        path: PathBuf,
+        /// Bytes its header claims.
+        claimed: u128,
+        /// Upper bound from the size of the file.
+        possible: u64,
+    },
+    /// A file that is not what it should be, or a variety that is not read.
+    #[error("{}: {problem}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Images of different sizes in one set.
+    #[error(
+        "images of different sizes: {} is {first_shape}, {} is {second_shape}; make them equal first",
+        first.display(), second.display()
+    )]
+    MixedShapes {
+        /// A file.
+        first: PathBuf,
+        /// Its shape.
+        first_shape: Shape,
+        /// Another file.
+        second: PathBuf,
+        /// Its shape.
+        second_shape: Shape,
+    },
+    /// A file or folder without a single image.
+    #[error("{} holds no images: {expected}", path.display())]
+    NoImages {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was looked for.
+        expected: String,
+    },
+    /// A named data set that is not on this machine and could not be downloaded.
+    #[error("no {name} here ({reason}); put {files} into {}", put_into.display())]
+    Missing {
+        /// Name of the set.
+        name: &'static str,
+        /// Why it was not downloaded.
+        reason: String,
+        /// The files to get.
+        files: &'static str,
+        /// Where to put them.
+        put_into: PathBuf,
+    },
+    /// A name that no data set has.
+    #[error(
+        "unknown data set {name:?}; known are auto, mnist, cifar10, digits, or the path of a file or folder"
+    )]
+    UnknownName {
+        /// The name given.
+        name: String,
+    },
+    /// Fewer than two levels, or more than the data has.
+    #[error("levels must be between 2 and {native}, what the data has; got {levels}")]
+    Levels {
+        /// Levels of the data.
+        native: usize,
+        /// Levels asked for.
+        levels: usize,
+    },
+    /// An encoding made for data with other levels.
+    #[error("the encoding is for {expected} native levels, the images have {got}")]
+    EncodingMismatch {
+        /// Native levels of the encoding.
+        expected: usize,
+        /// Native levels of the images.
+        got: usize,
+    },
+    /// A pixel outside its range.
+    #[error("level {value} is outside 0..{levels}")]
+    LevelOutOfRange {
+        /// The value.
+        value: u32,
+        /// Number of levels.
+        levels: usize,
+    },
+    /// A count of values that does not fit the shape.
+    #[error("{what}: {expected} values expected, {got} given")]
+    Count {
+        /// Which values.
+        what: &'static str,
+        /// How many there should be.
+        expected: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// An option outside its range.
+    #[error("{option} must be {must}")]
+    Option {
+        /// Name of the option.
+        option: &'static str,
+        /// What it must be.
+        must: &'static str,
+    },
+    /// An image index past the end.
+    #[error("image {index} asked for, the set has {len}")]
+    Index {
+        /// The index.
+        index: usize,
+        /// Images there are.
+        len: usize,
+    },
+    /// A thread could not be started.
+    #[error("cannot start a thread for loading")]
+    Thread(#[source] std::io::Error),
+}
+
+impl Error {
+    /// For `map_err`: the path and what was attempted.
+    pub(crate) fn io(
+        action: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// A file that is not what it should be.
+    pub(crate) fn format(path: &std::path::Path, problem: impl Into<String>) -> Self {
+        Self::Format {
+            path: path.to_path_buf(),
+            problem: problem.into(),
+        }
+    }
+}

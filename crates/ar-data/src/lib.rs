@@ -1,0 +1,62 @@
+//! Image data sets as integer levels: MNIST, CIFAR-10, PNG folders, arrays and built-in digits.
+//!
+//! Bytes go in, integer levels and a description come out. Nothing here knows about models or training.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use ar_data::{Encoding, LoadOptions, Order, Source, batches, load};
+//!
+//! # fn main() -> ar_data::Result<()> {
+//! let options = LoadOptions { digits: 60, ..LoadOptions::default() };
+//! let digits = load(&Source::Digits, &options)?;
+//! let train = Arc::new(digits.train);
+//! let encoding = Encoding::levels_of(train.native_levels(), 4)?; // 256 native levels to 4
+//! let order = Order::Shuffle { seed: 1, epoch: 0 };
+//! let sizes: Vec<usize> = batches(train, encoding, 32, order, 0)?.map(|batch| batch.len).collect();
+//! assert_eq!(sizes, [32, 28]); // the partial last batch is never dropped
+//! # Ok(())
+//! # }
+//! ```
+
+mod atomic;
+mod batches;
+mod binarize;
+mod builtin;
+mod catalogue;
+mod dataset;
+pub mod digits;
+mod encoding;
+mod error;
+mod formats;
+mod hold_out;
+#[cfg(feature = "hub")]
+mod hub;
+mod images;
+mod load;
+mod options;
+mod plan;
+mod quantize;
+mod random;
+mod shape;
+mod source;
+
+pub use batches::{Batches, batches};
+pub use binarize::Binarization;
+pub use catalogue::{Entry, Fetched, fetch, list};
+pub use dataset::Dataset;
+pub use encoding::Encoding;
+pub use error::{Error, Result};
+pub use formats::{read_images, write_npy};
+pub use images::{Images, Split};
+pub use load::load;
+pub use options::LoadOptions;
+pub use plan::{Batch, Order, Plan};
+pub use quantize::Quantizer;
+pub use shape::Shape;
+pub use source::Source;
+
+/// The example of the page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;

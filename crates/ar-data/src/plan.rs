@@ -1,0 +1,167 @@
+//! Which images are in which batch.
+
+use std::sync::Arc;
+
+use crate::{Encoding, Error, Images, Result, random};
+
+/// Consecutive images of an order, encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// `(len, C, H, W)` row-major, each in `0..encoding.levels()`.
+    pub levels: Vec<u32>,
+    /// `len` classes, where the set has classes.
+    pub labels: Option<Vec<u32>>,
+    /// Where each image is in the [`Images`] the batch was made of.
+    pub indices: Vec<u32>,
+    /// Images in this batch; the last one of an epoch may have fewer than the others.
+    pub len: usize,
+}
+
+/// In which order images are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A permutation that depends on the seed and the epoch.
+    Shuffle {
+        /// Seed of the permutations.
+        seed: u64,
+        /// Counts from 0; also the epoch of an encoding that is fresh every epoch.
+        epoch: u64,
+    },
+    /// As stored; epoch 0 for the encoding.
+    Sequential,
+}
+
+/// Which images are in which batch of an epoch. Every batch is a pure function of what the plan was made of
+/// and its index, so a run that stops and goes on sees the same bytes.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    images: Arc<Images>,
+    encoding: Encoding,
+    batch_size: usize,
+    epoch: u64,
+    /// The permutation; none for the stored order.
+    order: Option<Vec<u32>>,
+}
+
+impl Plan {
+    /// A plan for one epoch over all images.
+    ///
+    /// # Errors
+    /// When `batch_size` is 0 or the encoding is for other native levels.
+    pub fn new(
+        images: Arc<Images>,
+        encoding: Encoding,
+        batch_size: usize,
+        order: Order,
+    ) -> Result<Self> {
+        if batch_size == 0 {
+            return Err(Error::Option {
+                option: "batch size",
+                must: "at least 1",
+            });
+        }
+        encoding.check(&images)?;
+        let (epoch, order) = match order {
+            Order::Sequential => (0, None),
+            Order::Shuffle { seed, epoch } => {
+                let mut rng = random::stream("shuffle", &[seed, epoch]);
+                (epoch, Some(random::permutation(&mut rng, images.len())))
+            }
+        };
+        Ok(Self {
+            images,
+            encoding,
+            batch_size,
+            epoch,
+            order,
+        })
+    }
+
+    /// Batches in the epoch, a partial last one included.
+    pub fn len(&self) -> usize {
+        self.images.len().div_ceil(self.batch_size)
+    }
+
+    /// Whether there is no batch, as there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+
+    /// Batch `index`, or none past the end.
+    pub fn batch(&self, index: usize) -> Option<Batch> {
+        let start = index.checked_mul(self.batch_size)?;
+        let end = self.images.len().min(start.saturating_add(self.batch_size));
+        if start >= end {
+            return None;
+        }
+        let indices: Vec<u32> = match &self.order {
+            Some(order) => order[start..end].to_vec(),
+            None => (start as u32..end as u32).collect(),
+        };
+        let mut levels = Vec::with_capacity(indices.len() * self.images.shape().dims());
+        for &i in &indices {
+            self.encoding
+                .encode_checked(&self.images, i as usize, self.epoch, &mut levels);
+        }
+        let labels = self.images.labels();
+        let labels = labels.map(|labels| indices.iter().map(|&i| labels[i as usize]).collect());
+        Some(Batch {
+            levels,
+            labels,
+            len: indices.len(),
+            indices,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Binarization, Shape, batches};
+
+    fn images(n: usize) -> Arc<Images> {
+        let pixels = (0..n * 6).map(|v| (v % 256) as u16).collect();
+        Arc::new(Images::new(Shape::new(1, 2, 3), 256, pixels, None).unwrap())
+    }
+
+    #[test]
+    fn an_image_encodes_alike_in_any_batch_and_selection() {
+        let encoding = Encoding::binary(256, Binarization::Fixed { seed: 9 }).unwrap();
+        let whole = images(23);
+        let plan = Plan::new(Arc::clone(&whole), encoding, 23, Order::Sequential).unwrap();
+        let all = plan.batch(0).unwrap().levels;
+        let part = Arc::new(whole.select(&[17, 3]).unwrap());
+        let plan = Plan::new(part, encoding, 2, Order::Sequential).unwrap();
+        let levels = plan.batch(0).unwrap().levels;
+        assert_eq!(levels[..6], all[17 * 6..18 * 6]);
+        assert_eq!(levels[6..], all[3 * 6..4 * 6]);
+    }
+
+    #[test]
+    fn bad_plans_are_refused_and_empty_ones_end() {
+        let native = Encoding::native(256).unwrap();
+        let plan = |encoding, size| Plan::new(images(3), encoding, size, Order::Sequential);
+        assert!(matches!(
+            plan(native, 0),
+            Err(Error::Option {
+                option: "batch size",
+                ..
+            })
+        ));
+        let binary = Encoding::native(2).unwrap();
+        assert!(matches!(
+            plan(binary, 1),
+            Err(Error::EncodingMismatch { .. })
+        ));
+        assert!(plan(native, usize::MAX).unwrap().batch(1).is_none());
+        let none = batches(
+            images(0),
+            native,
+            4,
+            Order::Shuffle { seed: 0, epoch: 0 },
+            0,
+        )
+        .unwrap();
+        assert_eq!(none.count(), 0);
+    }
+}

@@ -58,6 +58,9 @@ pub struct Report {
     pub observed: Dependence,
 }
 
+/// Perturbed images in one full pass.
+const BATCH: usize = 16;
+
 /// Leaks listed in a report; one is enough to condemn.
 pub const MAX_LEAKS: usize = 100;
 
@@ -79,9 +82,10 @@ pub fn causality(
     let (dims, order) = (domain.dims(), model.order());
     let mut observed = Dependence::none(order.steps(), dims);
     let mut rng = stream(seed, "check", &[]);
-    const BATCH: usize = 16;
     for trial in 0..trials {
-        let base: Vec<u32> = (0..dims).map(|_| rng.random_range(0..domain.levels as u32)).collect();
+        let base: Vec<u32> = (0..dims)
+            .map(|_| rng.random_range(0..domain.levels as u32))
+            .collect();
         for first in (0..dims).step_by(BATCH) {
             let some: Vec<usize> = (first..dims.min(first + BATCH)).collect();
             let mut images = base.clone();
@@ -93,7 +97,11 @@ pub fn causality(
             }
             let shape = (some.len() + 1, domain.channels, domain.height, domain.width);
             let x = Tensor::from_vec(images, shape, model.device())?;
-            let all = model.parameters(&x)?.to_dtype(DType::F64)?.flatten(1, 3)?.to_vec3::<f64>()?;
+            let all = model
+                .parameters(&x)?
+                .to_dtype(DType::F64)?
+                .flatten(1, 3)?
+                .to_vec3::<f64>()?;
             for (changed, &d) in all[1..].iter().zip(&some) {
                 for step in 0..order.steps() {
                     if order.dims_of(step).any(|o| differ(&changed[o], &all[0][o])) {
@@ -123,7 +131,13 @@ fn report(model: &dyn Model, observed: Dependence) -> Report {
             let (c, p) = (d / n, d % n);
             if order.step_of(c, p) >= step && leaks.len() < MAX_LEAKS {
                 let (row, column) = (here.position / w, here.position % w);
-                leaks.push(Leak { step, row, column, channel: here.channel, sees: [c, p / w, p % w] });
+                leaks.push(Leak {
+                    step,
+                    row,
+                    column,
+                    channel: here.channel,
+                    sees: [c, p / w, p % w],
+                });
             }
             undeclared += usize::from(!declared.contains(step, d));
         }
@@ -145,5 +159,12 @@ fn report(model: &dyn Model, observed: Dependence) -> Report {
         observed: observed.of(step).count(),
         reach,
     };
-    Report { causal: leaks.is_empty(), positions: domain.dims(), leaks, receptive_field, undeclared, observed }
+    Report {
+        causal: leaks.is_empty(),
+        positions: domain.dims(),
+        leaks,
+        receptive_field,
+        undeclared,
+        observed,
+    }
 }

@@ -29,12 +29,24 @@ impl Domain {
             }
         }
         if !(2..=65536).contains(&levels) {
-            return Err(Error::config("levels", format!("must be between 2 and 65536, not {levels}")));
+            return Err(Error::config(
+                "levels",
+                format!("must be between 2 and 65536, not {levels}"),
+            ));
         }
-        if channels.checked_mul(height).and_then(|n| n.checked_mul(width)).is_none_or(|n| n > u32::MAX as usize) {
+        if channels
+            .checked_mul(height)
+            .and_then(|n| n.checked_mul(width))
+            .is_none_or(|n| n > u32::MAX as usize)
+        {
             return Err(Error::config("height", "the image is too large"));
         }
-        Ok(Self { channels, height, width, levels })
+        Ok(Self {
+            channels,
+            height,
+            width,
+            levels,
+        })
     }
 
     /// Number of values, C·H·W: the `dims` of nats/dim and bits/dim.
@@ -65,7 +77,10 @@ impl Domain {
             Some(b) if levels.dtype() == DType::U32 => Ok(b),
             _ => Err(Error::Input {
                 what: "levels",
-                expected: format!("u32 of shape (B, {}, {}, {})", self.channels, self.height, self.width),
+                expected: format!(
+                    "u32 of shape (B, {}, {}, {})",
+                    self.channels, self.height, self.width
+                ),
                 got: format!("{:?} of shape {:?}", levels.dtype(), levels.dims()),
             }),
         }

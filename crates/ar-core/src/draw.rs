@@ -17,7 +17,11 @@ pub struct Tempering {
 
 impl Default for Tempering {
     fn default() -> Self {
-        Self { temperature: 1.0, top_k: None, top_p: None }
+        Self {
+            temperature: 1.0,
+            top_k: None,
+            top_p: None,
+        }
     }
 }
 
@@ -28,15 +32,19 @@ impl Tempering {
     pub fn validate(&self) -> Result<()> {
         let t = self.temperature;
         if !(t.is_finite() && t > 0.0) {
-            return Err(Error::config("temperature", format!("must be a positive number, not {t}")));
+            return Err(Error::config(
+                "temperature",
+                format!("must be a positive number, not {t}"),
+            ));
         }
         if self.top_k == Some(0) {
             return Err(Error::config("top-k", "must be at least 1"));
         }
         match self.top_p {
-            Some(p) if !(p > 0.0 && p <= 1.0) => {
-                Err(Error::config("top-p", format!("must lie in (0, 1], not {p}")))
-            }
+            Some(p) if !(p > 0.0 && p <= 1.0) => Err(Error::config(
+                "top-p",
+                format!("must lie in (0, 1], not {p}"),
+            )),
             _ => Ok(()),
         }
     }
@@ -61,7 +69,11 @@ impl Drawer {
     ) -> u32 {
         let uniform: f64 = rng.random();
         likelihood.logits_into(parameters, &mut self.weights);
-        let max = self.weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let max = self
+            .weights
+            .iter()
+            .copied()
+            .fold(f32::NEG_INFINITY, f32::max);
         let inverse = (1.0 / how.temperature) as f32;
         for w in &mut self.weights {
             *w = ((*w - max) * inverse).exp();
@@ -87,10 +99,17 @@ impl Drawer {
         let weights = &mut self.weights;
         self.ranked.clear();
         self.ranked.extend(0..weights.len() as u32);
-        self.ranked.sort_by(|&a, &b| weights[b as usize].total_cmp(&weights[a as usize]).then(a.cmp(&b)));
+        self.ranked.sort_by(|&a, &b| {
+            weights[b as usize]
+                .total_cmp(&weights[a as usize])
+                .then(a.cmp(&b))
+        });
         let mut keep = how.top_k.unwrap_or(weights.len()).min(weights.len());
         if let Some(p) = how.top_p {
-            let total: f64 = self.ranked[..keep].iter().map(|&i| f64::from(weights[i as usize])).sum();
+            let total: f64 = self.ranked[..keep]
+                .iter()
+                .map(|&i| f64::from(weights[i as usize]))
+                .sum();
             let mut sum = 0.0;
             let reached = self.ranked[..keep].iter().position(|&i| {
                 sum += f64::from(weights[i as usize]);
@@ -113,7 +132,8 @@ mod tests {
 
     fn frequencies(how: &Tempering) -> [f64; 4] {
         let logits = [0.4f32, 0.3, 0.2, 0.1].map(f32::ln);
-        let (mut drawer, mut rng, mut counts) = (Drawer::default(), stream(1, "draw", &[]), [0.0; 4]);
+        let (mut drawer, mut rng, mut counts) =
+            (Drawer::default(), stream(1, "draw", &[]), [0.0; 4]);
         for _ in 0..20_000 {
             counts[drawer.draw(FOUR, &logits, how, &mut rng) as usize] += 1.0 / 20_000.0;
         }
@@ -122,28 +142,91 @@ mod tests {
 
     fn near(got: [f64; 4], expected: [f64; 4]) {
         for (g, e) in got.iter().zip(expected) {
-            assert!((g - e).abs() < 0.015 && (e > 0.0 || *g == 0.0), "{got:?} {expected:?}");
+            assert!(
+                (g - e).abs() < 0.015 && (e > 0.0 || *g == 0.0),
+                "{got:?} {expected:?}"
+            );
         }
     }
 
     #[test]
     fn frequencies_follow_each_option() {
         near(frequencies(&Tempering::default()), [0.4, 0.3, 0.2, 0.1]);
-        near(frequencies(&Tempering { temperature: 0.5, ..Default::default() }), [16. / 30., 0.3, 4. / 30., 1. / 30.]);
-        near(frequencies(&Tempering { top_k: Some(2), ..Default::default() }), [4. / 7., 3. / 7., 0.0, 0.0]);
-        near(frequencies(&Tempering { top_p: Some(0.75), ..Default::default() }), [4. / 9., 3. / 9., 2. / 9., 0.0]);
-        near(frequencies(&Tempering { top_p: Some(1e-9), ..Default::default() }), [1.0, 0.0, 0.0, 0.0]);
-        near(frequencies(&Tempering { temperature: 1e-6, ..Default::default() }), [1.0, 0.0, 0.0, 0.0]);
+        near(
+            frequencies(&Tempering {
+                temperature: 0.5,
+                ..Default::default()
+            }),
+            [16. / 30., 0.3, 4. / 30., 1. / 30.],
+        );
+        near(
+            frequencies(&Tempering {
+                top_k: Some(2),
+                ..Default::default()
+            }),
+            [4. / 7., 3. / 7., 0.0, 0.0],
+        );
+        near(
+            frequencies(&Tempering {
+                top_p: Some(0.75),
+                ..Default::default()
+            }),
+            [4. / 9., 3. / 9., 2. / 9., 0.0],
+        );
+        near(
+            frequencies(&Tempering {
+                top_p: Some(1e-9),
+                ..Default::default()
+            }),
+            [1.0, 0.0, 0.0, 0.0],
+        );
+        near(
+            frequencies(&Tempering {
+                temperature: 1e-6,
+                ..Default::default()
+            }),
+            [1.0, 0.0, 0.0, 0.0],
+        );
     }
 
     #[test]
     fn options_out_of_range_are_named() {
         let bad = [
-            (Tempering { temperature: 0.0, ..Default::default() }, "temperature"),
-            (Tempering { temperature: f64::NAN, ..Default::default() }, "temperature"),
-            (Tempering { top_k: Some(0), ..Default::default() }, "top-k"),
-            (Tempering { top_p: Some(0.0), ..Default::default() }, "top-p"),
-            (Tempering { top_p: Some(1.5), ..Default::default() }, "top-p"),
+            (
+                Tempering {
+                    temperature: 0.0,
+                    ..Default::default()
+                },
+                "temperature",
+            ),
+            (
+                Tempering {
+                    temperature: f64::NAN,
+                    ..Default::default()
+                },
+                "temperature",
+            ),
+            (
+                Tempering {
+                    top_k: Some(0),
+                    ..Default::default()
+                },
+                "top-k",
+            ),
+            (
+                Tempering {
+                    top_p: Some(0.0),
+                    ..Default::default()
+                },
+                "top-p",
+            ),
+            (
+                Tempering {
+                    top_p: Some(1.5),
+                    ..Default::default()
+                },
+                "top-p",
+            ),
         ];
         for (how, name) in bad {
             assert!(how.validate().unwrap_err().to_string().starts_with(name));

@@ -31,7 +31,10 @@ pub enum Error {
 impl Error {
     /// A [`Error::Config`] for `field`.
     pub fn config(field: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Config { field: field.into(), problem: problem.into() }
+        Self::Config {
+            field: field.into(),
+            problem: problem.into(),
+        }
     }
 }
 

@@ -26,8 +26,15 @@ fn text(e: impl std::fmt::Display) -> String {
 fn random_levels(model: &dyn Model, batch: usize, seed: u64) -> Result<(Vec<u32>, Tensor), String> {
     let d = model.domain();
     let mut rng = stream(seed, "harness", &[]);
-    let levels: Vec<u32> = (0..batch * d.dims()).map(|_| rng.random_range(0..d.levels as u32)).collect();
-    let x = Tensor::from_slice(&levels, (batch, d.channels, d.height, d.width), &Device::Cpu).map_err(text)?;
+    let levels: Vec<u32> = (0..batch * d.dims())
+        .map(|_| rng.random_range(0..d.levels as u32))
+        .collect();
+    let x = Tensor::from_slice(
+        &levels,
+        (batch, d.channels, d.height, d.width),
+        &Device::Cpu,
+    )
+    .map_err(text)?;
     Ok((levels, x))
 }
 
@@ -66,9 +73,14 @@ pub fn no_leak_and_alive(model: &dyn Model) -> Verdict {
     let declared = model.dependence();
     for step in 0..declared.steps() {
         for d in 0..declared.dims() {
-            let (says, is) = (declared.contains(step, d), report.observed.contains(step, d));
+            let (says, is) = (
+                declared.contains(step, d),
+                report.observed.contains(step, d),
+            );
             if says != is {
-                return Err(format!("step {step}, value {d}: declared {says}, observed {is}"));
+                return Err(format!(
+                    "step {step}, value {d}: declared {says}, observed {is}"
+                ));
             }
         }
     }
@@ -83,7 +95,9 @@ pub fn no_leak_and_alive(model: &dyn Model) -> Verdict {
 pub fn step_equals_full(model: &dyn Model) -> Verdict {
     for (batch, from) in [(1, 0), (3, 0), (2, model.order().steps() / 2)] {
         let (levels, x) = random_levels(model, batch, 3)?;
-        let full = model.parameters(&x).and_then(|p| Ok(p.to_dtype(DType::F32)?.flatten(1, 3)?.to_vec3::<f32>()?));
+        let full = model
+            .parameters(&x)
+            .and_then(|p| Ok(p.to_dtype(DType::F32)?.flatten(1, 3)?.to_vec3::<f32>()?));
         let full = full.map_err(text)?;
         let dims = model.domain().dims();
         let mut stepper = model.stepper(batch).map_err(text)?;
@@ -91,20 +105,39 @@ pub fn step_equals_full(model: &dyn Model) -> Verdict {
             let here: Vec<usize> = model.order().dims_of(step).collect();
             if step >= from {
                 let got = stepper.parameters(step).map_err(text)?;
-                let expected = full.iter().flat_map(|image| here.iter().flat_map(|&d| &image[d]));
+                let expected = full
+                    .iter()
+                    .flat_map(|image| here.iter().flat_map(|&d| &image[d]));
                 for (g, e) in got.iter().zip(expected) {
                     if (g - e).abs() > 1e-5 * (1.0 + e.abs()) || !g.is_finite() {
-                        return Err(format!("batch {batch}, step {step}: stepwise {g}, full pass {e}"));
+                        return Err(format!(
+                            "batch {batch}, step {step}: stepwise {g}, full pass {e}"
+                        ));
                     }
                 }
             }
-            let own: Vec<u32> = (0..batch).flat_map(|b| here.iter().map(move |d| b * dims + d)).map(|i| levels[i]).collect();
+            let own: Vec<u32> = (0..batch)
+                .flat_map(|b| here.iter().map(move |d| b * dims + d))
+                .map(|i| levels[i])
+                .collect();
             stepper.feed(step, &own).map_err(text)?;
         }
     }
-    let options = SampleOptions { count: 5, seed: 9, chunk: 2, ..Default::default() };
-    let whole = SampleOptions { engine: Engine::WholePass, chunk: 5, ..options.clone() };
-    let (a, b) = (sample(model, &options, &|_, _| true), sample(model, &whole, &|_, _| true));
+    let options = SampleOptions {
+        count: 5,
+        seed: 9,
+        chunk: 2,
+        ..Default::default()
+    };
+    let whole = SampleOptions {
+        engine: Engine::WholePass,
+        chunk: 5,
+        ..options.clone()
+    };
+    let (a, b) = (
+        sample(model, &options, &|_, _| true),
+        sample(model, &whole, &|_, _| true),
+    );
     if a.map_err(text)? != b.map_err(text)? {
         return Err("the two engines draw different samples from one seed".into());
     }
@@ -118,15 +151,25 @@ pub fn step_equals_full(model: &dyn Model) -> Verdict {
 /// Says which differs.
 pub fn batch_independent(model: &dyn Model) -> Verdict {
     let (_, x) = random_levels(model, 5, 4)?;
-    let nll = |x: &Tensor| model.nll(x).and_then(|t| Ok(t.to_dtype(DType::F64)?.to_vec1::<f64>()?)).map_err(text);
+    let nll = |x: &Tensor| {
+        model
+            .nll(x)
+            .and_then(|t| Ok(t.to_dtype(DType::F64)?.to_vec1::<f64>()?))
+            .map_err(text)
+    };
     let all = nll(&x)?;
     for (i, expected) in all.iter().enumerate() {
         let one = nll(&x.narrow(0, i, 1).map_err(text)?)?[0];
         if one.to_bits() != expected.to_bits() {
-            return Err(format!("image {i}: {expected} nats in a batch, {one} alone"));
+            return Err(format!(
+                "image {i}: {expected} nats in a batch, {one} alone"
+            ));
         }
     }
-    let loss = model.loss(&x).and_then(|t| Ok(t.to_dtype(DType::F64)?.to_scalar::<f64>()?)).map_err(text)?;
+    let loss = model
+        .loss(&x)
+        .and_then(|t| Ok(t.to_dtype(DType::F64)?.to_scalar::<f64>()?))
+        .map_err(text)?;
     let mean = all.iter().sum::<f64>() / all.len() as f64;
     if (loss - mean).abs() > 1e-5 * mean.abs() {
         return Err(format!("loss {loss}, mean of the likelihoods {mean}"));
@@ -145,17 +188,25 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
             .iter()
             .map(|(name, t)| Ok((name.clone(), Var::from_tensor(&t.to_dtype(dtype)?)?)))
             .collect::<crate::Result<_>>()?;
-        let named: Named = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone())).collect();
+        let named: Named = vars
+            .iter()
+            .map(|(n, v)| (n.clone(), v.as_tensor().clone()))
+            .collect();
         let model = build(&named)?;
         let d = model.domain();
         let mut rng = stream(5, "harness", &[]);
-        let levels: Vec<u32> = (0..3 * d.dims()).map(|_| rng.random_range(0..d.levels as u32)).collect();
+        let levels: Vec<u32> = (0..3 * d.dims())
+            .map(|_| rng.random_range(0..d.levels as u32))
+            .collect();
         let x = Tensor::from_vec(levels, (3, d.channels, d.height, d.width), &Device::Cpu)?;
         let grads = model.loss(&x)?.backward()?;
         let mut flat = BTreeMap::new();
         for (name, t) in &named {
             if let Some(g) = grads.get(t) {
-                flat.insert(name.clone(), g.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?);
+                flat.insert(
+                    name.clone(),
+                    g.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?,
+                );
             }
         }
         Ok((flat, x, named))
@@ -163,7 +214,10 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
     let (single, ..) = of(DType::F32).map_err(text)?;
     let (exact, x, named) = of(DType::F64).map_err(text)?;
     let loss = |named: &Named| -> crate::Result<f64> {
-        Ok(build(named)?.loss(&x)?.to_dtype(DType::F64)?.to_scalar::<f64>()?)
+        Ok(build(named)?
+            .loss(&x)?
+            .to_dtype(DType::F64)?
+            .to_scalar::<f64>()?)
     };
     let mut rng = stream(6, "harness", &[]);
     for (name, t) in &named {
@@ -171,8 +225,13 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
             return Err(format!("{name} gets no gradient"));
         };
         let scale = g64.iter().fold(0f64, |m, g| m.max(g.abs())).max(1e-6);
-        if let Some(i) = (0..g64.len()).find(|&i| (g32[i] - g64[i]).abs() > 2e-3 * scale || !g32[i].is_finite()) {
-            return Err(format!("{name}[{i}]: gradient {} in f32, {} in f64", g32[i], g64[i]));
+        if let Some(i) =
+            (0..g64.len()).find(|&i| (g32[i] - g64[i]).abs() > 2e-3 * scale || !g32[i].is_finite())
+        {
+            return Err(format!(
+                "{name}[{i}]: gradient {} in f32, {} in f64",
+                g32[i], g64[i]
+            ));
         }
         for _ in 0..4 {
             let i = rng.random_range(0..g64.len());
@@ -180,13 +239,19 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
                 let mut values = t.flatten_all()?.to_vec1::<f64>()?;
                 values[i] += by;
                 let mut named: Named = named.iter().map(|(n, t)| (n.clone(), t.detach())).collect();
-                named.insert(name.clone(), Tensor::from_vec(values, t.shape(), &Device::Cpu)?);
+                named.insert(
+                    name.clone(),
+                    Tensor::from_vec(values, t.shape(), &Device::Cpu)?,
+                );
                 loss(&named)
             };
             let h = 1e-5;
             let numeric = (nudged(h).map_err(text)? - nudged(-h).map_err(text)?) / (2.0 * h);
             if (numeric - g64[i]).abs() > 1e-4 * scale {
-                return Err(format!("{name}[{i}]: gradient {}, finite difference {numeric}", g64[i]));
+                return Err(format!(
+                    "{name}[{i}]: gradient {}, finite difference {numeric}",
+                    g64[i]
+                ));
             }
         }
     }
@@ -200,20 +265,39 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
 /// Says what the sum is.
 pub fn normalised(model: &dyn Model) -> Result<Vec<f64>, String> {
     let d = model.domain();
-    let images = d.levels.checked_pow(d.dims() as u32).filter(|&n| n <= 100_000);
+    let images = d
+        .levels
+        .checked_pow(d.dims() as u32)
+        .filter(|&n| n <= 100_000);
     let images = images.ok_or("the domain is too large to enumerate")?;
     let mut probabilities = Vec::with_capacity(images);
     for first in (0..images).step_by(1024) {
         let some = first..images.min(first + 1024);
         let levels: Vec<u32> = some
             .clone()
-            .flat_map(|i| (0..d.dims()).map(move |j| (i / d.levels.pow(j as u32) % d.levels) as u32))
+            .flat_map(|i| {
+                (0..d.dims()).map(move |j| (i / d.levels.pow(j as u32) % d.levels) as u32)
+            })
             .collect();
-        let x = Tensor::from_vec(levels, (some.len(), d.channels, d.height, d.width), &Device::Cpu).map_err(text)?;
-        probabilities.extend(crate::score_images(model, &x).map_err(text)?.into_iter().map(|nats| (-nats).exp()));
+        let x = Tensor::from_vec(
+            levels,
+            (some.len(), d.channels, d.height, d.width),
+            &Device::Cpu,
+        )
+        .map_err(text)?;
+        probabilities.extend(
+            crate::score_images(model, &x)
+                .map_err(text)?
+                .into_iter()
+                .map(|nats| (-nats).exp()),
+        );
     }
     let sum: f64 = probabilities.iter().sum();
-    if (sum - 1.0).abs() > 1e-4 { Err(format!("probabilities sum to {sum}")) } else { Ok(probabilities) }
+    if (sum - 1.0).abs() > 1e-4 {
+        Err(format!("probabilities sum to {sum}"))
+    } else {
+        Ok(probabilities)
+    }
 }
 
 /// 5: 20,000 draws against the enumerated probabilities, by a chi-square statistic over the images
@@ -224,14 +308,25 @@ pub fn normalised(model: &dyn Model) -> Result<Vec<f64>, String> {
 pub fn samples_follow(model: &dyn Model, probabilities: &[f64]) -> Verdict {
     const DRAWS: usize = 20_000;
     let d = model.domain();
-    let options = SampleOptions { count: DRAWS, seed: 11, chunk: 500, ..Default::default() };
+    let options = SampleOptions {
+        count: DRAWS,
+        seed: 11,
+        chunk: 500,
+        ..Default::default()
+    };
     let drawn = sample(model, &options, &|_, _| true).map_err(text)?;
     let mut counts = vec![0f64; probabilities.len()];
     for image in drawn.levels.chunks(d.dims()) {
-        counts[image.iter().rev().fold(0, |i, &v| i * d.levels + v as usize)] += 1.0;
+        counts[image
+            .iter()
+            .rev()
+            .fold(0, |i, &v| i * d.levels + v as usize)] += 1.0;
     }
     let (mut chi2, mut cells, mut rest) = (0.0, 0.0, (0.0, 0.0));
-    for (&n, expected) in counts.iter().zip(probabilities.iter().map(|p| p * DRAWS as f64)) {
+    for (&n, expected) in counts
+        .iter()
+        .zip(probabilities.iter().map(|p| p * DRAWS as f64))
+    {
         if expected >= 5.0 {
             chi2 += (n - expected).powi(2) / expected;
             cells += 1.0;
@@ -246,5 +341,11 @@ pub fn samples_follow(model: &dyn Model, probabilities: &[f64]) -> Verdict {
     // Mean df, variance 2 df; five deviations is beyond chance for a fixed seed.
     let df: f64 = (cells - 1.0f64).max(1.0);
     let deviations = (chi2 - df) / (2.0 * df).sqrt();
-    if deviations > 5.0 { Err(format!("samples are {deviations:.1} deviations from the probabilities")) } else { Ok(()) }
+    if deviations > 5.0 {
+        Err(format!(
+            "samples are {deviations:.1} deviations from the probabilities"
+        ))
+    } else {
+        Ok(())
+    }
 }

@@ -56,7 +56,12 @@ impl Likelihood {
         let mut logits = Vec::new();
         self.logits_into(parameters, &mut logits);
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max) as f64;
-        let log_sum = max + logits.iter().map(|&l| (l as f64 - max).exp()).sum::<f64>().ln();
+        let log_sum = max
+            + logits
+                .iter()
+                .map(|&l| (l as f64 - max).exp())
+                .sum::<f64>()
+                .ln();
         logits.iter().map(|&l| l as f64 - log_sum).collect()
     }
 
@@ -79,7 +84,10 @@ impl Likelihood {
                 let max = parameters.max_keepdim(D::Minus1)?.detach();
                 let shifted = parameters.broadcast_sub(&max)?;
                 let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
-                let index = levels.to_dtype(DType::U32)?.unsqueeze(D::Minus1)?.contiguous()?;
+                let index = levels
+                    .to_dtype(DType::U32)?
+                    .unsqueeze(D::Minus1)?
+                    .contiguous()?;
                 let own = shifted.contiguous()?.gather(&index, D::Minus1)?;
                 (log_sum - own)?.squeeze(D::Minus1)?
             }
@@ -95,7 +103,10 @@ mod tests {
     #[test]
     fn tables_sum_to_one_and_agree_with_the_tensors() {
         let logits = [1.5f32, -30.0, 80.0, 3.0];
-        let cases = [(Likelihood::Categorical { levels: 4 }, &logits[..]), (Likelihood::Bernoulli, &logits[2..3])];
+        let cases = [
+            (Likelihood::Categorical { levels: 4 }, &logits[..]),
+            (Likelihood::Bernoulli, &logits[2..3]),
+        ];
         for (likelihood, parameters) in cases {
             let table = likelihood.log_probabilities(parameters);
             assert!((table.iter().map(|l| l.exp()).sum::<f64>() - 1.0).abs() < 1e-12);
@@ -103,7 +114,10 @@ mod tests {
             for (level, expected) in table.iter().enumerate() {
                 let x = Tensor::from_slice(&[level as u32], 1, &Device::Cpu).unwrap();
                 let nll = likelihood.nll(&p, &x).unwrap().to_vec1::<f32>().unwrap()[0];
-                assert!((f64::from(nll) + expected).abs() < 1e-4, "{likelihood:?} {level}: {nll} {expected}");
+                assert!(
+                    (f64::from(nll) + expected).abs() < 1e-4,
+                    "{likelihood:?} {level}: {nll} {expected}"
+                );
             }
         }
     }

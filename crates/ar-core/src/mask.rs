@@ -34,7 +34,9 @@ pub struct ChannelGroups {
 impl ChannelGroups {
     /// `features` split into `groups` ranges whose sizes differ by at most one.
     pub fn split(features: usize, groups: usize) -> Self {
-        Self { ends: (1..=groups).map(|g| g * features / groups).collect() }
+        Self {
+            ends: (1..=groups).map(|g| g * features / groups).collect(),
+        }
     }
 
     /// Groups of these sizes, in order.
@@ -43,7 +45,9 @@ impl ChannelGroups {
             *end += size;
             Some(*end)
         });
-        Self { ends: ends.collect() }
+        Self {
+            ends: ends.collect(),
+        }
     }
 
     /// Number of groups.
@@ -64,7 +68,9 @@ impl ChannelGroups {
 
     /// Every group scaled by `factor`: the features of a layer that a gate will fold.
     pub fn scaled(&self, factor: usize) -> Self {
-        Self { ends: self.ends.iter().map(|e| e * factor).collect() }
+        Self {
+            ends: self.ends.iter().map(|e| e * factor).collect(),
+        }
     }
 
     /// The centre-tap mask from `self` to `out`, row-major `(in, out)`: true where the weight lives.
@@ -88,7 +94,12 @@ mod tests {
     #[test]
     fn channel_masks_are_block_triangular() {
         let (rgb, thirds) = (ChannelGroups::split(3, 3), ChannelGroups::split(6, 3));
-        let t = |s: &str| s.chars().filter(|c| !c.is_whitespace()).map(|c| c == '1').collect::<Vec<_>>();
+        let t = |s: &str| {
+            s.chars()
+                .filter(|c| !c.is_whitespace())
+                .map(|c| c == '1')
+                .collect::<Vec<_>>()
+        };
         assert_eq!(rgb.mask_to(&thirds, MaskType::A), t("001111 000011 000000"));
         assert_eq!(rgb.mask_to(&thirds, MaskType::B), t("111111 001111 000011"));
     }
@@ -96,7 +107,10 @@ mod tests {
     #[test]
     fn uneven_features_are_split_without_losing_any() {
         let groups = ChannelGroups::split(64, 3);
-        assert_eq!((0..3).map(|g| groups.range(g).len()).collect::<Vec<_>>(), [21, 21, 22]);
+        assert_eq!(
+            (0..3).map(|g| groups.range(g).len()).collect::<Vec<_>>(),
+            [21, 21, 22]
+        );
         assert_eq!(groups.scaled(2).range(2), 84..128);
     }
 }

@@ -35,7 +35,11 @@ pub trait Model: Debug + Send + Sync {
     /// # Errors
     /// As [`Model::parameters`].
     fn nll(&self, levels: &Tensor) -> Result<Tensor> {
-        self.likelihood().nll(&self.parameters(levels)?, levels)?.flatten_from(1)?.sum(1).map_err(Error::from)
+        self.likelihood()
+            .nll(&self.parameters(levels)?, levels)?
+            .flatten_from(1)?
+            .sum(1)
+            .map_err(Error::from)
     }
 
     /// The training objective: mean negative log-likelihood in nats per image, a scalar whose
@@ -83,7 +87,10 @@ pub struct Dependence {
 impl Dependence {
     /// Nothing depends on anything yet.
     pub fn none(steps: usize, dims: usize) -> Self {
-        Self { dims, bits: vec![0; steps * dims.div_ceil(64)] }
+        Self {
+            dims,
+            bits: vec![0; steps * dims.div_ceil(64)],
+        }
     }
 
     fn words(&self) -> usize {

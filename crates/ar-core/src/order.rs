@@ -35,7 +35,10 @@ pub struct Order {
 #[serde(rename_all = "kebab-case")]
 enum Path {
     Raster,
-    Permutation { positions: Vec<u32>, ranks: Vec<u32> },
+    Permutation {
+        positions: Vec<u32>,
+        ranks: Vec<u32>,
+    },
 }
 
 impl Order {
@@ -54,19 +57,34 @@ impl Order {
     ///
     /// # Errors
     /// [`Error::Config`] when `positions` is not a permutation of `0..H·W`.
-    pub fn permutation(domain: &Domain, channel_steps: ChannelSteps, positions: Vec<u32>) -> Result<Self> {
+    pub fn permutation(
+        domain: &Domain,
+        channel_steps: ChannelSteps,
+        positions: Vec<u32>,
+    ) -> Result<Self> {
         let n = domain.positions();
         let mut ranks = vec![u32::MAX; n];
         for (rank, &p) in positions.iter().enumerate() {
             match ranks.get_mut(p as usize) {
                 Some(slot) if *slot == u32::MAX => *slot = rank as u32,
-                _ => return Err(Error::config("order", format!("position {p} is repeated or outside 0..{n}"))),
+                _ => {
+                    return Err(Error::config(
+                        "order",
+                        format!("position {p} is repeated or outside 0..{n}"),
+                    ));
+                }
             }
         }
         if positions.len() != n {
-            return Err(Error::config("order", format!("has {} positions, the image {n}", positions.len())));
+            return Err(Error::config(
+                "order",
+                format!("has {} positions, the image {n}", positions.len()),
+            ));
         }
-        Ok(Self { path: Path::Permutation { positions, ranks }, ..Self::raster(domain, channel_steps) })
+        Ok(Self {
+            path: Path::Permutation { positions, ranks },
+            ..Self::raster(domain, channel_steps)
+        })
     }
 
     /// Rows of the map the order walks.
@@ -110,7 +128,10 @@ impl Order {
     /// What is generated in step `step` of `0..steps()`.
     pub fn step(&self, step: usize) -> Step {
         let per = self.steps_per_position();
-        Step { position: self.position(step / per), channel: step % per }
+        Step {
+            position: self.position(step / per),
+            channel: step % per,
+        }
     }
 
     /// The position generated `rank`-th.
@@ -151,7 +172,13 @@ mod tests {
     fn raster_walks_rows_columns_channels() {
         let order = Order::raster(&Domain::new(3, 2, 2, 4).unwrap(), ChannelSteps::Separate);
         assert_eq!(order.steps(), 12);
-        assert_eq!(order.step(4), Step { position: 1, channel: 1 });
+        assert_eq!(
+            order.step(4),
+            Step {
+                position: 1,
+                channel: 1
+            }
+        );
         assert_eq!(order.dims_of(4).collect::<Vec<_>>(), [5]);
         let joint = Order::raster(&Domain::new(3, 2, 2, 4).unwrap(), ChannelSteps::Joint);
         assert_eq!(joint.dims_of(1).collect::<Vec<_>>(), [1, 5, 9]);

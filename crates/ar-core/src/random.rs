@@ -26,10 +26,18 @@ mod tests {
 
     #[test]
     fn streams_are_stable_and_apart() {
-        assert_eq!(stream(7, "sample", &[0]).next_u64(), stream(7, "sample", &[0]).next_u64());
-        let first: Vec<u64> = [(7, "sample", 1), (7, "init", 0), (8, "sample", 0), (7, "sample", 0)]
-            .map(|(s, p, i)| stream(s, p, &[i]).next_u64())
-            .into();
+        assert_eq!(
+            stream(7, "sample", &[0]).next_u64(),
+            stream(7, "sample", &[0]).next_u64()
+        );
+        let first: Vec<u64> = [
+            (7, "sample", 1),
+            (7, "init", 0),
+            (8, "sample", 0),
+            (7, "sample", 0),
+        ]
+        .map(|(s, p, i)| stream(s, p, &[i]).next_u64())
+        .into();
         for i in 0..4 {
             assert!(!first[..i].contains(&first[i]));
         }

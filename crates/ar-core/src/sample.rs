@@ -93,13 +93,21 @@ pub fn sample(
             ("known mask", given.known.len(), dims),
         ] {
             if len != expected {
-                return Err(Error::Input { what, expected: format!("{expected} values"), got: len.to_string() });
+                return Err(Error::Input {
+                    what,
+                    expected: format!("{expected} values"),
+                    got: len.to_string(),
+                });
             }
         }
         domain.check_levels(&given.levels)?;
     }
 
-    let threads = if model.device().is_cpu() { rayon_threads() } else { 1 };
+    let threads = if model.device().is_cpu() {
+        rayon_threads()
+    } else {
+        1
+    };
     let chunk = match options.chunk {
         0 if model.device().is_cpu() => options.count.div_ceil(threads).clamp(1, 16),
         0 => 256,
@@ -130,11 +138,17 @@ pub fn sample(
     } else {
         std::thread::scope(|scope| {
             let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            let results: Vec<_> = handles.into_iter().map(|h| h.join().unwrap_or(Err(Error::Cancelled))).collect();
+            let results: Vec<_> = handles
+                .into_iter()
+                .map(|h| h.join().unwrap_or(Err(Error::Cancelled)))
+                .collect();
             results.into_iter().collect::<Result<()>>()
         })?;
     }
-    Ok(Sampled { levels, count: options.count })
+    Ok(Sampled {
+        levels,
+        count: options.count,
+    })
 }
 
 fn rayon_threads() -> usize {
@@ -150,8 +164,9 @@ fn draw_chunk(
 ) -> Result<()> {
     let (dims, likelihood, order) = (model.domain().dims(), model.likelihood(), model.order());
     let batch = out.len() / dims;
-    let mut streams: Vec<ChaCha8Rng> =
-        (0..batch).map(|i| stream(options.seed, "sample", &[(first + i) as u64])).collect();
+    let mut streams: Vec<ChaCha8Rng> = (0..batch)
+        .map(|i| stream(options.seed, "sample", &[(first + i) as u64]))
+        .collect();
     let (mut drawer, width) = (Drawer::default(), order.values_per_step());
     let mut source = Source::new(model, options.engine, batch)?;
     let mut drawn = vec![0u32; batch * width];
@@ -160,16 +175,26 @@ fn draw_chunk(
         let known = |d: usize| options.given.as_ref().is_some_and(|g| g.known[d]);
         if here.iter().any(|&d| !known(d)) {
             let parameters = source.parameters(step, out)?;
-            draw_step(&mut drawer, likelihood, parameters, &options.tempering, &mut streams, &mut drawn);
+            draw_step(
+                &mut drawer,
+                likelihood,
+                parameters,
+                &options.tempering,
+                &mut streams,
+                &mut drawn,
+            );
         }
         if let Some(given) = &options.given {
-            for (b, (j, &d)) in (0..batch).flat_map(|b| here.iter().enumerate().map(move |jd| (b, jd))) {
+            for (b, (j, &d)) in
+                (0..batch).flat_map(|b| here.iter().enumerate().map(move |jd| (b, jd)))
+            {
                 if given.known[d] {
                     drawn[b * width + j] = given.levels[(first + b) * dims + d];
                 }
             }
         }
-        for (b, (j, &d)) in (0..batch).flat_map(|b| here.iter().enumerate().map(move |jd| (b, jd))) {
+        for (b, (j, &d)) in (0..batch).flat_map(|b| here.iter().enumerate().map(move |jd| (b, jd)))
+        {
             out[b * dims + d] = drawn[b * width + j];
         }
         source.feed(step, &drawn)?;
@@ -190,7 +215,11 @@ fn draw_step(
     drawn: &mut [u32],
 ) {
     let width = drawn.len() / streams.len();
-    for ((i, level), own) in drawn.iter_mut().enumerate().zip(parameters.chunks(likelihood.parameters())) {
+    for ((i, level), own) in drawn
+        .iter_mut()
+        .enumerate()
+        .zip(parameters.chunks(likelihood.parameters()))
+    {
         *level = drawer.draw(likelihood, own, tempering, &mut streams[i / width]);
     }
 }
@@ -198,14 +227,20 @@ fn draw_step(
 /// Where the parameters of the next conditional come from.
 enum Source<'m> {
     Stepwise(Box<dyn crate::Stepper + 'm>),
-    WholePass { model: &'m dyn Model, parameters: Vec<f32> },
+    WholePass {
+        model: &'m dyn Model,
+        parameters: Vec<f32>,
+    },
 }
 
 impl<'m> Source<'m> {
     fn new(model: &'m dyn Model, engine: Engine, batch: usize) -> Result<Self> {
         Ok(match engine {
             Engine::Stepwise => Self::Stepwise(model.stepper(batch)?),
-            Engine::WholePass => Self::WholePass { model, parameters: Vec::new() },
+            Engine::WholePass => Self::WholePass {
+                model,
+                parameters: Vec::new(),
+            },
         })
     }
 
@@ -215,7 +250,8 @@ impl<'m> Source<'m> {
             Self::WholePass { model, parameters } => {
                 let d = model.domain();
                 let shape = (levels.len() / d.dims(), d.channels, d.height, d.width);
-                let x = Tensor::from_slice(levels, shape, &Device::Cpu)?.to_device(model.device())?;
+                let x =
+                    Tensor::from_slice(levels, shape, &Device::Cpu)?.to_device(model.device())?;
                 let all = model.parameters(&x)?.flatten(1, 3)?; // (B, C·H·W, P)
                 let index: Vec<u32> = model.order().dims_of(step).map(|d| d as u32).collect();
                 let index = Tensor::new(index, model.device())?;

@@ -24,10 +24,20 @@ impl Score {
         let n = nats.len() as f64;
         let mean = nats.iter().sum::<f64>() / n;
         let squares: f64 = nats.iter().map(|x| (x - mean).powi(2)).sum();
-        let standard_error = if nats.len() > 1 { (squares / (n - 1.0) / n).sqrt() } else { 0.0 };
+        let standard_error = if nats.len() > 1 {
+            (squares / (n - 1.0) / n).sqrt()
+        } else {
+            0.0
+        };
         let nats_per_dim = mean / domain.dims() as f64;
         let bits_per_dim = nats_per_dim / std::f64::consts::LN_2;
-        Self { images: nats.len(), nats_per_image: mean, standard_error, nats_per_dim, bits_per_dim }
+        Self {
+            images: nats.len(),
+            nats_per_image: mean,
+            standard_error,
+            nats_per_dim,
+            bits_per_dim,
+        }
     }
 }
 

@@ -14,11 +14,19 @@ pub struct Kernel {
 impl Kernel {
     /// `size x size`, without dilation.
     pub fn square(size: usize) -> Self {
-        Self { height: size, width: size, dilation: 1 }
+        Self {
+            height: size,
+            width: size,
+            dilation: 1,
+        }
     }
 
     fn offsets(self) -> impl Iterator<Item = (isize, isize)> {
-        let (h, w, d) = (self.height as isize / 2, self.width as isize / 2, self.dilation as isize);
+        let (h, w, d) = (
+            self.height as isize / 2,
+            self.width as isize / 2,
+            self.dilation as isize,
+        );
         (-h..=h).flat_map(move |dy| (-w..=w).map(move |dx| (dy * d, dx * d)))
     }
 }
@@ -69,7 +77,11 @@ impl Taps {
             }
         }
         Self {
-            rows_above: if order.is_raster() { offsets.iter().filter(|o| o.0 < 0).count() } else { 0 },
+            rows_above: if order.is_raster() {
+                offsets.iter().filter(|o| o.0 < 0).count()
+            } else {
+                0
+            },
             centre: offsets.iter().position(|&o| o == (0, 0)),
             width: order.width(),
             positions: order.positions(),
@@ -131,21 +143,36 @@ mod tests {
     use crate::{ChannelSteps, Domain};
 
     fn raster(channels: usize) -> Order {
-        Order::raster(&Domain::new(channels, 5, 7, 4).unwrap(), ChannelSteps::Separate)
+        Order::raster(
+            &Domain::new(channels, 5, 7, 4).unwrap(),
+            ChannelSteps::Separate,
+        )
     }
 
     #[test]
     fn raster_keeps_24_of_49_and_5_of_9() {
-        assert_eq!(Taps::new(&raster(1), Kernel::square(7), MaskType::A).count(), 24);
-        assert_eq!(Taps::new(&raster(1), Kernel::square(3), MaskType::B).count(), 5);
+        assert_eq!(
+            Taps::new(&raster(1), Kernel::square(7), MaskType::A).count(),
+            24
+        );
+        assert_eq!(
+            Taps::new(&raster(1), Kernel::square(3), MaskType::B).count(),
+            5
+        );
         let rgb = Taps::new(&raster(3), Kernel::square(7), MaskType::A);
-        assert_eq!((rgb.count(), rgb.rows_above(), rgb.centre()), (25, 21, Some(24)));
+        assert_eq!(
+            (rgb.count(), rgb.rows_above(), rgb.centre()),
+            (25, 21, Some(24))
+        );
     }
 
     #[test]
     fn sources_are_zero_outside_and_exact_inside() {
         let taps = Taps::new(&raster(1), Kernel::square(3), MaskType::B);
-        assert_eq!(taps.sources(0), [Taps::NONE, Taps::NONE, Taps::NONE, Taps::NONE, 0]);
+        assert_eq!(
+            taps.sources(0),
+            [Taps::NONE, Taps::NONE, Taps::NONE, Taps::NONE, 0]
+        );
         assert_eq!(taps.sources(9), [1, 2, 3, 8, 9]);
         assert_eq!(taps.sources(13), [5, 6, Taps::NONE, 12, 13]);
     }
@@ -153,12 +180,24 @@ mod tests {
     #[test]
     fn any_order_reads_only_what_is_earlier() {
         let domain = Domain::new(1, 3, 3, 2).unwrap();
-        let order = Order::permutation(&domain, ChannelSteps::Separate, vec![8, 7, 6, 5, 4, 3, 2, 1, 0]).unwrap();
+        let order = Order::permutation(
+            &domain,
+            ChannelSteps::Separate,
+            vec![8, 7, 6, 5, 4, 3, 2, 1, 0],
+        )
+        .unwrap();
         let taps = Taps::new(&order, Kernel::square(3), MaskType::A);
         assert_eq!(taps.count(), 8);
         for p in 0..9 {
-            assert!(taps.sources(p).iter().all(|&s| s == Taps::NONE || s as usize > p));
+            assert!(
+                taps.sources(p)
+                    .iter()
+                    .all(|&s| s == Taps::NONE || s as usize > p)
+            );
         }
-        assert_eq!(taps.sources(4).iter().filter(|&&s| s != Taps::NONE).count(), 4);
+        assert_eq!(
+            taps.sources(4).iter().filter(|&&s| s != Taps::NONE).count(),
+            4
+        );
     }
 }

@@ -46,19 +46,34 @@ pub struct PixelCnnConfig {
 
 impl Default for PixelCnnConfig {
     fn default() -> Self {
-        Self { layers: Layers::Residual, hidden: 64, blocks: 8, first_kernel: 7, kernel: 3 }
+        Self {
+            layers: Layers::Residual,
+            hidden: 64,
+            blocks: 8,
+            first_kernel: 7,
+            kernel: 3,
+        }
     }
 }
 
 impl PixelCnnConfig {
     /// The tutorials' network: 7x7 everywhere, 64 features, seven layers after the first.
     pub fn plain() -> Self {
-        Self { layers: Layers::Plain, blocks: 7, kernel: 7, ..Self::default() }
+        Self {
+            layers: Layers::Plain,
+            blocks: 7,
+            kernel: 7,
+            ..Self::default()
+        }
     }
 
     /// The paper's size for CIFAR-10: 15 blocks of h = 128.
     pub fn paper() -> Self {
-        Self { hidden: 128, blocks: 15, ..Self::default() }
+        Self {
+            hidden: 128,
+            blocks: 15,
+            ..Self::default()
+        }
     }
 
     /// # Errors
@@ -66,18 +81,33 @@ impl PixelCnnConfig {
     pub fn validate(&self, domain: &Domain) -> Result<()> {
         for (field, size) in [("first_kernel", self.first_kernel), ("kernel", self.kernel)] {
             if size.is_multiple_of(2) || size > 255 {
-                return Err(Error::config(field, format!("must be odd and at most 255, not {size}")));
+                return Err(Error::config(
+                    field,
+                    format!("must be odd and at most 255, not {size}"),
+                ));
             }
         }
         if self.first_kernel < 3 {
-            return Err(Error::config("first_kernel", "must be at least 3: a 1x1 layer of type A sees nothing"));
+            return Err(Error::config(
+                "first_kernel",
+                "must be at least 3: a 1x1 layer of type A sees nothing",
+            ));
         }
         if !(domain.channels..=65536).contains(&self.hidden) {
-            let at_least = format!("must be at least {} (one for each channel)", domain.channels);
-            return Err(Error::config("hidden", format!("{at_least} and at most 65536, not {}", self.hidden)));
+            let at_least = format!(
+                "must be at least {} (one for each channel)",
+                domain.channels
+            );
+            return Err(Error::config(
+                "hidden",
+                format!("{at_least} and at most 65536, not {}", self.hidden),
+            ));
         }
         if self.blocks > 4096 {
-            return Err(Error::config("blocks", format!("must be at most 4096, not {}", self.blocks)));
+            return Err(Error::config(
+                "blocks",
+                format!("must be at most 4096, not {}", self.blocks),
+            ));
         }
         Ok(())
     }
@@ -112,7 +142,11 @@ impl PixelCnnConfig {
             let y = net.conv(y, look, &vb.pp(1))?;
             stream = net.residual_conv(y, expand, stream, &vb.pp(2))?; // (H·W, 2h)
         }
-        let y = net.conv(stream, ConvConfig::pointwise(2 * h).before(relu).after(relu), &vb.pp("head1"))?;
+        let y = net.conv(
+            stream,
+            ConvConfig::pointwise(2 * h).before(relu).after(relu),
+            &vb.pp("head1"),
+        )?;
         net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head2")) // (H·W, C·P)
     }
 

@@ -28,7 +28,8 @@ pub struct Entry {
     build: fn(&Value, &Domain, &VarBuilder<'_>) -> Result<Network>,
 }
 
-const PIXEL_RNN: &str = "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
+const PIXEL_RNN: &str =
+    "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
 
 static MODELS: [Entry; 2] = [
     Entry {
@@ -37,7 +38,9 @@ static MODELS: [Entry; 2] = [
         about: "masked convolutions in residual blocks, as in the paper",
         paper: PIXEL_RNN,
         default: || encode(&PixelCnnConfig::default()),
-        resolve: |config, domain| resolve(&PixelCnnConfig::default(), config, |c| c.validate(domain)),
+        resolve: |config, domain| {
+            resolve(&PixelCnnConfig::default(), config, |c| c.validate(domain))
+        },
         build: |config, domain, vb| decode::<PixelCnnConfig>(config)?.build(domain, vb),
     },
     Entry {
@@ -58,7 +61,9 @@ pub fn registry() -> &'static [Entry] {
 
 /// The model called `name`, by name or alias.
 pub fn find(name: &str) -> Option<&'static Entry> {
-    MODELS.iter().find(|e| e.name == name || e.aliases.contains(&name))
+    MODELS
+        .iter()
+        .find(|e| e.name == name || e.aliases.contains(&name))
 }
 
 fn encode(config: &impl Serialize) -> Result<Value> {
@@ -79,7 +84,12 @@ fn resolve<T: Serialize + for<'de> Deserialize<'de>>(
     match (&mut all, partial) {
         (Value::Object(all), Value::Object(partial)) => all.extend(partial),
         (_, Value::Null) => {}
-        (_, other) => return Err(Error::config("model", format!("expected fields, got {other}"))),
+        (_, other) => {
+            return Err(Error::config(
+                "model",
+                format!("expected fields, got {other}"),
+            ));
+        }
     }
     let config: T = decode(&all)?;
     validate(&config)?;
@@ -113,7 +123,11 @@ impl Spec {
     /// [`Error::Config`] for an unknown model or field, or a value out of range.
     pub fn new(model: &str, config: Value, domain: Domain) -> Result<Self> {
         let entry = entry(model)?;
-        Ok(Self { model: entry.name.to_owned(), config: (entry.resolve)(config, &domain)?, domain })
+        Ok(Self {
+            model: entry.name.to_owned(),
+            config: (entry.resolve)(config, &domain)?,
+            domain,
+        })
     }
 
     /// New parameters (f32), each drawn from the seed and its name.
@@ -122,7 +136,11 @@ impl Spec {
     /// [`Error::Config`] when the configuration does not make a network.
     pub fn initialise(&self, seed: u64, device: &Device) -> Result<BTreeMap<String, Var>> {
         let init = Initializer::new(seed);
-        (entry(&self.model)?.build)(&self.config, &self.domain, &init.builder(DType::F32, device))?;
+        (entry(&self.model)?.build)(
+            &self.config,
+            &self.domain,
+            &init.builder(DType::F32, device),
+        )?;
         Ok(init.into_vars())
     }
 
@@ -142,19 +160,32 @@ impl Spec {
     pub fn network(&self, weights: &BTreeMap<String, Tensor>) -> Result<Network> {
         let expected = self.shapes()?;
         if let Some(name) = weights.keys().find(|n| !expected.contains_key(*n)) {
-            return Err(Error::config("parameters", format!("{name} is not a parameter of {}", self.model)));
+            return Err(Error::config(
+                "parameters",
+                format!("{name} is not a parameter of {}", self.model),
+            ));
         }
         for (name, shape) in &expected {
             let problem = match weights.get(name) {
                 None => "is missing".to_owned(),
-                Some(t) if t.dims() != shape => format!("has shape {:?}, {} needs {shape:?}", t.dims(), self.model),
+                Some(t) if t.dims() != shape => {
+                    format!("has shape {:?}, {} needs {shape:?}", t.dims(), self.model)
+                }
                 Some(_) => continue,
             };
             return Err(Error::config("parameters", format!("{name} {problem}")));
         }
-        let (dtype, device) =
-            weights.values().next().map_or((DType::F32, Device::Cpu), |t| (t.dtype(), t.device().clone()));
-        (entry(&self.model)?.build)(&self.config, &self.domain, &existing(weights, dtype, &device))
+        let (dtype, device) = weights
+            .values()
+            .next()
+            .map_or((DType::F32, Device::Cpu), |t| {
+                (t.dtype(), t.device().clone())
+            });
+        (entry(&self.model)?.build)(
+            &self.config,
+            &self.domain,
+            &existing(weights, dtype, &device),
+        )
     }
 
     /// Shape of every parameter.
@@ -163,13 +194,19 @@ impl Spec {
     /// As [`Spec::initialise`].
     pub fn shapes(&self) -> Result<BTreeMap<String, Vec<usize>>> {
         let vars = self.initialise(0, &Device::Cpu)?;
-        Ok(vars.into_iter().map(|(name, v)| (name, v.dims().to_vec())).collect())
+        Ok(vars
+            .into_iter()
+            .map(|(name, v)| (name, v.dims().to_vec()))
+            .collect())
     }
 }
 
 fn entry(model: &str) -> Result<&'static Entry> {
     find(model).ok_or_else(|| {
         let names: Vec<&str> = MODELS.iter().map(|e| e.name).collect();
-        Error::config("model", format!("there is no {model}; there are {}", names.join(", ")))
+        Error::config(
+            "model",
+            format!("there is no {model}; there are {}", names.join(", ")),
+        )
     })
 }

@@ -1,5 +1,7 @@
 //! Names, configurations and parameters that do not fit are errors that say what does.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use ar_core::Domain;
 use ar_models::{Spec, find, registry};
 use candle_core::{DType, Device, Tensor};
@@ -41,14 +43,31 @@ fn parameters_of_another_model_are_refused() {
     let spec = Spec::new("pixelcnn", json!({"hidden": 4, "blocks": 1}), grey()).unwrap();
     let vars = spec.initialise(1, &Device::Cpu).unwrap();
     let named = |skip: &str| -> std::collections::BTreeMap<String, Tensor> {
-        vars.iter().filter(|(n, _)| *n != skip).map(|(n, v)| (n.clone(), v.as_tensor().detach())).collect()
+        vars.iter()
+            .filter(|(n, _)| *n != skip)
+            .map(|(n, v)| (n.clone(), v.as_tensor().detach()))
+            .collect()
     };
     assert!(spec.build(&named("")).is_ok());
     let missing = spec.build(&named("first.bias")).unwrap_err().to_string();
     assert!(missing.contains("first.bias is missing"), "{missing}");
     let mut extra = named("");
-    extra.insert("other".into(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
-    assert!(spec.build(&extra).unwrap_err().to_string().contains("other is not a parameter"));
+    extra.insert(
+        "other".into(),
+        Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap(),
+    );
+    assert!(
+        spec.build(&extra)
+            .unwrap_err()
+            .to_string()
+            .contains("other is not a parameter")
+    );
     let larger = Spec::new("pixelcnn", json!({"hidden": 6, "blocks": 1}), grey()).unwrap();
-    assert!(larger.build(&named("")).unwrap_err().to_string().contains("has shape"));
+    assert!(
+        larger
+            .build(&named(""))
+            .unwrap_err()
+            .to_string()
+            .contains("has shape")
+    );
 }

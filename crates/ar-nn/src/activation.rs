@@ -32,9 +32,15 @@ impl Activation {
     pub(crate) fn apply(self, x: &mut [f32]) {
         match self {
             Self::Identity => {}
-            Self::Relu => Arch::new().dispatch(|| x.iter_mut().for_each(|v| *v = if *v > 0.0 { *v } else { 0.0 })),
+            Self::Relu => Arch::new().dispatch(|| {
+                x.iter_mut()
+                    .for_each(|v| *v = if *v > 0.0 { *v } else { 0.0 })
+            }),
             Self::Elu => {
-                Arch::new().dispatch(|| x.iter_mut().for_each(|v| *v = if *v > 0.0 { *v } else { exp(*v) - 1.0 }));
+                Arch::new().dispatch(|| {
+                    x.iter_mut()
+                        .for_each(|v| *v = if *v > 0.0 { *v } else { exp(*v) - 1.0 })
+                });
             }
         }
     }
@@ -44,9 +50,12 @@ impl Activation {
         let pairs = grad.iter_mut().zip(y);
         match self {
             Self::Identity => {}
-            Self::Relu => Arch::new().dispatch(|| pairs.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 })),
+            Self::Relu => Arch::new()
+                .dispatch(|| pairs.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 })),
             Self::Elu => {
-                Arch::new().dispatch(|| pairs.for_each(|(g, y)| *g *= if *y > 0.0 { 1.0 } else { *y + 1.0 }));
+                Arch::new().dispatch(|| {
+                    pairs.for_each(|(g, y)| *g *= if *y > 0.0 { 1.0 } else { *y + 1.0 })
+                });
             }
         }
     }

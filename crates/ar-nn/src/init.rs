@@ -21,7 +21,10 @@ pub struct Initializer {
 impl Initializer {
     /// Nothing created yet.
     pub fn new(seed: u64) -> Self {
-        Self { seed, vars: Arc::default() }
+        Self {
+            seed,
+            vars: Arc::default(),
+        }
     }
 
     /// A builder that creates what it is asked for.
@@ -31,7 +34,10 @@ impl Initializer {
 
     /// All parameters created so far, by name.
     pub fn into_vars(self) -> BTreeMap<String, Var> {
-        self.vars.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.vars
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn draw(&self, shape: &Shape, name: &str, init: Init) -> Result<Vec<f32>> {
@@ -39,24 +45,34 @@ impl Initializer {
         let n = shape.elem_count();
         match init {
             Init::Const(v) => Ok(vec![v as f32; n]),
-            Init::Uniform { lo, up } => Ok((0..n).map(|_| (lo + rng.random::<f64>() * (up - lo)) as f32).collect()),
-            Init::Randn { mean, stdev } => {
-                Ok((0..n).map(|_| (mean + stdev * rng.sample::<f64, _>(StandardNormal)) as f32).collect())
-            }
-            Init::Kaiming { .. } => {
-                Err(candle_core::Error::Msg(format!("{name}: give the scale of the initialisation explicitly")))
-            }
+            Init::Uniform { lo, up } => Ok((0..n)
+                .map(|_| (lo + rng.random::<f64>() * (up - lo)) as f32)
+                .collect()),
+            Init::Randn { mean, stdev } => Ok((0..n)
+                .map(|_| (mean + stdev * rng.sample::<f64, _>(StandardNormal)) as f32)
+                .collect()),
+            Init::Kaiming { .. } => Err(candle_core::Error::Msg(format!(
+                "{name}: give the scale of the initialisation explicitly"
+            ))),
         }
     }
 }
 
 impl SimpleBackend for Initializer {
-    fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        init: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
         let mut vars = self.vars.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(var) = vars.get(name) {
             return same_shape(name, var.as_tensor(), &shape);
         }
-        let values = Tensor::from_vec(self.draw(&shape, name, init)?, shape, device)?.to_dtype(dtype)?;
+        let values =
+            Tensor::from_vec(self.draw(&shape, name, init)?, shape, device)?.to_dtype(dtype)?;
         let var = Var::from_tensor(&values)?;
         vars.insert(name.to_owned(), var.clone());
         Ok(var.as_tensor().clone())
@@ -77,12 +93,23 @@ struct Existing(BTreeMap<String, Tensor>);
 
 /// A builder over `tensors`, keeping their storage (so that an optimiser's updates are seen) and
 /// their type.
-pub fn existing(tensors: &BTreeMap<String, Tensor>, dtype: DType, device: &Device) -> VarBuilder<'static> {
+pub fn existing(
+    tensors: &BTreeMap<String, Tensor>,
+    dtype: DType,
+    device: &Device,
+) -> VarBuilder<'static> {
     VarBuilder::from_backend(Box::new(Existing(tensors.clone())), dtype, device.clone())
 }
 
 impl SimpleBackend for Existing {
-    fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> Result<Tensor> {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
         same_shape(name, &self.get_unchecked(name, dtype, device)?, &shape)
     }
 
@@ -104,7 +131,9 @@ fn same_shape(name: &str, tensor: &Tensor, shape: &Shape) -> Result<Tensor> {
         return Ok(tensor.clone());
     }
     let (expected, got) = (shape.dims(), tensor.dims());
-    Err(candle_core::Error::Msg(format!("parameter {name}: expected shape {expected:?}, got {got:?}")))
+    Err(candle_core::Error::Msg(format!(
+        "parameter {name}: expected shape {expected:?}, got {got:?}"
+    )))
 }
 
 #[cfg(test)]
@@ -117,9 +146,21 @@ mod tests {
             let init = Initializer::new(seed);
             let vb = init.builder(DType::F32, &Device::Cpu);
             for n in names {
-                vb.get_with_hints((2, 3), n, Init::Randn { mean: 0., stdev: 1. }).unwrap();
+                vb.get_with_hints(
+                    (2, 3),
+                    n,
+                    Init::Randn {
+                        mean: 0.,
+                        stdev: 1.,
+                    },
+                )
+                .unwrap();
             }
-            init.into_vars()["a"].flatten_all().unwrap().to_vec1::<f32>().unwrap()
+            init.into_vars()["a"]
+                .flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap()
         };
         assert_eq!(draw(1, &["a", "b"]), draw(1, &["b", "a"]));
         assert_ne!(draw(1, &["a"]), draw(2, &["a"]));
@@ -127,10 +168,23 @@ mod tests {
 
     #[test]
     fn another_shape_or_a_missing_name_is_an_error() {
-        let tensors = BTreeMap::from([("w".to_owned(), Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap())]);
+        let tensors = BTreeMap::from([(
+            "w".to_owned(),
+            Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap(),
+        )]);
         let vb = existing(&tensors, DType::F32, &Device::Cpu);
         assert!(vb.get(3, "w").is_ok());
-        assert!(vb.get(4, "w").unwrap_err().to_string().contains("expected shape [4], got [3]"));
-        assert!(vb.get(4, "v").unwrap_err().to_string().contains("parameter v is missing"));
+        assert!(
+            vb.get(4, "w")
+                .unwrap_err()
+                .to_string()
+                .contains("expected shape [4], got [3]")
+        );
+        assert!(
+            vb.get(4, "v")
+                .unwrap_err()
+                .to_string()
+                .contains("parameter v is missing")
+        );
     }
 }

@@ -10,8 +10,8 @@
 //!
 //! Each primitive keeps its routes beside each other, and one test holds them together.
 
-pub mod init;
 mod activation;
+pub mod init;
 mod kernel;
 mod primitive;
 mod program;

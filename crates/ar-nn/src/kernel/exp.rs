@@ -45,7 +45,11 @@ pub(crate) fn max(x: &[f32]) -> f32 {
             *l = if *v > *l { *v } else { *l };
         }
     }
-    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+    lanes
+        .iter()
+        .chain(rest)
+        .copied()
+        .fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// Replaces each element v by e^(v - shift) and returns their sum.
@@ -77,7 +81,10 @@ mod tests {
             let x = i as f32 / 100.0;
             assert!((exp(x) / x.exp() - 1.0).abs() < 3e-7, "exp {x}");
             assert!((tanh(x) - x.tanh()).abs() < 3e-7, "tanh {x}");
-            assert!((sigmoid(x) - 1.0 / (1.0 + (-x).exp())).abs() < 3e-7, "sigmoid {x}");
+            assert!(
+                (sigmoid(x) - 1.0 / (1.0 + (-x).exp())).abs() < 3e-7,
+                "sigmoid {x}"
+            );
         }
     }
 

@@ -1,22 +1,43 @@
 use gemm::{Parallelism, gemm};
 
 /// `out = a·b`, or `out += a·b` with `accumulate`; row-major `a (m, k)`, `b (k, n)`, `out (m, n)`.
-pub(crate) fn product([m, k, n]: [usize; 3], a: &[f32], b: &[f32], out: &mut [f32], accumulate: bool) {
+pub(crate) fn product(
+    [m, k, n]: [usize; 3],
+    a: &[f32],
+    b: &[f32],
+    out: &mut [f32],
+    accumulate: bool,
+) {
     run([m, k, n], a, [k, 1], b, [n, 1], out, accumulate);
 }
 
 /// `out (+)= a·bᵀ` with `a (m, k)`, `b (n, k)`.
-pub(crate) fn product_nt([m, k, n]: [usize; 3], a: &[f32], b: &[f32], out: &mut [f32], accumulate: bool) {
+pub(crate) fn product_nt(
+    [m, k, n]: [usize; 3],
+    a: &[f32],
+    b: &[f32],
+    out: &mut [f32],
+    accumulate: bool,
+) {
     run([m, k, n], a, [k, 1], b, [1, k], out, accumulate);
 }
 
 /// `out (+)= aᵀ·b` with `a (k, m)`, `b (k, n)`.
-pub(crate) fn product_tn([m, k, n]: [usize; 3], a: &[f32], b: &[f32], out: &mut [f32], accumulate: bool) {
+pub(crate) fn product_tn(
+    [m, k, n]: [usize; 3],
+    a: &[f32],
+    b: &[f32],
+    out: &mut [f32],
+    accumulate: bool,
+) {
     run([m, k, n], a, [1, m], b, [n, 1], out, accumulate);
 }
 
 /// Strides are (row, column) in elements.
-#[expect(unsafe_code, reason = "gemm takes raw pointers; the lengths are checked here")]
+#[expect(
+    unsafe_code,
+    reason = "gemm takes raw pointers; the lengths are checked here"
+)]
 fn run(
     [m, k, n]: [usize; 3],
     a: &[f32],
@@ -26,7 +47,10 @@ fn run(
     out: &mut [f32],
     accumulate: bool,
 ) {
-    assert!(a.len() >= m * k && b.len() >= k * n && out.len() >= m * n, "a matrix is smaller than its sizes");
+    assert!(
+        a.len() >= m * k && b.len() >= k * n && out.len() >= m * n,
+        "a matrix is smaller than its sizes"
+    );
     // SAFETY: each operand has at least rows·columns elements and its strides address exactly the
     // dense row-major or transposed matrix of those sizes; `out` is borrowed mutably, so nothing aliases it.
     unsafe {

@@ -34,7 +34,11 @@ impl Panels {
     /// `out += x · weight`; `x` is `(rows, k)`, `out` is `(rows, n)`, both dense.
     pub(crate) fn product(&self, x: &[f32], out: &mut [f32]) {
         if self.k > 0 {
-            Arch::new().dispatch(Product { panels: self, x, out });
+            Arch::new().dispatch(Product {
+                panels: self,
+                x,
+                out,
+            });
         }
     }
 }
@@ -113,7 +117,10 @@ mod tests {
             let panels = Panels::new(&w, k, n);
             panels.product(&x, &mut a);
             product([m, k, n], &x, &w, &mut b, true);
-            assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-4), "{m} {k} {n}");
+            assert!(
+                a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-4),
+                "{m} {k} {n}"
+            );
             let mut one = vec![1.0; n];
             panels.product(&x[(m - 1) * k..], &mut one);
             assert_eq!(one, a[(m - 1) * n..], "a row depends on its neighbours");

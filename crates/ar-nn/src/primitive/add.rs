@@ -30,7 +30,14 @@ impl Pointwise for Add {
         }
     }
 
-    fn row_backward(&self, _: &[&[f32]], _: &[f32], grad: &[f32], input_grads: &mut [&mut [f32]], _: &mut [f32]) {
+    fn row_backward(
+        &self,
+        _: &[&[f32]],
+        _: &[f32],
+        grad: &[f32],
+        input_grads: &mut [&mut [f32]],
+        _: &mut [f32],
+    ) {
         for target in input_grads {
             target.iter_mut().zip(grad).for_each(|(o, g)| *o += g);
         }

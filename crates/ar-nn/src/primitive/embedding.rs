@@ -16,7 +16,11 @@ pub(crate) struct Embedding {
 impl Embedding {
     /// The table is `(channels, levels, features)`; group g of channel c's rows is used.
     pub(crate) fn new(from: ChannelGroups, groups: ChannelGroups, levels: usize) -> Self {
-        Self { from, groups, levels }
+        Self {
+            from,
+            groups,
+            levels,
+        }
     }
 
     fn table_row(&self, channel: usize, level: f32) -> usize {
@@ -35,8 +39,14 @@ impl Pointwise for Embedding {
             .map(|g| {
                 let range = self.groups.range(g);
                 let of_channel = |channel: usize| -> candle_core::Result<Tensor> {
-                    let ids = inputs[0].narrow(2, channel, 1)?.flatten_all()?.to_dtype(DType::U32)?;
-                    let table = weights[0].get(channel)?.narrow(1, range.start, range.len())?.contiguous()?;
+                    let ids = inputs[0]
+                        .narrow(2, channel, 1)?
+                        .flatten_all()?
+                        .to_dtype(DType::U32)?;
+                    let table = weights[0]
+                        .get(channel)?
+                        .narrow(1, range.start, range.len())?
+                        .contiguous()?;
                     table.index_select(&ids, 0)?.reshape((b, n, range.len()))
                 };
                 let channels = self.from.range(g);
@@ -52,7 +62,10 @@ impl Pointwise for Embedding {
         out[range.clone()].fill(0.0);
         for channel in self.from.range(g) {
             let table = &weights[self.table_row(channel, inputs[0][channel])..];
-            out[range.clone()].iter_mut().zip(&table[range.clone()]).for_each(|(o, w)| *o += w);
+            out[range.clone()]
+                .iter_mut()
+                .zip(&table[range.clone()])
+                .for_each(|(o, w)| *o += w);
         }
     }
 
@@ -69,7 +82,10 @@ impl Pointwise for Embedding {
             for channel in self.from.range(g) {
                 let at = self.table_row(channel, inputs[0][channel]);
                 let table = &mut weight_grads[at..][range.clone()];
-                table.iter_mut().zip(&grad[range.clone()]).for_each(|(o, g)| *o += g);
+                table
+                    .iter_mut()
+                    .zip(&grad[range.clone()])
+                    .for_each(|(o, g)| *o += g);
             }
         }
     }

@@ -53,7 +53,14 @@ impl Pointwise for Gate {
     }
 
     #[inline(always)]
-    fn row_backward(&self, inputs: &[&[f32]], _: &[f32], grad: &[f32], input_grads: &mut [&mut [f32]], _: &mut [f32]) {
+    fn row_backward(
+        &self,
+        inputs: &[&[f32]],
+        _: &[f32],
+        grad: &[f32],
+        input_grads: &mut [&mut [f32]],
+        _: &mut [f32],
+    ) {
         for g in 0..self.groups.count() {
             let (range, a, b) = self.ranges(g);
             for (i, grad) in grad[range].iter().enumerate() {

@@ -14,16 +14,25 @@ pub(crate) struct TapRange {
 
 impl TapRange {
     pub(crate) fn all(taps: &Taps) -> Self {
-        Self { start: 0, end: taps.count() }
+        Self {
+            start: 0,
+            end: taps.count(),
+        }
     }
 
     /// Taps whose rows are complete before the row's first pixel.
     pub(crate) fn above(taps: &Taps) -> Self {
-        Self { start: 0, end: taps.rows_above() }
+        Self {
+            start: 0,
+            end: taps.rows_above(),
+        }
     }
 
     pub(crate) fn beside(taps: &Taps) -> Self {
-        Self { start: taps.rows_above(), end: taps.count() }
+        Self {
+            start: taps.rows_above(),
+            end: taps.count(),
+        }
     }
 
     pub(crate) fn count(self) -> usize {
@@ -32,7 +41,14 @@ impl TapRange {
 }
 
 /// For each of `positions`, copies what its taps read from `x (n, c)` into a row of `taps · c`.
-pub(crate) fn gather(taps: &Taps, range: TapRange, positions: std::ops::Range<usize>, x: &[f32], c: usize, out: &mut [f32]) {
+pub(crate) fn gather(
+    taps: &Taps,
+    range: TapRange,
+    positions: std::ops::Range<usize>,
+    x: &[f32],
+    c: usize,
+    out: &mut [f32],
+) {
     let rows = out.chunks_exact_mut((range.count() * c).max(1));
     for (p, row) in positions.zip(rows) {
         let sources = &taps.sources(p)[range.start..range.end];
@@ -68,7 +84,11 @@ pub(crate) fn scatter_add(
             each_run(taps.sources(p), |tap, source, len| {
                 if let Some(s) = source {
                     let (at, n) = (s * c, len * c);
-                    activation.add_backward(&mut out[at..][..n], &row[tap * c..][..n], &x[at..][..n]);
+                    activation.add_backward(
+                        &mut out[at..][..n],
+                        &row[tap * c..][..n],
+                        &x[at..][..n],
+                    );
                 }
             });
         }
@@ -85,7 +105,11 @@ fn each_run(sources: &[u32], mut f: impl FnMut(usize, Option<usize>, usize)) {
         let mut len = 1;
         while tap + len < sources.len() {
             let next = sources[tap + len];
-            let continues = if first == Taps::NONE { next == Taps::NONE } else { next == first + len as u32 };
+            let continues = if first == Taps::NONE {
+                next == Taps::NONE
+            } else {
+                next == first + len as u32
+            };
             if !continues {
                 break;
             }

@@ -61,7 +61,12 @@ pub(crate) trait Primitive: Debug + Send + Sync {
     fn backward(&self, pass: Backward<'_>);
 
     /// One position as tensor operations: the result is `(B, 1, c)`.
-    fn composite_step(&self, position: usize, inputs: &[&StepTensor], weights: &[Tensor]) -> Result<Tensor>;
+    fn composite_step(
+        &self,
+        position: usize,
+        inputs: &[&StepTensor],
+        weights: &[Tensor],
+    ) -> Result<Tensor>;
 
     /// Prepares the step pass on a CPU.
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive>;

@@ -35,7 +35,11 @@ impl Pointwise for Norm {
                 let range = self.groups.range(g);
                 let x = inputs[0].narrow(2, range.start, range.len())?;
                 let rms = (x.sqr()?.mean_keepdim(D::Minus1)? + EPSILON)?.sqrt()?;
-                x.broadcast_div(&rms)?.broadcast_mul(&weights[0].narrow(0, range.start, range.len())?)
+                x.broadcast_div(&rms)?.broadcast_mul(&weights[0].narrow(
+                    0,
+                    range.start,
+                    range.len(),
+                )?)
             })
             .collect::<candle_core::Result<_>>()?;
         Ok(Tensor::cat(&parts, 2)?)
@@ -60,10 +64,20 @@ impl Pointwise for Norm {
     ) {
         for g in 0..self.groups.count() {
             let range = self.groups.range(g);
-            let (x, gain, grad) = (&inputs[0][range.clone()], &weights[range.clone()], &grad[range.clone()]);
+            let (x, gain, grad) = (
+                &inputs[0][range.clone()],
+                &weights[range.clone()],
+                &grad[range.clone()],
+            );
             let r = Self::inverse_rms(x);
             // d/dx of x r(x): r g - x r³ mean(x g), with g the gradient times the gain.
-            let dot: f32 = x.iter().zip(gain).zip(grad).map(|((x, w), g)| x * w * g).sum::<f32>() / x.len() as f32;
+            let dot: f32 = x
+                .iter()
+                .zip(gain)
+                .zip(grad)
+                .map(|((x, w), g)| x * w * g)
+                .sum::<f32>()
+                / x.len() as f32;
             for i in 0..x.len() {
                 input_grads[0][range.start + i] += r * gain[i] * grad[i] - x[i] * r * r * r * dot;
                 weight_grads[range.start + i] += grad[i] * x[i] * r;

@@ -57,12 +57,25 @@ impl<P: Pointwise> Primitive for P {
     }
 
     fn backward(&self, pass: Backward<'_>) {
-        let Backward { inputs, values, weights, grad, gradients, weight_grads, .. } = pass;
+        let Backward {
+            inputs,
+            values,
+            weights,
+            grad,
+            gradients,
+            weight_grads,
+            ..
+        } = pass;
         let width = Pointwise::groups(self).features();
         let positions = grad.len() / width;
         let sources: Vec<&[f32]> = inputs.iter().map(|&i| &values[i][..]).collect();
-        let mut targets: Vec<Vec<f32>> = inputs.iter().map(|&i| gradients.buffer(values[i].len())).collect();
-        targets.iter_mut().for_each(|t| t.fill(0.0));
+        let mut targets: Vec<Vec<f32>> = inputs
+            .iter()
+            .map(|&i| gradients.buffer(values[i].len()))
+            .collect();
+        for target in &mut targets {
+            target.fill(0.0);
+        }
         Arch::new().dispatch(|| {
             for p in 0..positions {
                 let rows = rows_of(&sources, positions, p);
@@ -70,9 +83,16 @@ impl<P: Pointwise> Primitive for P {
                     let c = t.len() / positions;
                     &mut t[p * c..][..c]
                 });
-                let mut grads: [&mut [f32]; 2] = std::array::from_fn(|_| grads.next().unwrap_or_default());
+                let mut grads: [&mut [f32]; 2] =
+                    std::array::from_fn(|_| grads.next().unwrap_or_default());
                 let n = inputs.len();
-                self.row_backward(&rows[..n], weights, &grad[p * width..][..width], &mut grads[..n], weight_grads);
+                self.row_backward(
+                    &rows[..n],
+                    weights,
+                    &grad[p * width..][..width],
+                    &mut grads[..n],
+                    weight_grads,
+                );
             }
         });
         for (&value, target) in inputs.iter().zip(targets) {
@@ -81,13 +101,22 @@ impl<P: Pointwise> Primitive for P {
         gradients.recycle(grad);
     }
 
-    fn composite_step(&self, _: usize, inputs: &[&StepTensor], weights: &[Tensor]) -> Result<Tensor> {
+    fn composite_step(
+        &self,
+        _: usize,
+        inputs: &[&StepTensor],
+        weights: &[Tensor],
+    ) -> Result<Tensor> {
         let rows: Vec<&Tensor> = inputs.iter().map(|x| x.current()).collect();
         Pointwise::composite(self, &rows, weights)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
-        Box::new(RowStep { primitive: self.clone(), batch, weights: weights.to_vec() })
+        Box::new(RowStep {
+            primitive: self.clone(),
+            batch,
+            weights: weights.to_vec(),
+        })
     }
 }
 
@@ -110,8 +139,14 @@ struct RowStep<P> {
 impl<P: Pointwise> StepPrimitive for RowStep<P> {
     fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue) {
         for b in 0..self.batch {
-            let rows: [&[f32]; 2] = std::array::from_fn(|i| inputs.get(i).map_or(&[][..], |x| x.row(b, position)));
-            self.primitive.row(group, &rows[..inputs.len()], &self.weights, out.row_mut(b, position));
+            let rows: [&[f32]; 2] =
+                std::array::from_fn(|i| inputs.get(i).map_or(&[][..], |x| x.row(b, position)));
+            self.primitive.row(
+                group,
+                &rows[..inputs.len()],
+                &self.weights,
+                out.row_mut(b, position),
+            );
         }
     }
 }

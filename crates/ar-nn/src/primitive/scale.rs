@@ -12,7 +12,10 @@ pub(crate) struct Scale {
 
 impl Scale {
     pub(crate) fn new(groups: ChannelGroups, levels: usize) -> Self {
-        Self { groups, by: 1.0 / (levels - 1) as f64 }
+        Self {
+            groups,
+            by: 1.0 / (levels - 1) as f64,
+        }
     }
 }
 
@@ -31,7 +34,17 @@ impl Pointwise for Scale {
         }
     }
 
-    fn row_backward(&self, _: &[&[f32]], _: &[f32], grad: &[f32], input_grads: &mut [&mut [f32]], _: &mut [f32]) {
-        input_grads[0].iter_mut().zip(grad).for_each(|(o, g)| *o += g * self.by as f32);
+    fn row_backward(
+        &self,
+        _: &[&[f32]],
+        _: &[f32],
+        grad: &[f32],
+        input_grads: &mut [&mut [f32]],
+        _: &mut [f32],
+    ) {
+        input_grads[0]
+            .iter_mut()
+            .zip(grad)
+            .for_each(|(o, g)| *o += g * self.by as f32);
     }
 }

@@ -40,7 +40,10 @@ impl Builder {
 
     /// Levels as numbers 0..=1.
     pub fn scaled_levels(&mut self) -> Value {
-        let scale = Scale::new(self.program.level_groups.clone(), self.program.domain.levels);
+        let scale = Scale::new(
+            self.program.level_groups.clone(),
+            self.program.domain.levels,
+        );
         self.push(scale, &[Value(0)], Vec::new())
     }
 
@@ -50,11 +53,20 @@ impl Builder {
     /// # Errors
     /// What `vb` gives for the parameter.
     pub fn embedded_levels(&mut self, features: usize, vb: &VarBuilder<'_>) -> Result<Value> {
-        let Domain { channels, levels, .. } = self.program.domain;
+        let Domain {
+            channels, levels, ..
+        } = self.program.domain;
         let groups = self.split(features, "embedding")?;
         let embedding = Embedding::new(self.program.level_groups.clone(), groups, levels);
         let shape = (channels, levels, features);
-        let table = vb.get_with_hints(shape, "weight", Init::Randn { mean: 0.0, stdev: 1.0 })?;
+        let table = vb.get_with_hints(
+            shape,
+            "weight",
+            Init::Randn {
+                mean: 0.0,
+                stdev: 1.0,
+            },
+        )?;
         Ok(self.push(embedding, &[Value(0)], vec![table]))
     }
 
@@ -90,25 +102,48 @@ impl Builder {
         vb: &VarBuilder<'_>,
     ) -> Result<Value> {
         let kernel = config.kernel;
-        if kernel.height.is_multiple_of(2) || kernel.width.is_multiple_of(2) || kernel.dilation == 0 {
-            let size = format!("{}x{} (dilation {})", kernel.height, kernel.width, kernel.dilation);
-            return Err(Error::config("kernel", format!("sizes must be odd and the dilation positive, not {size}")));
+        if kernel.height.is_multiple_of(2) || kernel.width.is_multiple_of(2) || kernel.dilation == 0
+        {
+            let size = format!(
+                "{}x{} (dilation {})",
+                kernel.height, kernel.width, kernel.dilation
+            );
+            return Err(Error::config(
+                "kernel",
+                format!("sizes must be odd and the dilation positive, not {size}"),
+            ));
         }
         let taps = Taps::new(&self.program.order, kernel, config.mask);
         if taps.count() == 0 {
-            return Err(Error::config("kernel", "a 1x1 convolution of type A reads nothing"));
+            return Err(Error::config(
+                "kernel",
+                "a 1x1 convolution of type A reads nothing",
+            ));
         }
         let to = self.split(config.features, "features")?;
         if let Some(r) = residual
             && *self.groups(r) != to
         {
-            return Err(Error::config("features", "a residual connection needs equal widths"));
+            return Err(Error::config(
+                "features",
+                "a residual connection needs equal widths",
+            ));
         }
         if residual.is_some() && config.after != crate::Activation::Identity {
-            return Err(Error::config("after", "a residual convolution takes no activation after it"));
+            return Err(Error::config(
+                "after",
+                "a residual convolution takes no activation after it",
+            ));
         }
-        let (from, k) = (self.groups(x).clone(), taps.count() * self.groups(x).features());
-        let gain = if config.after == crate::Activation::Identity { 1.0 } else { 2.0 };
+        let (from, k) = (
+            self.groups(x).clone(),
+            taps.count() * self.groups(x).features(),
+        );
+        let gain = if config.after == crate::Activation::Identity {
+            1.0
+        } else {
+            2.0
+        };
         let stdev = (gain / k as f64).sqrt();
         let shape = (taps.count(), from.features(), config.features);
         let weight = vb.get_with_hints(shape, "weight", Init::Randn { mean: 0.0, stdev })?;
@@ -126,7 +161,10 @@ impl Builder {
         let groups = self.groups(x);
         let sizes: Vec<usize> = (0..groups.count()).map(|g| groups.range(g).len()).collect();
         if sizes.iter().any(|s| !s.is_multiple_of(2)) {
-            return Err(Error::config("features", "a gate needs an even number of features in each channel group"));
+            return Err(Error::config(
+                "features",
+                "a gate needs an even number of features in each channel group",
+            ));
         }
         let gate = Gate::new(ChannelGroups::of_sizes(sizes.into_iter().map(|s| s / 2)));
         Ok(self.push(gate, &[x], Vec::new()))
@@ -169,10 +207,16 @@ impl Builder {
         let expected = ChannelGroups::split(self.outputs(), self.program.level_groups.count());
         if *self.groups(output) != expected {
             let got = self.groups(output).features();
-            return Err(Error::config("features", format!("the output needs {}, not {got}", expected.features())));
+            return Err(Error::config(
+                "features",
+                format!("the output needs {}, not {got}", expected.features()),
+            ));
         }
         if self.observed(output.0) {
-            return Err(Error::config("mask", "the network sees the value it predicts: the first layer must be type A"));
+            return Err(Error::config(
+                "mask",
+                "the network sees the value it predicts: the first layer must be type A",
+            ));
         }
         self.program.output = output.0;
         self.mark_remembered();
@@ -193,12 +237,20 @@ impl Builder {
     fn split(&self, features: usize, field: &str) -> Result<ChannelGroups> {
         let steps = self.program.order.steps_per_position();
         if features < steps {
-            return Err(Error::config(field, format!("must be at least {steps}, not {features}: one for each channel")));
+            return Err(Error::config(
+                field,
+                format!("must be at least {steps}, not {features}: one for each channel"),
+            ));
         }
         Ok(ChannelGroups::split(features, steps))
     }
 
-    fn push(&mut self, primitive: impl Primitive + 'static, inputs: &[Value], weights: Vec<Tensor>) -> Value {
+    fn push(
+        &mut self,
+        primitive: impl Primitive + 'static,
+        inputs: &[Value],
+        weights: Vec<Tensor>,
+    ) -> Value {
         let start = self.program.parameters;
         self.program.parameters += weights.iter().map(Tensor::elem_count).sum::<usize>();
         let inputs: Vec<usize> = inputs.iter().map(|v| v.0).collect();
@@ -220,8 +272,16 @@ impl Builder {
     fn mark_remembered(&mut self) {
         for i in (0..self.program.nodes.len()).rev() {
             let value = i + 1;
-            let read = self.program.nodes.iter().any(|n| n.primitive.mixes_sites() && n.inputs[0] == value)
-                || self.program.nodes.iter().any(|n| n.remembered && n.inputs.contains(&value));
+            let read = self
+                .program
+                .nodes
+                .iter()
+                .any(|n| n.primitive.mixes_sites() && n.inputs[0] == value)
+                || self
+                    .program
+                    .nodes
+                    .iter()
+                    .any(|n| n.remembered && n.inputs.contains(&value));
             self.program.nodes[i].remembered = read;
         }
     }

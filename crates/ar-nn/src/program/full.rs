@@ -19,7 +19,9 @@ impl Workspace {
     fn prepare(&mut self, program: &Program) {
         if self.values.is_empty() {
             let n = program.domain.positions();
-            self.values = (0..program.values()).map(|v| vec![0.0; n * program.width(v)]).collect();
+            self.values = (0..program.values())
+                .map(|v| vec![0.0; n * program.width(v)])
+                .collect();
             // Nothing is learned from the gradient of the levels or of what only scales them.
             self.wanted = vec![false];
             for node in &program.nodes {
@@ -32,7 +34,12 @@ impl Workspace {
 
 impl Program {
     /// Computes every value of one image; returns the output `(positions, C · P)`.
-    pub(super) fn forward<'w>(&self, levels: &[u32], weights: &[f32], work: &'w mut Workspace) -> &'w [f32] {
+    pub(super) fn forward<'w>(
+        &self,
+        levels: &[u32],
+        weights: &[f32],
+        work: &'w mut Workspace,
+    ) -> &'w [f32] {
         work.prepare(self);
         for (v, level) in work.values[0].iter_mut().zip(levels) {
             *v = *level as f32;
@@ -42,19 +49,37 @@ impl Program {
             let mut inputs = node.inputs.iter().map(|&v| &before[v][..]);
             let pair: [&[f32]; 2] = std::array::from_fn(|_| inputs.next().unwrap_or_default());
             let inputs = &pair[..node.inputs.len()];
-            node.primitive.forward(inputs, &weights[node.range.clone()], &mut rest[0], &mut work.scratch);
+            node.primitive.forward(
+                inputs,
+                &weights[node.range.clone()],
+                &mut rest[0],
+                &mut work.scratch,
+            );
         }
         &work.values[self.output]
     }
 
     /// After [`Program::forward`] of the same image: adds the gradient of all parameters to
     /// `weight_grads`, given the gradient of the output.
-    fn backward(&self, output_grad: Vec<f32>, weights: &[f32], weight_grads: &mut [f32], work: &mut Workspace) {
-        let Workspace { values, scratch, gradients, wanted } = work;
+    fn backward(
+        &self,
+        output_grad: Vec<f32>,
+        weights: &[f32],
+        weight_grads: &mut [f32],
+        work: &mut Workspace,
+    ) {
+        let Workspace {
+            values,
+            scratch,
+            gradients,
+            wanted,
+        } = work;
         gradients.reset(wanted);
         gradients.give(self.output, output_grad);
         for (i, node) in self.nodes.iter().enumerate().rev() {
-            let Some(grad) = gradients.take(i + 1) else { continue };
+            let Some(grad) = gradients.take(i + 1) else {
+                continue;
+            };
             node.primitive.backward(Backward {
                 inputs: &node.inputs,
                 out: &values[i + 1],
@@ -95,7 +120,12 @@ impl Program {
 
 /// Negative log-likelihood in nats of `levels` under `parameters`, P for each. With a scale, the
 /// parameters are replaced by their gradient times it; otherwise they are destroyed.
-fn nll_and_gradient(likelihood: Likelihood, parameters: &mut [f32], levels: &[u32], scale: Option<f32>) -> f64 {
+fn nll_and_gradient(
+    likelihood: Likelihood,
+    parameters: &mut [f32],
+    levels: &[u32],
+    scale: Option<f32>,
+) -> f64 {
     let mut nll = 0.0;
     Arch::new().dispatch(|| match likelihood {
         Likelihood::Bernoulli => {
@@ -106,13 +136,18 @@ fn nll_and_gradient(likelihood: Likelihood, parameters: &mut [f32], levels: &[u3
             }
         }
         _ => {
-            for (logits, &level) in parameters.chunks_exact_mut(likelihood.parameters()).zip(levels) {
+            for (logits, &level) in parameters
+                .chunks_exact_mut(likelihood.parameters())
+                .zip(levels)
+            {
                 let (top, own) = (max(logits), logits[level as usize]);
                 let sum = exp_sum(logits, top);
                 nll += f64::from(top - own) + f64::from(sum).ln();
                 if let Some(scale) = scale {
                     let by = scale / sum;
-                    logits.iter_mut().for_each(|l| *l *= by);
+                    for l in logits.iter_mut() {
+                        *l *= by;
+                    }
                     logits[level as usize] -= scale;
                 }
             }

@@ -63,7 +63,9 @@ impl Program {
 
     /// Whether a convolution reads the value at other positions.
     fn is_read_elsewhere(&self, value: usize) -> bool {
-        self.nodes.iter().any(|n| n.primitive.is_spatial() && n.inputs.first() == Some(&value))
+        self.nodes
+            .iter()
+            .any(|n| n.primitive.is_spatial() && n.inputs.first() == Some(&value))
     }
 
     fn values(&self) -> usize {
@@ -83,7 +85,8 @@ impl Program {
         let rows = n * groups;
         let mut levels = Dependence::none(rows, self.domain.dims());
         for p in 0..n {
-            for (g, c) in (0..groups).flat_map(|g| self.level_groups.range(g).map(move |c| (g, c))) {
+            for (g, c) in (0..groups).flat_map(|g| self.level_groups.range(g).map(move |c| (g, c)))
+            {
                 levels.insert(p * groups + g, self.domain.dim(c, p));
             }
         }
@@ -96,7 +99,11 @@ impl Program {
         let mut steps = Dependence::none(rows, self.domain.dims());
         for step in 0..rows {
             let site = self.order.step(step);
-            steps.union(step, &values[self.output], site.position * groups + site.channel);
+            steps.union(
+                step,
+                &values[self.output],
+                site.position * groups + site.channel,
+            );
         }
         steps
     }

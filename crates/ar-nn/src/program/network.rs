@@ -28,8 +28,17 @@ pub struct Network {
 
 impl Network {
     pub(super) fn new(program: Program, dtype: DType, device: &Device) -> Self {
-        let route = if device.is_cpu() && dtype == DType::F32 { Route::Fused } else { Route::Composite };
-        Self { fused: Fused::new(Arc::new(program)), route, dtype, device: device.clone() }
+        let route = if device.is_cpu() && dtype == DType::F32 {
+            Route::Fused
+        } else {
+            Route::Composite
+        };
+        Self {
+            fused: Fused::new(Arc::new(program)),
+            route,
+            dtype,
+            device: device.clone(),
+        }
     }
 
     /// The same network by another route. [`Route::Fused`] is for f32 on a CPU only.
@@ -49,9 +58,17 @@ impl Network {
 
     /// `(B, positions, C · P)` to `(B, C, H, W, P)`.
     fn by_value(&self, output: &Tensor) -> Result<Tensor> {
-        let Domain { channels, height, width, .. } = self.program().domain;
+        let Domain {
+            channels,
+            height,
+            width,
+            ..
+        } = self.program().domain;
         let p = self.program().likelihood.parameters();
-        Ok(output.reshape(((), height, width, channels, p))?.permute((0, 3, 1, 2, 4))?.contiguous()?)
+        Ok(output
+            .reshape(((), height, width, channels, p))?
+            .permute((0, 3, 1, 2, 4))?
+            .contiguous()?)
     }
 }
 
@@ -90,7 +107,11 @@ impl Model for Network {
             Route::Fused => Ok(self.fused.nll(&self.channels_last(levels)?)?),
             Route::Composite => {
                 let parameters = self.parameters(levels)?;
-                Ok(self.likelihood().nll(&parameters, levels)?.flatten_from(1)?.sum(1)?)
+                Ok(self
+                    .likelihood()
+                    .nll(&parameters, levels)?
+                    .flatten_from(1)?
+                    .sum(1)?)
             }
         }
     }
@@ -98,7 +119,12 @@ impl Model for Network {
     fn stepper(&self, batch: usize) -> Result<Box<dyn Stepper + '_>> {
         Ok(match self.route {
             Route::Fused => Box::new(ProgramStepper::new(self.program(), batch)?),
-            Route::Composite => Box::new(TensorStepper::new(self.program(), batch, self.dtype, &self.device)?),
+            Route::Composite => Box::new(TensorStepper::new(
+                self.program(),
+                batch,
+                self.dtype,
+                &self.device,
+            )?),
         })
     }
 }

@@ -22,38 +22,63 @@ pub(super) struct Fused {
 
 impl fmt::Debug for Fused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fused").field("program", &self.program).finish_non_exhaustive()
+        f.debug_struct("Fused")
+            .field("program", &self.program)
+            .finish_non_exhaustive()
     }
 }
 
 impl Fused {
     pub(super) fn new(program: Arc<Program>) -> Arc<Self> {
-        Arc::new(Self { program, idle: Mutex::default(), partial: Mutex::default() })
+        Arc::new(Self {
+            program,
+            idle: Mutex::default(),
+            partial: Mutex::default(),
+        })
     }
 
     fn with_workspace<T>(&self, f: impl FnOnce(&mut Workspace) -> T) -> T {
-        let mut work = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut work = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default();
         let result = f(&mut work);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(work);
         result
     }
 
     /// All parameters one after the other, differentiable.
     fn flat_weights(&self) -> Result<Tensor> {
         let all = self.program.nodes.iter().flat_map(|n| &n.weights);
-        Tensor::cat(&all.map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?, 0)
+        Tensor::cat(
+            &all.map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?,
+            0,
+        )
     }
 
     /// Parameters of every conditional, `(B, positions, C · P)`; no gradient.
     pub(super) fn parameters(self: &Arc<Self>, levels: &Tensor) -> Result<Tensor> {
-        levels.contiguous()?.apply_op2(&self.flat_weights()?.detach(), Parameters(self.clone()))
+        levels
+            .contiguous()?
+            .apply_op2(&self.flat_weights()?.detach(), Parameters(self.clone()))
     }
 
     /// Negative log-likelihood of each image, `(B,)`, in nats.
     pub(super) fn nll(self: &Arc<Self>, levels: &Tensor) -> Result<Tensor> {
         let weights = self.flat_weights()?;
         let gradient = weights.track_op().then(Mutex::default);
-        levels.contiguous()?.apply_op2(&weights, Nll { fused: self.clone(), gradient })
+        levels.contiguous()?.apply_op2(
+            &weights,
+            Nll {
+                fused: self.clone(),
+                gradient,
+            },
+        )
     }
 
     fn masked(&self, flat: &[f32]) -> Vec<f32> {
@@ -66,26 +91,40 @@ impl Fused {
     fn gradient(&self, levels: &[u32], flat: &[f32], scales: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let (weights, dims) = (self.masked(flat), self.program.domain.dims());
         let per_part = scales.len().div_ceil(PARTS);
-        let mut partials = std::mem::take(&mut *self.partial.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut partials =
+            std::mem::take(&mut *self.partial.lock().unwrap_or_else(PoisonError::into_inner));
         let parts = scales.len().div_ceil(per_part);
         partials.resize_with(parts, || vec![0.0; weights.len()]);
         let mut nll = vec![0f32; scales.len()];
-        let chunks = nll.par_chunks_mut(per_part).zip(levels.par_chunks(per_part * dims));
-        chunks.zip(scales.par_chunks(per_part)).zip(&mut partials).for_each(|(((nll, levels), scales), grads)| {
-            grads.fill(0.0);
-            self.with_workspace(|work| {
-                for ((nll, levels), scale) in nll.iter_mut().zip(levels.chunks_exact(dims)).zip(scales) {
-                    *nll = self.program.image_gradient(levels, &weights, *scale, grads, work) as f32;
+        let chunks = nll
+            .par_chunks_mut(per_part)
+            .zip(levels.par_chunks(per_part * dims));
+        chunks
+            .zip(scales.par_chunks(per_part))
+            .zip(&mut partials)
+            .for_each(|(((nll, levels), scales), grads)| {
+                grads.fill(0.0);
+                self.with_workspace(|work| {
+                    for ((nll, levels), scale) in
+                        nll.iter_mut().zip(levels.chunks_exact(dims)).zip(scales)
+                    {
+                        *nll = self
+                            .program
+                            .image_gradient(levels, &weights, *scale, grads, work)
+                            as f32;
+                    }
+                });
+            });
+        let mut total = weights;
+        total
+            .par_chunks_mut(4096)
+            .enumerate()
+            .for_each(|(i, total)| {
+                total.fill(0.0);
+                for part in &partials {
+                    crate::kernel::add_assign(total, &part[i * 4096..][..total.len()]);
                 }
             });
-        });
-        let mut total = weights;
-        total.par_chunks_mut(4096).enumerate().for_each(|(i, total)| {
-            total.fill(0.0);
-            for part in &partials {
-                crate::kernel::add_assign(total, &part[i * 4096..][..total.len()]);
-            }
-        });
         self.program.mask_weights(&mut total);
         *self.partial.lock().unwrap_or_else(PoisonError::into_inner) = partials;
         (nll, total)
@@ -100,7 +139,9 @@ fn levels_of<'a>(program: &Program, data: &'a CpuStorage, layout: &Layout) -> Re
 }
 
 fn contiguous<'a, T>(data: &'a [T], layout: &Layout) -> Result<&'a [T]> {
-    let (start, end) = layout.contiguous_offsets().ok_or_else(|| Error::Msg("expected contiguous data".into()))?;
+    let (start, end) = layout
+        .contiguous_offsets()
+        .ok_or_else(|| Error::Msg("expected contiguous data".into()))?;
     Ok(&data[start..end])
 }
 
@@ -111,15 +152,32 @@ impl CustomOp2 for Parameters {
         "autoregressive-parameters"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, w: &CpuStorage, lw: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let program = &self.0.program;
-        let (levels, flat) = (levels_of(program, x, lx)?, contiguous(w.as_slice::<f32>()?, lw)?);
+        let (levels, flat) = (
+            levels_of(program, x, lx)?,
+            contiguous(w.as_slice::<f32>()?, lw)?,
+        );
         let (dims, weights) = (program.domain.dims(), self.0.masked(flat));
-        let (batch, n, c) = (levels.len() / dims, program.domain.positions(), program.width(program.output));
+        let (batch, n, c) = (
+            levels.len() / dims,
+            program.domain.positions(),
+            program.width(program.output),
+        );
         let mut out = vec![0f32; batch * n * c];
-        out.par_chunks_mut(n * c).zip(levels.par_chunks(dims)).for_each(|(out, levels)| {
-            self.0.with_workspace(|work| out.copy_from_slice(program.forward(levels, &weights, work)));
-        });
+        out.par_chunks_mut(n * c)
+            .zip(levels.par_chunks(dims))
+            .for_each(|(out, levels)| {
+                self.0.with_workspace(|work| {
+                    out.copy_from_slice(program.forward(levels, &weights, work))
+                });
+            });
         Ok((CpuStorage::F32(out), (batch, n, c).into()))
     }
 }
@@ -136,9 +194,18 @@ impl CustomOp2 for Nll {
         "autoregressive-nll"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, lx: &Layout, w: &CpuStorage, lw: &Layout) -> Result<(CpuStorage, Shape)> {
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        lx: &Layout,
+        w: &CpuStorage,
+        lw: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
         let program = &self.fused.program;
-        let (levels, flat) = (levels_of(program, x, lx)?, contiguous(w.as_slice::<f32>()?, lw)?);
+        let (levels, flat) = (
+            levels_of(program, x, lx)?,
+            contiguous(w.as_slice::<f32>()?, lw)?,
+        );
         let batch = levels.len() / program.domain.dims();
         let nll = if let Some(stash) = &self.gradient {
             let (nll, gradient) = self.fused.gradient(levels, flat, &vec![1.0; batch]);
@@ -147,14 +214,28 @@ impl CustomOp2 for Nll {
         } else {
             let weights = self.fused.masked(flat);
             let images = levels.par_chunks(program.domain.dims());
-            images.map(|x| self.fused.with_workspace(|work| program.image_nll(x, &weights, work) as f32)).collect()
+            images
+                .map(|x| {
+                    self.fused
+                        .with_workspace(|work| program.image_nll(x, &weights, work) as f32)
+                })
+                .collect()
         };
         Ok((CpuStorage::F32(nll), batch.into()))
     }
 
-    fn bwd(&self, x: &Tensor, w: &Tensor, _: &Tensor, grad: &Tensor) -> Result<(Option<Tensor>, Option<Tensor>)> {
+    fn bwd(
+        &self,
+        x: &Tensor,
+        w: &Tensor,
+        _: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let scales = grad.to_vec1::<f32>()?;
-        let stashed = self.gradient.as_ref().and_then(|g| g.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let stashed = self
+            .gradient
+            .as_ref()
+            .and_then(|g| g.lock().unwrap_or_else(PoisonError::into_inner).take());
         let uniform = scales.iter().all(|s| *s == scales[0]);
         let total = match stashed {
             Some(mut gradient) if uniform => {
@@ -167,7 +248,10 @@ impl CustomOp2 for Nll {
                 let (Storage::Cpu(x), Storage::Cpu(w)) = (&*x, &*w) else {
                     return Err(Error::Msg("the fused route runs on a CPU only".into()));
                 };
-                let (levels, flat) = (contiguous(x.as_slice::<u32>()?, lx)?, contiguous(w.as_slice::<f32>()?, lw)?);
+                let (levels, flat) = (
+                    contiguous(x.as_slice::<u32>()?, lx)?,
+                    contiguous(w.as_slice::<f32>()?, lw)?,
+                );
                 self.fused.gradient(levels, flat, &scales).1
             }
         };

@@ -15,7 +15,11 @@ pub(crate) struct StepValue {
 
 impl StepValue {
     fn new(batch: usize, positions: usize, width: usize) -> Self {
-        Self { data: vec![0.0; batch * positions * width], positions, width }
+        Self {
+            data: vec![0.0; batch * positions * width],
+            positions,
+            width,
+        }
     }
 
     fn start(&self, b: usize, position: usize) -> usize {
@@ -55,28 +59,53 @@ impl<'p> ProgramStepper<'p> {
         for node in &program.nodes {
             let mut weights = Vec::with_capacity(node.range.len());
             for tensor in &node.weights {
-                weights.extend(tensor.flatten_all().and_then(|t: Tensor| t.to_vec1::<f32>())?);
+                weights.extend(
+                    tensor
+                        .flatten_all()
+                        .and_then(|t: Tensor| t.to_vec1::<f32>())?,
+                );
             }
             node.primitive.mask_weights(&mut weights);
             nodes.push(node.primitive.stepper(batch, &weights));
         }
         let value = |v: usize| {
-            let positions = if program.is_read_elsewhere(v) { program.domain.positions() } else { 1 };
+            let positions = if program.is_read_elsewhere(v) {
+                program.domain.positions()
+            } else {
+                1
+            };
             StepValue::new(batch, positions, program.width(v))
         };
         let values = (0..program.values()).map(value).collect();
-        Ok(Self { program, batch, nodes, values, computed: None, out: Vec::new() })
+        Ok(Self {
+            program,
+            batch,
+            nodes,
+            values,
+            computed: None,
+            out: Vec::new(),
+        })
     }
 
     /// Runs the nodes that `which` selects at the site of `step`.
     fn run(&mut self, step: usize, which: impl Fn(&super::Node) -> bool) {
         let site = self.program.order.step(step);
-        for (i, node) in self.program.nodes.iter().enumerate().filter(|(_, n)| which(n)) {
+        for (i, node) in self
+            .program
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, n)| which(n))
+        {
             let (before, rest) = self.values.split_at_mut(i + 1);
             let mut inputs = node.inputs.iter().map(|&v| &before[v]);
             match (inputs.next(), inputs.next()) {
-                (Some(a), Some(b)) => self.nodes[i].step(site.position, site.channel, &[a, b], &mut rest[0]),
-                (Some(a), None) => self.nodes[i].step(site.position, site.channel, &[a], &mut rest[0]),
+                (Some(a), Some(b)) => {
+                    self.nodes[i].step(site.position, site.channel, &[a, b], &mut rest[0])
+                }
+                (Some(a), None) => {
+                    self.nodes[i].step(site.position, site.channel, &[a], &mut rest[0])
+                }
                 _ => {}
             }
         }

@@ -47,11 +47,21 @@ pub(super) struct TensorStepper<'p> {
 }
 
 impl<'p> TensorStepper<'p> {
-    pub(super) fn new(program: &'p Program, batch: usize, dtype: DType, device: &Device) -> Result<Self> {
+    pub(super) fn new(
+        program: &'p Program,
+        batch: usize,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
         let value = |v: usize| -> Result<StepTensor> {
             let (n, c) = (program.domain.positions(), program.width(v));
-            let cache = program.is_read_elsewhere(v).then(|| Tensor::zeros((batch, n + 1, c), dtype, device));
-            Ok(StepTensor { current: Tensor::zeros((batch, 1, c), dtype, device)?, cache: cache.transpose()? })
+            let cache = program
+                .is_read_elsewhere(v)
+                .then(|| Tensor::zeros((batch, n + 1, c), dtype, device));
+            Ok(StepTensor {
+                current: Tensor::zeros((batch, 1, c), dtype, device)?,
+                cache: cache.transpose()?,
+            })
         };
         Ok(Self {
             program,
@@ -67,9 +77,17 @@ impl<'p> TensorStepper<'p> {
     }
 
     fn run(&mut self, position: usize, which: impl Fn(&Node) -> bool) -> Result<()> {
-        for (i, node) in self.program.nodes.iter().enumerate().filter(|(_, n)| which(n)) {
+        for (i, node) in self
+            .program
+            .nodes
+            .iter()
+            .enumerate()
+            .filter(|(_, n)| which(n))
+        {
             let inputs: Vec<&StepTensor> = node.inputs.iter().map(|&v| &self.values[v]).collect();
-            let current = node.primitive.composite_step(position, &inputs, &node.weights)?;
+            let current = node
+                .primitive
+                .composite_step(position, &inputs, &node.weights)?;
             self.values[i + 1].set(position, current)?;
         }
         Ok(())
@@ -100,7 +118,9 @@ impl Stepper for TensorStepper<'_> {
         self.run(site.position, |node| !node.observed)?;
         self.computed = Some(step);
         let p = self.program.likelihood.parameters() * self.program.order.values_per_step();
-        let output = self.values[self.program.output].current.narrow(2, site.channel * p, p)?;
+        let output = self.values[self.program.output]
+            .current
+            .narrow(2, site.channel * p, p)?;
         self.out = output.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         Ok(&self.out)
     }
@@ -111,8 +131,15 @@ impl Stepper for TensorStepper<'_> {
         if self.computed != Some(step) {
             self.run(site.position, |node| !node.observed && node.remembered)?;
         }
-        let (width, channels) = (self.program.order.values_per_step(), self.program.domain.channels);
-        for (row, levels) in self.levels.chunks_exact_mut(channels).zip(levels.chunks_exact(width)) {
+        let (width, channels) = (
+            self.program.order.values_per_step(),
+            self.program.domain.channels,
+        );
+        for (row, levels) in self
+            .levels
+            .chunks_exact_mut(channels)
+            .zip(levels.chunks_exact(width))
+        {
             let own = row[site.channel..][..width].iter_mut();
             own.zip(levels).for_each(|(r, l)| *r = *l as f32);
         }

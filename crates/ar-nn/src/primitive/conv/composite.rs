@@ -25,8 +25,14 @@ impl Conv {
             (false, true) => self.shifted(&x)?,
             (false, false) => self.indexed(&x)?,
         };
-        let y = rows.reshape((b * n, self.k()))?.matmul(&self.masked(&weights[0])?)?;
-        self.finish(&y.reshape((b, n, self.c_out()))?, inputs.get(1).copied(), &weights[1])
+        let y = rows
+            .reshape((b * n, self.k()))?
+            .matmul(&self.masked(&weights[0])?)?;
+        self.finish(
+            &y.reshape((b, n, self.c_out()))?,
+            inputs.get(1).copied(),
+            &weights[1],
+        )
     }
 
     fn finish(&self, y: &Tensor, residual: Option<&Tensor>, bias: &Tensor) -> Result<Tensor> {
@@ -42,10 +48,15 @@ impl Conv {
         let (b, n, c) = x.dims3()?;
         let w = self.taps.width();
         let h = n / w;
-        let most = |f: fn(&(isize, isize)) -> isize| self.taps.offsets().iter().map(f).max().unwrap_or(0).max(0) as usize;
+        let most = |f: fn(&(isize, isize)) -> isize| {
+            self.taps.offsets().iter().map(f).max().unwrap_or(0).max(0) as usize
+        };
         let (top, bottom) = (most(|o| -o.0), most(|o| o.0));
         let (left, right) = (most(|o| -o.1), most(|o| o.1));
-        let padded = x.reshape((b, h, w, c))?.pad_with_zeros(1, top, bottom)?.pad_with_zeros(2, left, right)?;
+        let padded = x
+            .reshape((b, h, w, c))?
+            .pad_with_zeros(1, top, bottom)?
+            .pad_with_zeros(2, left, right)?;
         let taps: Vec<Tensor> = self
             .taps
             .offsets()
@@ -61,23 +72,46 @@ impl Conv {
     /// Any order: by index, from the map with a row of zeros after it.
     fn indexed(&self, x: &Tensor) -> Result<Tensor> {
         let (b, n, _) = x.dims3()?;
-        let index = (0..n).flat_map(|p| self.taps.sources(p)).map(|&s| if s == Taps::NONE { n as u32 } else { s });
-        let index = Tensor::from_vec(index.collect::<Vec<u32>>(), n * self.taps.count(), x.device())?;
-        Ok(x.pad_with_zeros(1, 0, 1)?.contiguous()?.index_select(&index, 1)?.reshape((b, n, self.k()))?)
+        let index = (0..n)
+            .flat_map(|p| self.taps.sources(p))
+            .map(|&s| if s == Taps::NONE { n as u32 } else { s });
+        let index = Tensor::from_vec(
+            index.collect::<Vec<u32>>(),
+            n * self.taps.count(),
+            x.device(),
+        )?;
+        Ok(x.pad_with_zeros(1, 0, 1)?
+            .contiguous()?
+            .index_select(&index, 1)?
+            .reshape((b, n, self.k()))?)
     }
 
-    pub(super) fn composite_at(&self, position: usize, inputs: &[&StepTensor], weights: &[Tensor]) -> Result<Tensor> {
+    pub(super) fn composite_at(
+        &self,
+        position: usize,
+        inputs: &[&StepTensor],
+        weights: &[Tensor],
+    ) -> Result<Tensor> {
         let rows = match inputs[0].cache() {
             Some(cache) if !self.taps.is_pointwise() => {
                 let zeros = cache.dim(1)? as u32 - 1;
-                let index = self.taps.sources(position).iter().map(|&s| if s == Taps::NONE { zeros } else { s });
-                cache.index_select(&Tensor::new(index.collect::<Vec<u32>>(), cache.device())?, 1)?
+                let index = self
+                    .taps
+                    .sources(position)
+                    .iter()
+                    .map(|&s| if s == Taps::NONE { zeros } else { s });
+                cache.index_select(
+                    &Tensor::new(index.collect::<Vec<u32>>(), cache.device())?,
+                    1,
+                )?
             }
             _ => inputs[0].current().clone(),
         };
         let b = rows.dim(0)?;
         let rows = self.before.composite(&rows)?.reshape((b, self.k()))?;
-        let y = rows.matmul(&self.masked(&weights[0])?)?.reshape((b, 1, self.c_out()))?;
+        let y = rows
+            .matmul(&self.masked(&weights[0])?)?
+            .reshape((b, 1, self.c_out()))?;
         self.finish(&y, inputs.get(1).map(|r| r.current()), &weights[1])
     }
 }

@@ -14,7 +14,12 @@ impl Conv {
     }
 
     /// The rows of the product for `positions`: the input itself, or gathered into `scratch`.
-    fn rows<'a>(&self, positions: std::ops::Range<usize>, x: &'a [f32], scratch: &'a mut Vec<f32>) -> &'a [f32] {
+    fn rows<'a>(
+        &self,
+        positions: std::ops::Range<usize>,
+        x: &'a [f32],
+        scratch: &'a mut Vec<f32>,
+    ) -> &'a [f32] {
         let c = self.c_in();
         if self.reads_in_place() {
             return &x[positions.start * c..positions.end * c];
@@ -26,13 +31,26 @@ impl Conv {
         if self.taps.is_pointwise() {
             scratch[..n].copy_from_slice(&x[positions.start * c..positions.end * c]);
         } else {
-            gather(&self.taps, TapRange::all(&self.taps), positions, x, c, &mut scratch[..n]);
+            gather(
+                &self.taps,
+                TapRange::all(&self.taps),
+                positions,
+                x,
+                c,
+                &mut scratch[..n],
+            );
         }
         self.before.apply(&mut scratch[..n]);
         &scratch[..n]
     }
 
-    pub(super) fn full_forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], scratch: &mut Vec<f32>) {
+    pub(super) fn full_forward(
+        &self,
+        inputs: &[&[f32]],
+        weights: &[f32],
+        out: &mut [f32],
+        scratch: &mut Vec<f32>,
+    ) {
         let (k, c_out, n) = (self.k(), self.c_out(), self.taps.positions());
         let (weight, bias) = weights.split_at(k * c_out);
         for first in (0..n).step_by(self.block_positions()) {
@@ -53,7 +71,16 @@ impl Conv {
     }
 
     pub(super) fn full_backward(&self, pass: Backward<'_>) {
-        let Backward { inputs, out, values, weights, mut grad, gradients, weight_grads, scratch } = pass;
+        let Backward {
+            inputs,
+            out,
+            values,
+            weights,
+            mut grad,
+            gradients,
+            weight_grads,
+            scratch,
+        } = pass;
         let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.taps.positions());
         let weight = &weights[..k * c_out];
         let (weight_grad, bias_grad) = weight_grads.split_at_mut(k * c_out);
@@ -61,7 +88,9 @@ impl Conv {
         add_column_sums(bias_grad, &grad);
         let x = &values[inputs[0]];
         // Added to what other readers of x left there, or begun by the first.
-        let mut x_grad = gradients.wanted(inputs[0]).then(|| gradients.open(inputs[0], x.len()));
+        let mut x_grad = gradients
+            .wanted(inputs[0])
+            .then(|| gradients.open(inputs[0], x.len()));
         if let Some((target, true)) = &mut x_grad
             && !self.reads_in_place()
         {
@@ -73,7 +102,9 @@ impl Conv {
             let grad = &grad[positions.start * c_out..positions.end * c_out];
             let rows = self.rows(positions.clone(), x, scratch);
             product_tn([k, m, c_out], rows, grad, weight_grad, true);
-            let Some((target, fresh)) = &mut x_grad else { continue };
+            let Some((target, fresh)) = &mut x_grad else {
+                continue;
+            };
             let own = positions.start * c..positions.end * c;
             if self.reads_in_place() {
                 product_nt([m, c_out, c], grad, weight, &mut target[own], !*fresh);
@@ -83,7 +114,10 @@ impl Conv {
             let rows = &mut scratch[..m * k];
             product_nt([m, c_out, k], grad, weight, rows, false);
             if self.taps.is_pointwise() {
-                Arch::new().dispatch(|| self.before.add_backward(&mut target[own.clone()], rows, &x[own]));
+                Arch::new().dispatch(|| {
+                    self.before
+                        .add_backward(&mut target[own.clone()], rows, &x[own])
+                });
             } else {
                 scatter_add(&self.taps, positions, rows, self.before, x, c, target);
             }

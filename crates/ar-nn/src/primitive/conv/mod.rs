@@ -32,7 +32,13 @@ impl ConvConfig {
     /// `size x size` taps.
     pub fn square(size: usize, mask: MaskType, features: usize) -> Self {
         let (before, after) = (Activation::Identity, Activation::Identity);
-        Self { kernel: Kernel::square(size), mask, features, before, after }
+        Self {
+            kernel: Kernel::square(size),
+            mask,
+            features,
+            before,
+            after,
+        }
     }
 
     /// A 1x1 layer.
@@ -42,12 +48,18 @@ impl ConvConfig {
 
     /// With `activation` on the input.
     pub fn before(self, activation: Activation) -> Self {
-        Self { before: activation, ..self }
+        Self {
+            before: activation,
+            ..self
+        }
     }
 
     /// With `activation` on the result.
     pub fn after(self, activation: Activation) -> Self {
-        Self { after: activation, ..self }
+        Self {
+            after: activation,
+            ..self
+        }
     }
 }
 
@@ -63,8 +75,20 @@ pub(crate) struct Conv {
 }
 
 impl Conv {
-    pub(crate) fn new(taps: Arc<Taps>, config: &ConvConfig, from: ChannelGroups, to: ChannelGroups) -> Self {
-        Self { taps, mask: config.mask, from, to, before: config.before, after: config.after }
+    pub(crate) fn new(
+        taps: Arc<Taps>,
+        config: &ConvConfig,
+        from: ChannelGroups,
+        to: ChannelGroups,
+    ) -> Self {
+        Self {
+            taps,
+            mask: config.mask,
+            from,
+            to,
+            before: config.before,
+            after: config.after,
+        }
     }
 
     fn c_in(&self) -> usize {
@@ -111,7 +135,11 @@ impl Primitive for Conv {
         if let (true, Some(centre)) = (self.has_mask(), self.taps.centre()) {
             let live = self.from.mask_to(&self.to, self.mask);
             let block = &mut weights[centre * live.len()..][..live.len()];
-            block.iter_mut().zip(live).filter(|(_, live)| !live).for_each(|(w, _)| *w = 0.0);
+            block
+                .iter_mut()
+                .zip(live)
+                .filter(|(_, live)| !live)
+                .for_each(|(w, _)| *w = 0.0);
         }
     }
 
@@ -119,8 +147,15 @@ impl Primitive for Conv {
         let (x, groups) = (inputs[0], self.to.count());
         let mut all = Dependence::none(x.steps(), x.dims());
         for p in 0..self.taps.positions() {
-            for (tap, &source) in self.taps.sources(p).iter().enumerate().filter(|(_, s)| **s != Taps::NONE) {
-                for (to, from) in (0..groups).flat_map(|to| (0..groups).map(move |from| (to, from))) {
+            for (tap, &source) in self
+                .taps
+                .sources(p)
+                .iter()
+                .enumerate()
+                .filter(|(_, s)| **s != Taps::NONE)
+            {
+                for (to, from) in (0..groups).flat_map(|to| (0..groups).map(move |from| (to, from)))
+                {
                     if Some(tap) != self.taps.centre() || self.mask.sees_group(from, to) {
                         all.union(p * groups + to, x, source as usize * groups + from);
                     }
@@ -145,7 +180,12 @@ impl Primitive for Conv {
         self.full_backward(pass);
     }
 
-    fn composite_step(&self, position: usize, inputs: &[&StepTensor], weights: &[Tensor]) -> Result<Tensor> {
+    fn composite_step(
+        &self,
+        position: usize,
+        inputs: &[&StepTensor],
+        weights: &[Tensor],
+    ) -> Result<Tensor> {
         self.composite_at(position, inputs, weights)
     }
 

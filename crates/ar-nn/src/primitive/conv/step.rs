@@ -33,12 +33,20 @@ impl ConvStep {
         let beside_k = conv.k() - above_k;
         let of_group = |g: usize| {
             let columns = conv.to.range(g);
-            let own: Vec<f32> = beside.chunks_exact(c_out).flat_map(|row| &row[columns.clone()]).copied().collect();
+            let own: Vec<f32> = beside
+                .chunks_exact(c_out)
+                .flat_map(|row| &row[columns.clone()])
+                .copied()
+                .collect();
             Panels::new(&own, beside_k, columns.len())
         };
         Self {
             batch,
-            above: RowsAbove { weight: Panels::new(above, above_k, c_out), sums: Vec::new(), row: None },
+            above: RowsAbove {
+                weight: Panels::new(above, above_k, c_out),
+                sums: Vec::new(),
+                row: None,
+            },
             beside: (0..conv.to.count()).map(of_group).collect(),
             bias: bias.to_vec(),
             rows: Vec::new(),
@@ -48,15 +56,29 @@ impl ConvStep {
     }
 
     fn rows_above(&mut self, row: usize, x: &StepValue) {
-        let (conv, range, w) = (&self.conv, TapRange::above(&self.conv.taps), self.conv.taps.width());
+        let (conv, range, w) = (
+            &self.conv,
+            TapRange::above(&self.conv.taps),
+            self.conv.taps.width(),
+        );
         let (k, c_out) = (range.count() * conv.c_in(), conv.c_out());
         self.rows.resize(w * k, 0.0);
         self.above.sums.clear();
         self.above.sums.resize(self.batch * w * c_out, 0.0);
         for b in 0..self.batch {
-            gather(&conv.taps, range, row * w..(row + 1) * w, x.image(b), conv.c_in(), &mut self.rows);
+            gather(
+                &conv.taps,
+                range,
+                row * w..(row + 1) * w,
+                x.image(b),
+                conv.c_in(),
+                &mut self.rows,
+            );
             conv.before.apply(&mut self.rows);
-            self.above.weight.product(&self.rows, &mut self.above.sums[b * w * c_out..][..w * c_out]);
+            self.above.weight.product(
+                &self.rows,
+                &mut self.above.sums[b * w * c_out..][..w * c_out],
+            );
         }
         self.above.row = Some(row);
     }
@@ -71,7 +93,11 @@ impl StepPrimitive for ConvStep {
             self.rows_above(row, x);
         }
         let conv = &self.conv;
-        let (range, columns, c_out) = (TapRange::beside(&conv.taps), conv.to.range(group), conv.c_out());
+        let (range, columns, c_out) = (
+            TapRange::beside(&conv.taps),
+            conv.to.range(group),
+            conv.c_out(),
+        );
         let k = range.count() * conv.c_in();
         self.rows.resize(self.batch * k, 0.0);
         self.sums.clear();
@@ -79,7 +105,14 @@ impl StepPrimitive for ConvStep {
             if conv.taps.is_pointwise() {
                 rows.copy_from_slice(x.row(b, position));
             } else {
-                gather(&conv.taps, range, position..position + 1, x.image(b), conv.c_in(), rows);
+                gather(
+                    &conv.taps,
+                    range,
+                    position..position + 1,
+                    x.image(b),
+                    conv.c_in(),
+                    rows,
+                );
             }
         }
         for b in 0..self.batch {
@@ -87,7 +120,10 @@ impl StepPrimitive for ConvStep {
             if has_above {
                 let above = &self.above.sums[(b * w + column) * c_out..][columns.clone()];
                 let start = self.sums.len() - columns.len();
-                self.sums[start..].iter_mut().zip(above).for_each(|(s, a)| *s += a);
+                self.sums[start..]
+                    .iter_mut()
+                    .zip(above)
+                    .for_each(|(s, a)| *s += a);
             }
         }
         conv.before.apply(&mut self.rows);
@@ -97,7 +133,9 @@ impl StepPrimitive for ConvStep {
             let out = &mut out.row_mut(b, position)[columns.clone()];
             out.copy_from_slice(sums);
             if let Some(residual) = inputs.get(1) {
-                out.iter_mut().zip(&residual.row(b, position)[columns.clone()]).for_each(|(o, r)| *o += r);
+                out.iter_mut()
+                    .zip(&residual.row(b, position)[columns.clone()])
+                    .for_each(|(o, r)| *o += r);
             }
         }
     }

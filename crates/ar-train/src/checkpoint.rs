@@ -1,0 +1,157 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use candle_core::Device;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::container::{Array, Container, FORMAT_VERSION, encode};
+use crate::run::MODEL;
+use crate::{Error, Result, Weights};
+
+/// Start of the names of averaged weights.
+const AVERAGED: &str = "ema.";
+
+/// What a checkpoint needs beside weights to be opened without any flag. This crate stores it and
+/// reads none of it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Name of the model in the registry.
+    pub model: String,
+    /// The model's configuration.
+    pub config: Value,
+    /// What it is a distribution over.
+    pub domain: Value,
+    /// The generation order.
+    pub order: Value,
+    /// The data it was trained on: name, fingerprint, levels, binarization, colours.
+    pub dataset: Value,
+}
+
+/// A trained model in one safetensors file: weights under their names, averaged weights under
+/// `ema.` and their names, and a description in the header.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// What the weights belong to.
+    pub manifest: Manifest,
+    /// Updates made.
+    pub step: u64,
+    /// Weights as the optimiser left them.
+    pub weights: Weights,
+    /// Averaged weights, unless averaging was off.
+    pub averaged: Option<Weights>,
+}
+
+impl Checkpoint {
+    /// Opens a checkpoint file, or the last checkpoint of a run directory, with its tensors on `device`.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Truncated`], [`Error::NotACheckpoint`], [`Error::Version`] and
+    /// [`Error::Damaged`], all naming the file. No header is trusted with an allocation.
+    pub fn open(path: &Path, device: &Device) -> Result<Self> {
+        let path = &resolve(path);
+        let container = open(path)?;
+        let (manifest, step) = (container.field("manifest")?, container.field("step")?);
+        let mut weights = BTreeMap::new();
+        let mut averaged = BTreeMap::new();
+        for (name, array) in container.arrays()? {
+            let tensor = array.to_tensor(device)?;
+            match name.strip_prefix(AVERAGED) {
+                Some(name) => averaged.insert(name.to_owned(), tensor),
+                None => weights.insert(name, tensor),
+            };
+        }
+        let same = weights.len() == averaged.len()
+            && weights
+                .iter()
+                .zip(&averaged)
+                .all(|((n, w), (m, a))| n == m && w.dims() == a.dims());
+        if !averaged.is_empty() && !same {
+            return Err(Error::damaged(
+                path,
+                "weights and averaged weights do not match",
+            ));
+        }
+        let averaged = (!averaged.is_empty()).then(|| Weights::new(averaged));
+        Ok(Self {
+            manifest,
+            step,
+            weights: Weights::new(weights),
+            averaged,
+        })
+    }
+
+    /// The weights to sample and score with: averaged where there are any.
+    pub fn best_weights(&self) -> &Weights {
+        self.averaged.as_ref().unwrap_or(&self.weights)
+    }
+}
+
+/// The step of the checkpoint at `path`, from its header.
+pub(crate) fn step_of(path: &Path) -> Result<u64> {
+    open(path)?.field("step")
+}
+
+/// The bytes of a checkpoint.
+pub(crate) fn encode_checkpoint(
+    path: &Path,
+    manifest: &Manifest,
+    step: u64,
+    weights: &BTreeMap<String, Array>,
+    averaged: Option<&BTreeMap<String, Array>>,
+) -> Result<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Header<'a> {
+        format_version: u64,
+        kind: &'static str,
+        step: u64,
+        manifest: &'a Manifest,
+    }
+    let header = Header {
+        format_version: FORMAT_VERSION,
+        kind: "model",
+        step,
+        manifest,
+    };
+    let plain = weights.iter().map(|(name, array)| (name.clone(), array));
+    let averaged = averaged
+        .into_iter()
+        .flatten()
+        .map(|(name, array)| (format!("{AVERAGED}{name}"), array));
+    encode(path, &header, plain.chain(averaged))
+}
+
+/// Whether a parameter may be called `name`.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.starts_with(AVERAGED) {
+        return Err(Error::parameter(
+            name,
+            format!("may not begin with `{AVERAGED}`"),
+        ));
+    }
+    Ok(())
+}
+
+fn resolve(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        path.join(MODEL)
+    } else {
+        path.to_path_buf()
+    }
+}
+
+fn open(path: &Path) -> Result<Container<'_>> {
+    let container = Container::open(path)?;
+    match container.field::<String>("kind")?.as_str() {
+        "model" => Ok(container),
+        "state" => Err(Error::NotACheckpoint {
+            path: path.to_path_buf(),
+            problem: format!("it is the training state; open {MODEL} beside it"),
+        }),
+        kind => Err(Error::NotACheckpoint {
+            path: path.to_path_buf(),
+            problem: format!("it holds `{kind}`"),
+        }),
+    }
+}

@@ -1,0 +1,36 @@
+//! Training of autoregressive models: optimiser, schedules, averaged weights, checkpoints that
+//! survive a crash.
+//!
+//! A [`Trainer`] minimises [`ar_core::Model::loss`] over a [`BatchSource`] and keeps everything in a
+//! [`RunDirectory`]. Every checkpoint is one whole file, replaced in one rename, so a run killed at
+//! any moment resumes and ends with the weights of a run that was never interrupted, byte for byte.
+//! This crate knows no concrete model and no data set, and prints nothing: it reports to an
+//! [`Observer`].
+
+mod checkpoint;
+mod config;
+mod container;
+mod error;
+mod files;
+mod metrics;
+mod observer;
+mod optimizer;
+mod run;
+mod schedule;
+mod source;
+mod stack;
+mod state;
+mod step;
+mod trainer;
+mod weights;
+
+pub use checkpoint::{Checkpoint, Manifest};
+pub use config::{ConfigError, Schedule, TrainConfig};
+pub use error::{BoxError, Error, Result};
+pub use metrics::{StepMetrics, ValidationMetrics};
+pub use observer::Observer;
+pub use run::RunDirectory;
+pub use source::{Batch, BatchSource};
+pub use stack::with_large_stack;
+pub use trainer::{Best, Outcome, Trainer};
+pub use weights::{Blueprint, Weights};

@@ -1,0 +1,154 @@
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::files::{Pending, remove_unfinished};
+use crate::state::read_manifest;
+use crate::{Error, Manifest, Result};
+
+pub(crate) const MODEL: &str = "model.safetensors";
+const STATE: &str = "state.safetensors";
+
+/// The directory of one training run, locked against other processes while this value lives. The
+/// operating system frees the lock of a killed process.
+///
+/// | file | |
+/// |---|---|
+/// | `config.toml` | the resolved configuration |
+/// | `model.safetensors` | the last checkpoint; always a whole file |
+/// | `best.safetensors` | the checkpoint of the lowest validation |
+/// | `state.safetensors` | what resuming needs; complete in itself |
+/// | `metrics.jsonl` | one JSON object a line |
+/// | `samples/` | sample grids |
+#[derive(Debug)]
+pub struct RunDirectory {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl RunDirectory {
+    /// Makes the directory of a new run, with its parents. One that exists is taken if it holds no
+    /// run yet.
+    ///
+    /// # Errors
+    /// [`Error::RunExists`], [`Error::RunLocked`], and [`Error::Io`] where nothing can be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        fs::create_dir_all(path).map_err(Error::io("create run directory", path))?;
+        let run = Self::lock(path)?;
+        if run.has_state() || run.model_path().exists() {
+            return Err(Error::RunExists {
+                path: path.to_path_buf(),
+            });
+        }
+        fs::create_dir_all(run.samples_path()).map_err(Error::io("create", &run.samples_path()))?;
+        Ok(run)
+    }
+
+    /// Opens the directory of a run that has begun, to resume it, and removes what a killed process
+    /// left unfinished.
+    ///
+    /// # Errors
+    /// [`Error::NoRun`], [`Error::RunLocked`], [`Error::Io`].
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.join(STATE).is_file() {
+            return Err(Error::NoRun {
+                path: path.to_path_buf(),
+            });
+        }
+        let run = Self::lock(path)?;
+        fs::create_dir_all(run.samples_path()).map_err(Error::io("create", &run.samples_path()))?;
+        Ok(run)
+    }
+
+    /// Whether `path` holds a run that [`RunDirectory::open`] can resume. A run killed before its
+    /// first checkpoint, at step 0, does not; it loses nothing by starting anew.
+    pub fn is_run(path: &Path) -> bool {
+        path.join(STATE).is_file()
+    }
+
+    fn lock(path: &Path) -> Result<Self> {
+        let name = path.join(".lock");
+        let lock = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&name)
+            .map_err(Error::io("write in run directory", path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::RunLocked {
+                    path: path.to_path_buf(),
+                });
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", &name)(source)),
+        }
+        remove_unfinished(path)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            _lock: lock,
+        })
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The last checkpoint.
+    pub fn model_path(&self) -> PathBuf {
+        self.path.join(MODEL)
+    }
+
+    /// The checkpoint of the lowest validation.
+    pub fn best_path(&self) -> PathBuf {
+        self.path.join("best.safetensors")
+    }
+
+    /// One JSON object a line.
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// The resolved configuration.
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// The folder of sample grids.
+    pub fn samples_path(&self) -> PathBuf {
+        self.path.join("samples")
+    }
+
+    pub(crate) fn state_path(&self) -> PathBuf {
+        self.path.join(STATE)
+    }
+
+    fn has_state(&self) -> bool {
+        self.state_path().exists()
+    }
+
+    /// Stores the resolved configuration.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn write_config(&self, text: &str) -> Result<()> {
+        Pending::write(&self.config_path(), text.as_bytes())?.commit()
+    }
+
+    /// The resolved configuration as it was stored.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn read_config(&self) -> Result<String> {
+        let path = self.config_path();
+        fs::read_to_string(&path).map_err(Error::io("read", &path))
+    }
+
+    /// What the saved state of this run belongs to; for making the model before resuming.
+    ///
+    /// # Errors
+    /// As [`crate::Checkpoint::open`].
+    pub fn manifest(&self) -> Result<Manifest> {
+        read_manifest(&self.state_path())
+    }
+}

@@ -1,0 +1,248 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ar_core::Model;
+use ar_train::{Blueprint, Checkpoint, Error, RunDirectory, TrainConfig, Trainer};
+use candle_core::Device;
+
+use crate::toy::{Notes, Plan, begin, config, go_on, manifest, validate};
+
+fn finished() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    begin(dir.path(), config(), &mut Notes::default()).unwrap();
+    dir
+}
+
+fn open(path: &Path) -> Result<Checkpoint, Error> {
+    Checkpoint::open(path, &Device::Cpu)
+}
+
+#[test]
+fn a_checkpoint_opens_without_any_flag() {
+    let dir = finished();
+    let checkpoint = open(dir.path()).unwrap();
+    assert_eq!((&checkpoint.manifest, checkpoint.step), (&manifest(), 23));
+    assert_eq!(checkpoint.weights.elements(), 42);
+    assert_eq!(
+        RunDirectory::open(dir.path()).unwrap().manifest().unwrap(),
+        manifest()
+    );
+    let model: Box<dyn Model> = Plan.build(checkpoint.best_weights()).unwrap();
+    let nats = validate(&*model).unwrap();
+    let metrics = fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap();
+    assert!(
+        metrics
+            .lines()
+            .last()
+            .unwrap()
+            .contains(&format!("\"validation_nats_per_image\":{nats}"))
+    );
+}
+
+#[test]
+fn without_averaging_there_is_one_set_of_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    begin(
+        dir.path(),
+        TrainConfig {
+            ema_decay: 0.0,
+            ..config()
+        },
+        &mut Notes::default(),
+    )
+    .unwrap();
+    let checkpoint = open(dir.path()).unwrap();
+    assert!(checkpoint.averaged.is_none());
+    assert_eq!(checkpoint.best_weights().len(), 2);
+}
+
+#[test]
+fn best_is_the_lowest_validation() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut notes = Notes::default();
+    let best = begin(dir.path(), config(), &mut notes)
+        .unwrap()
+        .best
+        .unwrap();
+    let lowest = notes
+        .validations
+        .iter()
+        .map(|v| v.validation_nats_per_image)
+        .fold(f64::INFINITY, f64::min);
+    assert_eq!(best.nats_per_image, lowest);
+    let checkpoint = open(&dir.path().join("best.safetensors")).unwrap();
+    assert_eq!(checkpoint.step, best.step);
+    assert_eq!(
+        validate(&*Plan.build(checkpoint.best_weights()).unwrap()).unwrap(),
+        lowest
+    );
+}
+
+/// A file of this header and so many bytes of data.
+fn file(dir: &Path, header: &str, data: usize) -> PathBuf {
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.resize(bytes.len() + data, 0);
+    let path = dir.join("made.safetensors");
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn every_truncation_is_an_error_that_names_the_file() {
+    let dir = finished();
+    for name in ["model.safetensors", "state.safetensors"] {
+        let path = dir.path().join(name);
+        let whole = fs::read(&path).unwrap();
+        for length in (0..whole.len()).step_by(7).chain([whole.len() - 1, 8, 9]) {
+            fs::write(&path, &whole[..length]).unwrap();
+            let error = if name == "model.safetensors" {
+                open(&path).unwrap_err()
+            } else {
+                go_on(dir.path(), config(), &mut Notes::default()).unwrap_err()
+            };
+            assert!(
+                matches!(
+                    error,
+                    Error::Truncated { .. } | Error::NotACheckpoint { .. }
+                ),
+                "{length}: {error}"
+            );
+            assert!(error.to_string().contains(name));
+        }
+        fs::write(&path, [&whole[..], b"x"].concat()).unwrap();
+        let error = if name == "model.safetensors" {
+            open(&path).unwrap_err()
+        } else {
+            go_on(dir.path(), config(), &mut Notes::default()).unwrap_err()
+        };
+        assert!(matches!(error, Error::Truncated { .. }));
+        fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[test]
+fn other_files_are_told_apart() {
+    let dir = finished();
+    let cases: &[(&[u8], &str)] = &[
+        (b"", "is not a checkpoint: it is empty"),
+        (b"PK\x03\x04", "is not a checkpoint: it has 4 bytes"),
+        (
+            b"\x89PNG\r\n\x1a\n0000000000",
+            "is not a checkpoint: its header would have",
+        ),
+        (
+            b"\x02\0\0\0\0\0\0\0xx",
+            "is not a checkpoint: its header cannot be read",
+        ),
+        (
+            b"\x02\0\0\0\0\0\0\0{}",
+            "is not a checkpoint: it was written by other software",
+        ),
+    ];
+    let path = dir.path().join("other");
+    for (bytes, message) in cases {
+        fs::write(&path, bytes).unwrap();
+        let error = open(&path).unwrap_err().to_string();
+        assert!(
+            error.contains(message) && error.contains("other"),
+            "{error}"
+        );
+    }
+    let state = open(&dir.path().join("state.safetensors"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        state.ends_with("it is the training state; open model.safetensors beside it"),
+        "{state}"
+    );
+    assert!(matches!(
+        open(&dir.path().join("absent")),
+        Err(Error::Io { action: "read", .. })
+    ));
+}
+
+#[test]
+fn headers_are_not_trusted() {
+    let dir = tempfile::tempdir().unwrap();
+    let ours = |fields: &str| {
+        format!(
+            r#""__metadata__":{{"autoregressive":{}}}"#,
+            serde_json::json!(fields)
+        )
+    };
+    let good = r#"{"format_version":1,"kind":"model","step":1,"manifest":{"model":"","config":0,"domain":0,"order":0,"dataset":0}}"#;
+    // A terabyte in sixteen numbers: refused by the size of the file, before any allocation.
+    let huge = r#"{"a":{"dtype":"F32","shape":[250000000000],"data_offsets":[0,1000000000000]}}"#;
+    let overflow = format!(
+        r#"{{"a":{{"dtype":"F32","shape":[{0},{0}],"data_offsets":[0,4]}}}}"#,
+        u64::MAX / 2
+    );
+    let half = format!(
+        r#"{{"a":{{"dtype":"F16","shape":[2],"data_offsets":[0,4]}},{}}}"#,
+        ours(good)
+    );
+    let lonely = format!(
+        r#"{{"ema.a":{{"dtype":"F32","shape":[1],"data_offsets":[0,4]}},{}}}"#,
+        ours(good)
+    );
+    let newer = format!(
+        "{{{}}}",
+        ours(&good.replace("\"format_version\":1", "\"format_version\":7"))
+    );
+    let stepless = format!("{{{}}}", ours(&good.replace("\"step\":1,", "")));
+    let broken = format!("{{{}}}", ours("{"));
+    let cases = [
+        (huge.to_owned(), 4, "it should have 1000000000"),
+        (
+            overflow,
+            4,
+            "is not a checkpoint: its header cannot be read",
+        ),
+        (half, 4, "is damaged: `a` is not of type F32"),
+        (
+            lonely,
+            4,
+            "is damaged: weights and averaged weights do not match",
+        ),
+        (
+            newer,
+            0,
+            "has checkpoint format 7; this version reads format 1",
+        ),
+        (stepless, 0, "is damaged: `step` is missing"),
+        (broken, 0, "is damaged: its description cannot be read"),
+    ];
+    for (header, data, message) in cases {
+        let error = open(&file(dir.path(), &header, data))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(message) && error.contains("made.safetensors"),
+            "{error}"
+        );
+    }
+    let path = dir.path().join("claims");
+    fs::write(&path, [&u64::MAX.to_le_bytes()[..], b"{}"].concat()).unwrap();
+    assert!(matches!(open(&path), Err(Error::NotACheckpoint { .. })));
+}
+
+#[derive(Debug)]
+struct Other;
+
+impl Blueprint for Other {
+    fn build(&self, weights: &ar_train::Weights) -> ar_core::Result<Box<dyn Model>> {
+        Err(ar_core::Error::config(
+            "weights",
+            format!("{} are not enough", weights.len()),
+        ))
+    }
+}
+
+#[test]
+fn weights_of_another_model_are_refused() {
+    let dir = finished();
+    let run = RunDirectory::open(dir.path()).unwrap();
+    let error = Trainer::resume(&Other, config(), &run, &Device::Cpu).unwrap_err();
+    assert_eq!(error.to_string(), "weights: 2 are not enough");
+}

@@ -1,0 +1,9 @@
+//! Training runs from end to end, on a model of a few parameters.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod checkpoints;
+mod errors;
+mod resume;
+mod toy;
+mod tracking;

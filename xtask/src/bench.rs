@@ -73,7 +73,7 @@ struct Comparison {
 ///
 /// # Errors
 /// When a build or a benchmark fails, a result cannot be read or written, or the two sides of a
-/// comparison do not have the same number of parameters.
+/// comparison do not have the same number of live parameters.
 pub(crate) fn run(args: &Args) -> Result<()> {
     if args.against_torch {
         against_torch::run(&args.comparison)

@@ -13,7 +13,7 @@ use crate::process::target_dir;
 /// Times every model on both sides, prints the table, writes the JSON.
 ///
 /// # Errors
-/// When a program fails, the JSON cannot be written, or a model and its twin differ in parameters.
+/// When a program fails, the JSON cannot be written, or a model and its twin differ in live parameters.
 pub(super) fn run(options: &Comparison) -> Result<()> {
     let ours = Peer::ours(&options.profile)?;
     let torch = match Peer::torch(&options.python) {

@@ -6,8 +6,10 @@ use serde_json::Value;
 /// What was timed, and how long it took.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measurement {
-    /// Parameters of the network that was timed.
+    /// Parameters the network stores.
     pub(super) parameters: u64,
+    /// Those that no mask multiplies by zero.
+    pub(super) live_parameters: u64,
     /// Seconds of wall clock.
     pub(super) seconds: f64,
 }
@@ -29,10 +31,14 @@ pub(super) fn parse(output: &str, asked: &[(&str, Value)]) -> Result<Measurement
             bail!("asked for {field} {expected}, but {got} was timed: {line}");
         }
     }
-    let parameters = object["parameters"].as_u64();
+    let count = |field: &str| {
+        let number = object[field].as_u64();
+        number.with_context(|| format!("no `{field}` in {line}"))
+    };
     let seconds = object["seconds"].as_f64();
     Ok(Measurement {
-        parameters: parameters.with_context(|| format!("no `parameters` in {line}"))?,
+        parameters: count("parameters")?,
+        live_parameters: count("live_parameters")?,
         seconds: seconds
             .filter(|s| s.is_finite() && *s > 0.0)
             .with_context(|| format!("no positive `seconds` in {line}"))?,
@@ -45,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    const LINE: &str = r#"{"verb": "step", "model": "pixelcnn", "batch": 32, "threads": 2, "parameters": 10, "seconds": 0.5}"#;
+    const LINE: &str = r#"{"verb": "step", "model": "pixelcnn", "batch": 32, "threads": 2, "parameters": 10, "live_parameters": 6, "seconds": 0.5}"#;
 
     #[test]
     fn the_last_json_line_counts() {
@@ -53,6 +59,7 @@ mod tests {
         let output = format!("warming up\n{LINE}\ndone\n");
         let expected = Measurement {
             parameters: 10,
+            live_parameters: 6,
             seconds: 0.5,
         };
         assert_eq!(parse(&output, &asked).unwrap(), expected);
@@ -67,8 +74,15 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_refused() {
         assert!(parse("", &[]).is_err());
-        assert!(parse("{\"parameters\": 3}", &[]).is_err());
-        assert!(parse("{\"parameters\": 3, \"seconds\": 0.0}", &[]).is_err());
-        assert!(parse("{\"parameters\": 3", &[]).is_err());
+        assert!(parse(&LINE[..LINE.len() - 1], &[]).is_err());
+        assert!(parse(LINE, &[]).is_ok());
+        for (whole, broken, named) in [
+            ("\"parameters\"", "\"weights\"", "`parameters`"),
+            ("live_parameters", "alive", "`live_parameters`"),
+            ("0.5", "0.0", "`seconds`"),
+        ] {
+            let error = parse(&LINE.replace(whole, broken), &[]).unwrap_err();
+            assert!(error.to_string().contains(named), "{error}");
+        }
     }
 }

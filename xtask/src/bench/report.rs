@@ -15,14 +15,17 @@ use crate::table::{cell, median, seconds, table, times};
 pub(super) struct Runs {
     /// Seconds of each run.
     pub(super) seconds: Vec<f64>,
-    /// Parameters the program said the model has.
+    /// Parameters the program said the model stores.
     pub(super) parameters: Option<u64>,
+    /// Those that no mask multiplies by zero.
+    pub(super) live_parameters: Option<u64>,
 }
 
 impl Runs {
     pub(super) fn add(&mut self, run: Measurement) {
         self.seconds.push(run.seconds);
         self.parameters = Some(run.parameters);
+        self.live_parameters = Some(run.live_parameters);
     }
 
     /// Median seconds of all runs.
@@ -80,12 +83,15 @@ impl ModelReport {
         Some(self.sample.ours.median()? / self.forward.median()?)
     }
 
-    /// In words, when the two sides did not time the same network.
+    /// In words, when the two sides did not time the same network. A dense kernel stores what its
+    /// mask multiplies by zero, so only live parameters can be compared.
     pub(super) fn mismatch(&self) -> Option<String> {
-        let (ours, torch) = (self.step.ours.parameters?, self.step.torch.parameters?);
+        let Pair { ours, torch } = &self.step;
+        let (ours, torch) = (ours.live_parameters?, torch.live_parameters?);
         let model = &self.model;
-        (ours != torch)
-            .then(|| format!("{model} has {ours} parameters here and {torch} in torch_peers.py"))
+        (ours != torch).then(|| {
+            format!("{model} has {ours} live parameters here and {torch} in torch_peers.py")
+        })
     }
 
     fn json(&self) -> Value {
@@ -94,6 +100,10 @@ impl ModelReport {
             "parameters": {
                 "ours": self.step.ours.parameters,
                 "torch": self.step.torch.parameters,
+            },
+            "live_parameters": {
+                "ours": self.step.ours.live_parameters,
+                "torch": self.step.torch.live_parameters,
             },
             "step": self.step.json(),
             "sample": self.sample.json(),
@@ -108,7 +118,9 @@ pub(super) fn as_table(models: &[ModelReport]) -> String {
     let header = [
         "model",
         "params",
-        "torch params",
+        "torch",
+        "live",
+        "torch",
         "step",
         "torch",
         "torch/ours",
@@ -121,11 +133,16 @@ pub(super) fn as_table(models: &[ModelReport]) -> String {
     let rows: Vec<Vec<String>> = models
         .iter()
         .map(|report| {
-            let mut row = vec![
-                report.model.clone(),
-                cell(report.step.ours.parameters, |n| n.to_string()),
-                cell(report.step.torch.parameters, |n| n.to_string()),
-            ];
+            let Pair { ours, torch } = &report.step;
+            let mut row = vec![report.model.clone()];
+            for count in [
+                ours.parameters,
+                torch.parameters,
+                ours.live_parameters,
+                torch.live_parameters,
+            ] {
+                row.push(cell(count, |n| n.to_string()));
+            }
             for pair in [&report.step, &report.sample] {
                 row.push(cell(pair.ours.median(), seconds));
                 row.push(cell(pair.torch.median(), seconds));
@@ -167,28 +184,30 @@ pub(super) fn write(path: &Path, report: &Value) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn runs(seconds: &[f64], parameters: u64) -> Runs {
+    fn runs(seconds: &[f64], [parameters, live_parameters]: [u64; 2]) -> Runs {
         let mut runs = Runs::default();
         for &seconds in seconds {
             runs.add(Measurement {
                 parameters,
+                live_parameters,
                 seconds,
             });
         }
         runs
     }
 
-    fn report(torch: &[f64], torch_parameters: u64) -> ModelReport {
+    /// 10 parameters here; 19 there, of which `live`.
+    fn report(torch: &[f64], live: u64) -> ModelReport {
         ModelReport {
             step: Pair {
-                ours: runs(&[0.2, 0.25, 0.3], 10),
-                torch: runs(torch, torch_parameters),
+                ours: runs(&[0.2, 0.25, 0.3], [10, 10]),
+                torch: runs(torch, [19, live]),
             },
             sample: Pair {
-                ours: runs(&[0.3], 10),
+                ours: runs(&[0.3], [10, 10]),
                 torch: Runs::default(),
             },
-            forward: runs(&[0.1], 10),
+            forward: runs(&[0.1], [10, 10]),
             ..ModelReport::new("pixelcnn")
         }
     }
@@ -200,6 +219,8 @@ mod tests {
         assert_eq!(model["step"]["ratio"], 2.0);
         assert_eq!(model["sample"]["ratio"], Value::Null);
         assert!((model["sample_over_forward"].as_f64().unwrap() - 3.0).abs() < 1e-12);
+        assert_eq!(model["parameters"], json!({"ours": 10, "torch": 19}));
+        assert_eq!(model["live_parameters"], json!({"ours": 10, "torch": 10}));
         assert_eq!(json["threads"], 2);
     }
 
@@ -207,7 +228,8 @@ mod tests {
     fn a_missing_side_is_a_dash() {
         let text = as_table(&[report(&[], 10)]);
         let row: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
-        assert_eq!(row[..7], ["pixelcnn", "10", "-", "250.0", "ms", "-", "-"]);
+        let start = ["pixelcnn", "10", "-", "10", "-", "250.0", "ms", "-", "-"];
+        assert_eq!(row[..9], start);
     }
 
     #[test]
@@ -215,5 +237,8 @@ mod tests {
         assert_eq!(report(&[0.5], 10).mismatch(), None);
         assert_eq!(report(&[], 10).mismatch(), None);
         assert!(report(&[0.5], 11).mismatch().unwrap().contains("11 in"));
+        let text = as_table(&[report(&[0.5], 11)]);
+        let row: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
+        assert_eq!(row[1..5], ["10", "19", "10", "11"]);
     }
 }

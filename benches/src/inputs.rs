@@ -1,0 +1,74 @@
+use std::collections::BTreeMap;
+
+use ar_core::random::stream;
+use ar_core::{Domain, Model, Result};
+use ar_models::Spec;
+use candle_core::{Device, Tensor, Var};
+use rand::Rng;
+use serde_json::json;
+
+/// Seed of every parameter and every image.
+pub const SEED: u64 = 0;
+
+/// 28x28 grey images of 256 levels, as the peers have.
+pub const PEER_DOMAIN: Domain = Domain {
+    channels: 1,
+    height: 28,
+    width: 28,
+    levels: 256,
+};
+
+/// `model` with every field at its default, over `domain`.
+///
+/// # Errors
+/// `Error::Config` when there is no such model.
+pub fn peer_spec(model: &str, domain: Domain) -> Result<Spec> {
+    Spec::new(model, json!({}), domain)
+}
+
+/// Seeded parameters as plain tensors: what is sampled and scored records no graph.
+///
+/// # Errors
+/// `Error::Config` when the configuration makes no network.
+pub fn frozen(spec: &Spec) -> Result<Box<dyn Model>> {
+    spec.build(&detached(&spec.initialise(SEED, &Device::Cpu)?))
+}
+
+/// The values of `vars`, sharing their storage, without a graph.
+pub(crate) fn detached(vars: &BTreeMap<String, Var>) -> BTreeMap<String, Tensor> {
+    let named = vars.iter();
+    named
+        .map(|(name, var)| (name.clone(), var.as_tensor().detach()))
+        .collect()
+}
+
+/// `batch` images of random levels, `(B, C, H, W)`, always the same.
+///
+/// # Errors
+/// `Error::Tensor` when they cannot be made.
+pub fn levels(domain: &Domain, batch: usize) -> Result<Tensor> {
+    let mut rng = stream(SEED, "bench images", &[]);
+    let values: Vec<u32> = (0..batch * domain.dims())
+        .map(|_| rng.random_range(0..domain.levels as u32))
+        .collect();
+    let shape = (batch, domain.channels, domain.height, domain.width);
+    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_the_same_every_time_and_of_the_domain() {
+        let values = || {
+            let x = levels(&PEER_DOMAIN, 2).unwrap();
+            assert_eq!(x.dims(), [2, 1, 28, 28]);
+            x.flatten_all().unwrap().to_vec1::<u32>().unwrap()
+        };
+        let first = values();
+        assert_eq!(first, values());
+        assert_ne!(first[..784], first[784..]);
+        PEER_DOMAIN.check_levels(&first).unwrap();
+    }
+}

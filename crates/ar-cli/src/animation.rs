@@ -1,0 +1,56 @@
+//! Frames of images appearing in the order in which they were generated.
+
+use anyhow::Result;
+use ar_core::Order;
+
+use crate::picture::{Picture, grid, masked_input};
+
+/// Frames at most, whatever the size of the images.
+const MOST_FRAMES: usize = 120;
+
+/// All `images` side by side, first unknown and then pixel by pixel, as many pixels a frame as make
+/// at most 120 frames; the last frame is complete.
+///
+/// # Errors
+/// When the images are not of the order's size.
+pub(crate) fn appearing(images: &[Picture], order: &Order) -> Result<Vec<Picture>> {
+    let positions = order.positions();
+    let per_frame = positions.div_ceil(MOST_FRAMES - 1).max(1);
+    let mut known = vec![false; positions];
+    let mut frames = Vec::with_capacity(positions.div_ceil(per_frame) + 1);
+    for first in (0..positions + per_frame).step_by(per_frame) {
+        for rank in first.saturating_sub(per_frame)..first.min(positions) {
+            known[order.position(rank)] = true;
+        }
+        let masked: Result<Vec<_>> = images
+            .iter()
+            .map(|image| masked_input(image, &known))
+            .collect();
+        frames.push(grid(&masked?, None, 2));
+    }
+    Ok(frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ar_core::{ChannelSteps, Domain};
+
+    #[test]
+    fn pixels_appear_in_order_and_frames_are_few() {
+        let frames_of = |h, w| {
+            let domain = Domain::new(1, h, w, 2).unwrap();
+            let order = Order::raster(&domain, ChannelSteps::Separate);
+            let images = vec![Picture::filled(w, h, [255; 3]); 2];
+            appearing(&images, &order).unwrap()
+        };
+        let small = frames_of(3, 4);
+        assert_eq!(small.len(), 13);
+        let distinct = small.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert_eq!(distinct, 12);
+        assert_eq!(small[12].rgb(5, 5), [255; 3]);
+        assert_ne!(small[0].rgb(5, 5), [255; 3]);
+        let large = frames_of(28, 28);
+        assert!((100..=120).contains(&large.len()), "{}", large.len());
+    }
+}

@@ -1,0 +1,205 @@
+//! `ar-cli check`: the proof that no conditional sees what it predicts.
+
+use anyhow::{Context as _, Result, bail};
+use ar_core::check::{Leak, MAX_LEAKS, Report, causality};
+
+use crate::device::DeviceChoice;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::target::TargetArgs;
+use crate::values::{count, seed};
+
+/// Prove that a model is causal, by changing every value and looking at every conditional
+///
+/// Exit code 1 if it leaks. MODEL is initialised at random; RUN is checked as trained.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: TargetArgs,
+
+    /// Random images to perturb
+    #[arg(long, value_name = "N", default_value = "1", value_parser = count, allow_hyphen_values = true)]
+    trials: usize,
+
+    /// Seed of the images
+    #[arg(long, value_name = "S", default_value = "0", value_parser = seed, allow_hyphen_values = true)]
+    seed: u64,
+
+    /// auto, cpu, cuda:N or metal
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+
+    /// One JSON object on standard output: causal, positions, leaks, receptive_field, undeclared
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Values of an image: what each depends on takes the square of this in bits.
+const MOST_VALUES: usize = 1 << 16;
+/// Leaks told in words.
+const TOLD: usize = 10;
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    let target = args.target.open(&args.device.open()?)?;
+    let (dims, most) = (target.spec.domain.dims(), MOST_VALUES);
+    if dims > most {
+        bail!("images of {dims} values are too large to check; at most {most}");
+    }
+    let bar = Progress::new(
+        output,
+        "checking",
+        "values",
+        (args.trials * target.spec.domain.dims()) as u64,
+    );
+    let report = causality(
+        target.model.as_ref(),
+        args.seed,
+        args.trials,
+        &mut |done, _| {
+            bar.at(done as u64, String::new);
+            true
+        },
+    )
+    .context("cannot check the model")?;
+    bar.finish();
+    for line in in_words(&report, &target.spec.model) {
+        output.say(line)?;
+    }
+    output.json(&report)?;
+    Ok(verdict(&report))
+}
+
+/// The exit code.
+fn verdict(report: &Report) -> u8 {
+    u8::from(!report.causal)
+}
+
+/// The report, line by line.
+fn in_words(report: &Report, name: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    if report.causal {
+        let n = report.positions;
+        lines.push(format!(
+            "{name} is causal: {n} values changed, no conditional at or before them moved"
+        ));
+    } else {
+        let at_least = if report.leaks.len() >= MAX_LEAKS {
+            "at least "
+        } else {
+            ""
+        };
+        lines.push(format!(
+            "{name} LEAKS: {at_least}{} times a conditional sees what it must not",
+            report.leaks.len()
+        ));
+        lines.extend(report.leaks.iter().take(TOLD).map(leak_in_words));
+        if report.leaks.len() > TOLD {
+            lines.push(format!("  and {} more", report.leaks.len() - TOLD));
+        }
+    }
+    if report.undeclared > 0 {
+        lines.push(format!(
+            "{} dependences were seen that the model does not declare",
+            report.undeclared
+        ));
+    }
+    let field = &report.receptive_field;
+    let [above, left, right] = field.reach;
+    lines.push(format!(
+        "receptive field of row {}, column {}: {} of {} earlier values ({} seen to matter), {above} rows up, \
+         {left} columns left, {right} columns right",
+        field.of[0], field.of[1], field.declared, field.earlier, field.observed
+    ));
+    lines
+}
+
+fn leak_in_words(leak: &Leak) -> String {
+    let [channel, row, column] = leak.sees;
+    let seen = if (leak.row, leak.column, leak.channel) == (row, column, channel) {
+        "itself".to_owned()
+    } else {
+        format!("the later value at row {row}, column {column}, channel {channel}")
+    };
+    format!(
+        "  row {}, column {}, channel {} (step {}) sees {seen}",
+        leak.row, leak.column, leak.channel, leak.step
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use ar_core::{ChannelSteps, Dependence, Domain, Likelihood, Model, Order, Stepper};
+    use candle_core::{DType, Device, Tensor};
+
+    use super::*;
+
+    /// Every conditional is the value below it, which is generated a row later.
+    #[derive(Debug)]
+    struct Leaky(Domain, Order);
+
+    impl Model for Leaky {
+        fn domain(&self) -> Domain {
+            self.0
+        }
+
+        fn order(&self) -> &Order {
+            &self.1
+        }
+
+        fn likelihood(&self) -> Likelihood {
+            Likelihood::Bernoulli
+        }
+
+        fn device(&self) -> &Device {
+            &Device::Cpu
+        }
+
+        fn dependence(&self) -> Dependence {
+            Dependence::none(self.1.steps(), self.0.dims())
+        }
+
+        fn parameters(&self, levels: &Tensor) -> ar_core::Result<Tensor> {
+            let below = levels
+                .to_dtype(DType::F32)?
+                .narrow(2, 1, self.0.height - 1)?;
+            Ok(below.pad_with_zeros(2, 0, 1)?.unsqueeze(4)?)
+        }
+
+        fn stepper(&self, _: usize) -> ar_core::Result<Box<dyn Stepper + '_>> {
+            Err(ar_core::Error::Cancelled)
+        }
+    }
+
+    #[test]
+    fn a_model_that_leaks_fails_and_every_leak_is_named() {
+        let domain = Domain::new(1, 3, 2, 2).unwrap();
+        let model = Leaky(domain, Order::raster(&domain, ChannelSteps::Separate));
+        let report = causality(&model, 0, 1, &mut |_, _| true).unwrap();
+        let lines = in_words(&report, "leaky");
+        assert_eq!(
+            lines[0],
+            "leaky LEAKS: 4 times a conditional sees what it must not"
+        );
+        assert_eq!(
+            lines[1],
+            "  row 0, column 0, channel 0 (step 0) sees the later value at row 1, column 0, channel 0"
+        );
+        assert_eq!(lines.len(), 7);
+        assert_eq!(verdict(&report), 1);
+    }
+
+    #[test]
+    fn seeing_oneself_is_said_so() {
+        let leak = Leak {
+            step: 9,
+            row: 1,
+            column: 2,
+            channel: 0,
+            sees: [0, 1, 2],
+        };
+        assert_eq!(
+            leak_in_words(&leak),
+            "  row 1, column 2, channel 0 (step 9) sees itself"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! `ar-cli info`: what a model or a run is.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use ar_core::{Domain, Likelihood};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::device::DeviceChoice;
+use crate::diagrams::draw_diagrams;
+use crate::output::Output;
+use crate::run::DataRecord;
+use crate::target::{Target, TargetArgs};
+use crate::training::RunResult;
+
+/// Describe a model or a run
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    target: TargetArgs,
+
+    /// Draw the masks and the receptive field into this folder
+    #[arg(long, value_name = "DIR")]
+    draw: Option<PathBuf>,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    name: &'a str,
+    about: &'a str,
+    paper: &'a str,
+    domain: Domain,
+    order: &'static str,
+    steps_per_image: usize,
+    likelihood: Likelihood,
+    parameters: usize,
+    tensors: Vec<TensorInfo<'a>>,
+    config: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunInfo<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct TensorInfo<'a> {
+    name: &'a str,
+    shape: &'a [usize],
+}
+
+#[derive(Debug, Serialize)]
+struct RunInfo<'a> {
+    steps: u64,
+    data: &'a DataRecord,
+    result: Option<RunResult>,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    let target = args.target.open(&DeviceChoice::Cpu.open()?)?;
+    let report = report(&target)?;
+    tell(&report, output)?;
+    if let Some(folder) = &args.draw {
+        for file in draw_diagrams(&target, folder)? {
+            output.say(format_args!("drawn: {}", file.display()))?;
+        }
+    }
+    output.json(&report)?;
+    Ok(0)
+}
+
+fn report(target: &Target) -> Result<Report<'_>> {
+    let entry = ar_models::find(&target.spec.model).context("the model is not in the registry")?;
+    let order = target.model.order();
+    Ok(Report {
+        name: entry.name,
+        about: entry.about,
+        paper: entry.paper,
+        domain: target.spec.domain,
+        order: if order.is_raster() {
+            "raster"
+        } else {
+            "permutation"
+        },
+        steps_per_image: order.steps(),
+        likelihood: target.model.likelihood(),
+        parameters: target.weights.elements(),
+        tensors: target
+            .weights
+            .iter()
+            .map(|(name, tensor)| TensorInfo {
+                name,
+                shape: tensor.dims(),
+            })
+            .collect(),
+        config: &target.spec.config,
+        run: target.run.as_ref().map(|run| RunInfo {
+            steps: run.step,
+            data: &run.data,
+            result: RunResult::read(&run.directory),
+        }),
+    })
+}
+
+fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
+    let Domain {
+        channels,
+        height,
+        width,
+        levels,
+    } = report.domain;
+    output.say(format_args!("{}: {}", report.name, report.about))?;
+    output.say(format_args!("paper: {}", report.paper))?;
+    output.say(format_args!(
+        "domain: {channels}x{height}x{width} (channels x height x width), {levels} levels"
+    ))?;
+    output.say(format_args!(
+        "order: {}, {} steps an image",
+        report.order, report.steps_per_image
+    ))?;
+    let likelihood = match report.likelihood {
+        Likelihood::Bernoulli => "Bernoulli".to_owned(),
+        Likelihood::Categorical { levels } => format!("categorical over {levels} levels"),
+        other => format!("{other:?}"),
+    };
+    output.say(format_args!("likelihood: {likelihood}"))?;
+    if let Some(run) = &report.run {
+        tell_run(run, output)?;
+    }
+    output.say("configuration:")?;
+    for (field, value) in report.config.as_object().into_iter().flatten() {
+        output.say(format_args!("  {field} = {value}"))?;
+    }
+    output.say(format_args!("parameters: {}", report.parameters))?;
+    for TensorInfo { name, shape } in &report.tensors {
+        output.say(format_args!("  {name} {shape:?}"))?;
+    }
+    Ok(())
+}
+
+fn tell_run(run: &RunInfo<'_>, output: &Output) -> Result<()> {
+    let encoding = run.data.encoding;
+    output.say(format_args!(
+        "trained: {} steps on {}",
+        run.steps, run.data.source
+    ))?;
+    output.say(format_args!(
+        "binarization: {}, fingerprint of the data: {}",
+        encoding.binarization(),
+        run.data.fingerprint
+    ))?;
+    // A result of other steps belongs to a run that has been extended since.
+    match run
+        .result
+        .as_ref()
+        .filter(|result| result.steps == run.steps)
+        .and_then(|result| result.test.as_ref())
+    {
+        Some(test) => output.say(format_args!("test: {}", test.line())),
+        None => Ok(()),
+    }
+}

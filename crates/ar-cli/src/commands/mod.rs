@@ -1,0 +1,32 @@
+//! One file per command: its arguments and what it does.
+
+pub(crate) mod check;
+pub(crate) mod complete;
+pub(crate) mod data;
+pub(crate) mod eval;
+pub(crate) mod info;
+pub(crate) mod sample;
+mod tempering;
+pub(crate) mod train;
+mod train_args;
+
+use anyhow::Result;
+
+use crate::args::{Cli, Command};
+use crate::output::Output;
+
+/// Runs the command and gives the exit code of one that did not fail.
+///
+/// # Errors
+/// What the command could not do; [`crate::exit_code`] says whose fault it is.
+pub fn run(cli: Cli, output: &Output) -> Result<u8> {
+    match cli.command {
+        Command::Train(args) => train::run(&args, output),
+        Command::Sample(args) => sample::run(&args, output),
+        Command::Complete(args) => complete::run(&args, output),
+        Command::Eval(args) => eval::run(&args, output),
+        Command::Check(args) => check::run(&args, output),
+        Command::Info(args) => info::run(&args, output),
+        Command::Data(args) => data::run(args, output),
+    }
+}

@@ -1,0 +1,137 @@
+//! `ar-cli train`: a new run, or the rest of one.
+
+use anyhow::{Context as _, Result};
+use ar_core::Model;
+use ar_data::Split;
+use ar_train::{BoxError, Trainer};
+use candle_core::Device;
+
+pub(crate) use super::train_args::Args;
+use crate::dataset::{Data, score};
+use crate::interrupt;
+use crate::output::Output;
+use crate::progress::duration;
+use crate::run::{DataRecord, manifest};
+use crate::training::{
+    Begun, Network, Plan, RunResult, Shuffled, Watch, announce, finish, stopped,
+};
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    let device = args.device.open()?;
+    let given = args.given();
+    let plan = if args.resume {
+        Plan::resume(&given)?
+    } else {
+        Plan::begin(&given)?
+    };
+    interrupt::install()?;
+
+    let network = Network(plan.spec.clone());
+    let mut trainer = trainer(&network, &plan, &device)?;
+    let source = Shuffled {
+        images: plan.data.split(Split::Train).clone(),
+        encoding: plan.data.encoding,
+        batch_size: plan.train.batch_size,
+        seed: plan.train.seed,
+        domain: plan.spec.domain,
+        device: device.clone(),
+    };
+    announce(&plan, &trainer, &device, output);
+
+    let title = format!("{} on {}", plan.spec.model, plan.data.name);
+    let pair = (plan.spec.domain, plan.data.encoding);
+    let total = total_steps(&plan, &source);
+    let mut watch = Watch::new(output, &plan.directory, title, pair, &plan.train, total);
+    let outcome = trainer
+        .train(&source, &|model| validate(model, &plan), &mut watch)
+        .with_context(|| format!("training in {} failed", plan.directory.path().display()))?;
+    watch.finish();
+    watch.draw_curve()?;
+
+    let (parameters, directory) = (trainer.parameters(), plan.directory.path());
+    output.note(format_args!(
+        "{} steps in {}",
+        outcome.step,
+        duration(outcome.seconds)
+    ));
+    let result = RunResult {
+        run: directory.to_owned(),
+        steps: outcome.step,
+        parameters,
+        seconds: outcome.seconds,
+        test: None,
+    };
+    if !outcome.finished {
+        stopped(&plan, outcome.step, output);
+        output.json(&result)?;
+        return Ok(1);
+    }
+    let model = plan.spec.build(&trainer.averaged()?.into_map())?;
+    let result = finish(
+        model.as_ref(),
+        &plan.data,
+        plan.train.batch_size,
+        result,
+        output,
+    )?;
+    match &result.test {
+        Some(test) => output.say(format_args!(
+            "{}: test {}",
+            directory.display(),
+            test.line()
+        ))?,
+        None => output.say(directory.display())?,
+    }
+    output.json(&result)?;
+    Ok(0)
+}
+
+fn trainer<'a>(network: &'a Network, plan: &'a Plan, device: &Device) -> Result<Trainer<'a>> {
+    let (spec, directory) = (&plan.spec, &plan.directory);
+    Ok(match plan.begun {
+        Begun::Resumed => Trainer::resume(network, plan.train.clone(), directory, device)
+            .with_context(|| format!("cannot resume {}", directory.path().display()))?,
+        Begun::Anew => {
+            let parameters = spec.initialise(plan.train.seed, device)?;
+            let weights = ar_train::Weights::from_vars(&parameters);
+            let order = spec.build(&weights.into_map())?.order().clone();
+            let manifest = manifest(spec, &order, &DataRecord::of(&plan.data))?;
+            Trainer::new(
+                network,
+                &parameters,
+                manifest,
+                plan.train.clone(),
+                directory,
+            )?
+        }
+    })
+}
+
+/// Mean nats per image of the validation images, or of training images where there are none.
+fn validate(model: &dyn Model, plan: &Plan) -> Result<f64, BoxError> {
+    let Data { encoding, .. } = plan.data;
+    let validation = plan.data.split(Split::Validation);
+    let images = if validation.is_empty() {
+        plan.data.split(Split::Train)
+    } else {
+        validation
+    };
+    let (batch_size, limit) = (plan.train.batch_size, plan.train.validation_images);
+    let nats = score(model, images, encoding, batch_size, limit, &mut |_| {
+        !interrupt::asked()
+    })?;
+    if interrupt::asked() {
+        return Err("asked to stop".into());
+    }
+    Ok(nats.iter().sum::<f64>() / nats.len() as f64)
+}
+
+/// Updates the run will make, where the clock does not decide.
+fn total_steps(plan: &Plan, source: &Shuffled) -> Option<u64> {
+    use ar_train::BatchSource as _;
+    let by_epochs = plan
+        .train
+        .epochs
+        .map(|epochs| epochs.saturating_mul(source.batches_per_epoch()));
+    [by_epochs, plan.train.steps].into_iter().flatten().min()
+}

@@ -1,0 +1,150 @@
+//! Arguments of `ar-cli train`.
+
+use std::path::PathBuf;
+
+use crate::config::Binarize;
+use crate::device::DeviceChoice;
+use crate::training::{Given, absolute_source};
+use crate::values::{count, levels, positive, seed};
+
+/// Train a model
+///
+/// Everything goes into a run directory: the resolved configuration (which --config accepts), the
+/// last and the best checkpoint, metrics, sample grids, the loss curve, the result. Ctrl-C saves and
+/// stops. Without --epochs, --steps and --minutes a run takes a few minutes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Name of the model, such as pixelcnn; may be left out with --resume or a --config that names it
+    model: Option<String>,
+
+    /// auto (MNIST if it can be had, else built-in digits), mnist, cifar10, digits, or a path
+    #[arg(long, value_name = "DATA", help_heading = "Data")]
+    data: Option<String>,
+
+    /// Folder of data sets, looked at before the cache
+    #[arg(long, value_name = "DIR", help_heading = "Data")]
+    data_dir: Option<PathBuf>,
+
+    /// Levels K that values are quantized to
+    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true, help_heading = "Data")]
+    levels: Option<usize>,
+
+    /// Make values 0 or 1
+    #[arg(long, value_name = "HOW", help_heading = "Data")]
+    binarize: Option<Binarize>,
+
+    /// End after N passes over the data
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true, help_heading = "Training")]
+    epochs: Option<usize>,
+
+    /// End after N updates
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true, help_heading = "Training")]
+    steps: Option<usize>,
+
+    /// End after M minutes
+    #[arg(long, value_name = "M", value_parser = positive, allow_hyphen_values = true, help_heading = "Training")]
+    minutes: Option<f64>,
+
+    /// Images in a batch
+    #[arg(long, value_name = "B", value_parser = count, allow_hyphen_values = true, help_heading = "Training")]
+    batch_size: Option<usize>,
+
+    /// Learning rate after the warm-up
+    #[arg(long, value_name = "R", value_parser = positive, allow_hyphen_values = true, help_heading = "Training")]
+    lr: Option<f64>,
+
+    /// Seed of initialisation and shuffling
+    #[arg(long, value_name = "S", value_parser = seed, allow_hyphen_values = true, help_heading = "Training")]
+    seed: Option<u64>,
+
+    /// auto, cpu, cuda:N or metal
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        default_value = "auto",
+        help_heading = "Training"
+    )]
+    pub(super) device: DeviceChoice,
+
+    /// Take values from a TOML file with [model], [train] and [data]; options go over it
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+
+    /// Any field of [model], [train] or [data], such as hidden=64 or train.weight_decay=0.01
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// Run directory [default: runs/MODEL-DATA-NNN]
+    #[arg(long, value_name = "DIR")]
+    pub(super) run: Option<PathBuf>,
+
+    /// Go on with the run of --run; limits may be extended
+    #[arg(long, requires = "run")]
+    pub(super) resume: bool,
+
+    /// One JSON object on standard output: run, steps, parameters, seconds, test
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Args {
+    /// What of it was given, each option as the field it stands for.
+    pub(super) fn given(&self) -> Given {
+        // `auto` is what any resumed run's data may have been found by.
+        let data = self
+            .data
+            .as_deref()
+            .filter(|data| !(self.resume && *data == "auto"))
+            .map(absolute_source);
+        let data_dir = self
+            .data_dir
+            .as_ref()
+            .map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
+        let number = |n: Option<usize>| n.map(Into::into);
+        let flags = vec![
+            ("--data", "data", "source", data.map(Into::into)),
+            (
+                "--data-dir",
+                "data",
+                "data_dir",
+                data_dir.map(|dir| dir.to_string_lossy().into()),
+            ),
+            ("--levels", "data", "levels", number(self.levels)),
+            (
+                "--binarize",
+                "data",
+                "binarize",
+                self.binarize.and_then(|how| serde_json::to_value(how).ok()),
+            ),
+            ("--epochs", "train", "epochs", number(self.epochs)),
+            ("--steps", "train", "steps", number(self.steps)),
+            (
+                "--minutes",
+                "train",
+                "minutes",
+                self.minutes.map(Into::into),
+            ),
+            (
+                "--batch-size",
+                "train",
+                "batch_size",
+                number(self.batch_size),
+            ),
+            ("--lr", "train", "learning_rate", self.lr.map(Into::into)),
+            ("--seed", "train", "seed", self.seed.map(Into::into)),
+        ];
+        let (model, config, set, run) = (
+            self.model.clone(),
+            self.config.clone(),
+            self.set.clone(),
+            self.run.clone(),
+        );
+        Given {
+            model,
+            config,
+            set,
+            flags,
+            run,
+        }
+    }
+}

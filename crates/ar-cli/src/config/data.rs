@@ -1,0 +1,159 @@
+//! The table `[data]`.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use ar_data::{Binarization, Dataset, Encoding, LoadOptions, Source};
+use serde::{Deserialize, Serialize};
+
+use super::defaults;
+use crate::failure::usage;
+
+/// Which data, which part of them, and what is made of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DataConfig {
+    /// `auto`, `mnist`, `cifar10`, `digits`, or the path of a file or folder.
+    pub(crate) source: String,
+    /// Folder of named data sets, looked at before the cache.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Levels K the model sees.
+    pub(crate) levels: Option<usize>,
+    /// How values become 0 or 1, if they do.
+    pub(crate) binarize: Option<Binarize>,
+    /// Seed of stochastic binarization; apart from the training seed, so that runs are compared on
+    /// the same images.
+    pub(crate) binarize_seed: u64,
+    /// At most so many images held out for validation where the data come without.
+    pub(crate) validation: usize,
+    /// At most so many images held out for the test where the data come without.
+    pub(crate) test: usize,
+    /// Built-in training digits.
+    pub(crate) digits: usize,
+    /// Whether a named set that is not here may be downloaded.
+    pub(crate) download: bool,
+}
+
+/// `--binarize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Binarize {
+    /// 1 with the pixel's value as probability, drawn once
+    Fixed,
+    /// the same, drawn anew every epoch of training; the test is drawn once
+    Fresh,
+    /// 1 from half of the range on
+    Threshold,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        let LoadOptions {
+            validation,
+            test,
+            digits,
+            download,
+            ..
+        } = LoadOptions::default();
+        Self {
+            source: "auto".to_owned(),
+            data_dir: None,
+            levels: None,
+            binarize: None,
+            binarize_seed: 0,
+            validation,
+            test,
+            digits,
+            download,
+        }
+    }
+}
+
+impl DataConfig {
+    /// Where ar-data should look.
+    pub(crate) fn source(&self) -> Source {
+        let Ok(source) = self.source.parse();
+        source
+    }
+
+    /// How ar-data should load.
+    pub(crate) fn load_options(&self) -> LoadOptions {
+        LoadOptions {
+            data_dir: self.data_dir.clone(),
+            validation: self.validation,
+            test: self.test,
+            digits: self.digits,
+            download: self.download,
+            ..LoadOptions::default()
+        }
+    }
+
+    /// Refuses what contradicts itself, before anything is loaded.
+    ///
+    /// # Errors
+    /// On binarization to more than two levels.
+    pub(crate) fn validate(&self) -> Result<()> {
+        match (self.binarize, self.levels) {
+            (Some(_), Some(levels)) if levels != 2 => Err(usage(format!(
+                "--levels {levels} contradicts --binarize, which gives 2 levels"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What is applied to the pixels of `dataset`.
+    ///
+    /// # Errors
+    /// On more levels than the data have, or fewer than two.
+    pub(crate) fn encoding(&self, dataset: &Dataset) -> Result<Encoding> {
+        self.validate()?;
+        let native = dataset.native_levels();
+        let asked = (self.levels, self.binarize);
+        let (levels, binarize) = if asked == (None, None) {
+            defaults::encoding(&dataset.name)
+        } else {
+            asked
+        };
+        Ok(match (binarize, levels) {
+            (Some(how), _) => Encoding::binary(native, how.seeded(self.binarize_seed))?,
+            (None, levels) => Encoding::levels_of(native, levels.unwrap_or(native))?,
+        })
+    }
+
+    /// With everything that was left open filled in, so that the same command later means the same:
+    /// `auto` becomes what was found, paths become absolute, levels are named.
+    pub(crate) fn resolved(&self, dataset: &Dataset, encoding: &Encoding) -> Self {
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        let source = match self.source() {
+            Source::Auto => dataset.name.clone(),
+            Source::Path(path) => absolute(&path).to_string_lossy().into_owned(),
+            named => named.to_string(),
+        };
+        let binarize = match encoding {
+            Encoding::Levels(_) => None,
+            Encoding::Binary(how, _) => Some(match how {
+                Binarization::Fixed { .. } => Binarize::Fixed,
+                Binarization::Fresh { .. } => Binarize::Fresh,
+                Binarization::Threshold => Binarize::Threshold,
+            }),
+        };
+        Self {
+            source,
+            data_dir: self.data_dir.as_ref().map(absolute),
+            levels: Some(encoding.levels()),
+            binarize,
+            ..self.clone()
+        }
+    }
+}
+
+impl Binarize {
+    /// ar-data's word for it.
+    pub(crate) fn seeded(self, seed: u64) -> Binarization {
+        match self {
+            Self::Fixed => Binarization::Fixed { seed },
+            Self::Fresh => Binarization::Fresh { seed },
+            Self::Threshold => Binarization::Threshold,
+        }
+    }
+}

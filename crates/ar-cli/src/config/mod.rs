@@ -1,0 +1,13 @@
+//! Configuration: flag over file over default, checked key by key.
+
+mod data;
+mod defaults;
+mod draft;
+mod file;
+mod section;
+mod value;
+
+pub(crate) use data::{Binarize, DataConfig};
+pub(crate) use defaults::DEFAULT_STEPS;
+pub(crate) use draft::Draft;
+pub(crate) use file::ConfigFile;

@@ -1,0 +1,208 @@
+//! Data as a model takes them: loaded, encoded, batched, scored, and turned back into pictures.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use ar_core::{Domain, Model};
+use ar_data::{Binarization, Encoding, Images, Order, Plan, Shape, Split};
+use candle_core::{Device, Tensor};
+
+use crate::config::DataConfig;
+use crate::picture::Picture;
+
+/// A data set with its encoding.
+#[derive(Debug, Clone)]
+pub(crate) struct Data {
+    /// Short name, as "mnist".
+    pub(crate) name: String,
+    /// Where it came from, a line for people.
+    pub(crate) source: String,
+    /// SHA-256 over all pixels and labels.
+    pub(crate) fingerprint: String,
+    /// Names of the classes, if there are any.
+    pub(crate) classes: Vec<String>,
+    /// What is applied to pixels.
+    pub(crate) encoding: Encoding,
+    /// What was asked for, with nothing left open.
+    pub(crate) config: DataConfig,
+    splits: [Arc<Images>; 3],
+}
+
+impl Data {
+    /// Loads what `config` asks for, with the encoding it asks for.
+    ///
+    /// # Errors
+    /// When the data cannot be had, or not with these levels.
+    pub(crate) fn load(config: &DataConfig) -> Result<Self> {
+        config.validate()?;
+        let dataset = ar_data::load(&config.source(), &config.load_options())
+            .with_context(|| format!("cannot load --data {}", config.source))?;
+        let encoding = config.encoding(&dataset)?;
+        let config = config.resolved(&dataset, &encoding);
+        Ok(Self {
+            name: dataset.name,
+            source: dataset.source,
+            fingerprint: dataset.fingerprint,
+            classes: dataset.classes,
+            encoding,
+            config,
+            splits: [dataset.train, dataset.validation, dataset.test].map(Arc::new),
+        })
+    }
+
+    /// The images of `split`.
+    pub(crate) fn split(&self, split: Split) -> &Arc<Images> {
+        match split {
+            Split::Train => &self.splits[0],
+            Split::Validation => &self.splits[1],
+            Split::Test => &self.splits[2],
+        }
+    }
+
+    /// The same, if it came from a `.npy` file with no value outside `0..levels`, as the levels a
+    /// model of so many levels sees: what `sample` writes can be scored.
+    ///
+    /// # Errors
+    /// Never for what was loaded.
+    pub(crate) fn with_own_levels(mut self, levels: usize) -> Result<Self> {
+        let is_array = Path::new(&self.config.source)
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+        let fits = |images: &Arc<Images>| {
+            images
+                .pixels()
+                .iter()
+                .all(|&value| usize::from(value) < levels)
+        };
+        if is_array && self.splits.iter().all(fits) {
+            for images in &mut self.splits {
+                let labels = images.labels().map(<[u32]>::to_vec);
+                *images = Arc::new(Images::new(
+                    images.shape(),
+                    levels,
+                    images.pixels().to_vec(),
+                    labels,
+                )?);
+            }
+            self.encoding = Encoding::native(levels)?;
+        }
+        Ok(self)
+    }
+
+    /// What a model of these data is a distribution over.
+    ///
+    /// # Errors
+    /// When images are too large.
+    pub(crate) fn domain(&self) -> Result<Domain> {
+        Ok(domain(self.splits[0].shape(), &self.encoding)?)
+    }
+}
+
+/// The domain of images of this shape under this encoding.
+pub(crate) fn domain(shape: Shape, encoding: &Encoding) -> ar_core::Result<Domain> {
+    Domain::new(shape.channels, shape.height, shape.width, encoding.levels())
+}
+
+/// The encoding for everything that is not training: what training draws anew every epoch is drawn
+/// once, from the same seed.
+pub(crate) fn for_scoring(encoding: Encoding) -> Encoding {
+    match encoding {
+        Encoding::Binary(Binarization::Fresh { seed }, native) => {
+            Encoding::Binary(Binarization::Fixed { seed }, native)
+        }
+        other => other,
+    }
+}
+
+/// `(len, C, H, W)` levels as a tensor.
+pub(crate) fn tensor(
+    levels: Vec<u32>,
+    domain: &Domain,
+    device: &Device,
+) -> candle_core::Result<Tensor> {
+    let shape = (
+        levels.len() / domain.dims(),
+        domain.channels,
+        domain.height,
+        domain.width,
+    );
+    Tensor::from_vec(levels, shape, device)
+}
+
+/// Negative log-likelihood in nats of each of the first `limit` images (0: of all), in order.
+/// `progress` gets how many are done and returns false to stop, which leaves out the rest.
+///
+/// # Errors
+/// When the images are not of the model's domain, or a tensor operation fails.
+pub(crate) fn score(
+    model: &dyn Model,
+    images: &Arc<Images>,
+    encoding: Encoding,
+    batch_size: usize,
+    limit: usize,
+    progress: &mut dyn FnMut(usize) -> bool,
+) -> Result<Vec<f64>> {
+    let limit = if limit == 0 {
+        images.len()
+    } else {
+        limit.min(images.len())
+    };
+    let domain = model.domain();
+    let mut nats = Vec::with_capacity(limit);
+    for batch in Plan::new(
+        Arc::clone(images),
+        for_scoring(encoding),
+        batch_size,
+        Order::Sequential,
+    )?
+    .stream(0)?
+    {
+        let mut levels = batch.levels;
+        levels.truncate((limit - nats.len()) * domain.dims());
+        nats.extend(ar_core::score_images(
+            model,
+            &tensor(levels, &domain, model.device())?,
+        )?);
+        if !progress(nats.len()) || nats.len() >= limit {
+            break;
+        }
+    }
+    Ok(nats)
+}
+
+/// `(N, C, H, W)` levels as N pictures, levels spread evenly from black to white. Where there are
+/// neither one nor three channels, the first is shown.
+///
+/// # Errors
+/// Never for levels of `domain`.
+pub(crate) fn pictures(
+    levels: &[u32],
+    domain: &Domain,
+    encoding: &Encoding,
+) -> Result<Vec<Picture>> {
+    let shown = if domain.channels == 3 { 3 } else { 1 };
+    levels
+        .chunks(domain.dims())
+        .map(|image| {
+            let image = &image[..shown * domain.positions()];
+            let planes: Vec<u8> = image.iter().map(|&level| encoding.display(level)).collect();
+            Picture::from_planes((shown, domain.height, domain.width), &planes)
+        })
+        .collect()
+}
+
+/// Writes `(N, C, H, W)` levels as a `.npy` file of that shape.
+///
+/// # Errors
+/// When `path` cannot be written; the error names it.
+pub(crate) fn save_levels(path: &Path, levels: &[u32], domain: &Domain) -> Result<()> {
+    let shape = [
+        levels.len() / domain.dims(),
+        domain.channels,
+        domain.height,
+        domain.width,
+    ];
+    ar_data::write_npy(path, shape, levels)
+        .with_context(|| format!("cannot save {}", path.display()))
+}

@@ -1,0 +1,103 @@
+//! Pictures of what a model looks at, drawn from the model itself.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use ar_core::{Kernel, MaskType, Model, Order, Taps};
+
+use crate::picture::{Picture, heat_grid};
+use crate::target::Target;
+
+/// Draws the masks of the model's kernels and what its centre pixel depends on into `folder`, and
+/// gives the files: `MODEL-mask-a.png`, `MODEL-mask-b.png`, `MODEL-receptive-field.png`.
+///
+/// # Errors
+/// When the folder or a file cannot be written.
+pub(crate) fn draw_diagrams(target: &Target, folder: &Path) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make --draw {}", folder.display()))?;
+    let (dims, most) = (target.spec.domain.dims(), 1 << 16);
+    if dims > most {
+        bail!("--draw: images of {dims} values are too large; at most {most}");
+    }
+    let kernel = |field: &str| {
+        target
+            .spec
+            .config
+            .get(field)
+            .and_then(serde_json::Value::as_u64)
+    };
+    let order = target.model.order();
+    let masks = [
+        ("mask-a", "first_kernel", MaskType::A),
+        ("mask-b", "kernel", MaskType::B),
+    ];
+    let drawn = masks.into_iter().filter_map(|(name, field, mask)| {
+        Some((name, draw_mask(order, kernel(field)? as usize, mask)))
+    });
+    let field = ("receptive-field", draw_field(target.model.as_ref()));
+    let mut files = Vec::new();
+    for (name, picture) in drawn.chain([field]) {
+        let file = folder.join(format!("{}-{name}.png", target.spec.model));
+        picture.save_png(&file)?;
+        files.push(file);
+    }
+    Ok(files)
+}
+
+/// The live taps of a `size` x `size` kernel.
+fn draw_mask(order: &Order, size: usize, mask: MaskType) -> Picture {
+    let taps = Taps::new(order, Kernel::square(size), mask);
+    let (cells, centre) = (live(taps.offsets(), size), size / 2);
+    heat_grid(
+        &cells,
+        size,
+        size,
+        (taps.centre().is_none()).then_some((centre, centre)),
+    )
+}
+
+fn live(offsets: &[(isize, isize)], size: usize) -> Vec<f32> {
+    let mut cells = vec![0.0; size * size];
+    let half = size as isize / 2;
+    for &(dy, dx) in offsets {
+        let (row, column) = (half + dy, half + dx);
+        if (0..size as isize).contains(&row) && (0..size as isize).contains(&column) {
+            cells[row as usize * size + column as usize] = 1.0;
+        }
+    }
+    cells
+}
+
+/// Which pixels the last channel of the centre pixel depends on: the share of their channels.
+fn draw_field(model: &dyn Model) -> Picture {
+    let (domain, order) = (model.domain(), model.order());
+    let (row, column) = (domain.height / 2, domain.width / 2);
+    let step = order.step_of(domain.channels - 1, row * domain.width + column);
+    let mut cells = vec![0.0; domain.positions()];
+    for dim in model.dependence().of(step) {
+        cells[dim % domain.positions()] += 1.0 / domain.channels as f32;
+    }
+    heat_grid(&cells, domain.height, domain.width, Some((row, column)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ar_core::{ChannelSteps, Domain};
+
+    #[test]
+    fn masks_show_the_taps() {
+        let order = Order::raster(&Domain::new(1, 5, 5, 2).unwrap(), ChannelSteps::Separate);
+        let taps = Taps::new(&order, Kernel::square(3), MaskType::B);
+        assert_eq!(
+            live(taps.offsets(), 3),
+            [1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+        );
+        let (a, b) = (
+            draw_mask(&order, 3, MaskType::A),
+            draw_mask(&order, 3, MaskType::B),
+        );
+        assert_ne!(a, b);
+    }
+}

@@ -1,0 +1,26 @@
+//! The program `ar-cli`: trains, samples, completes, scores and checks deep autoregressive models.
+//!
+//! A library with a thin `main`, so that what the commands do can be tested and documented. Only
+//! here are flags, configuration files, pictures, standard streams and exit codes known.
+
+mod animation;
+mod args;
+mod commands;
+mod config;
+mod dataset;
+mod device;
+mod diagrams;
+mod failure;
+mod interrupt;
+mod output;
+pub mod picture;
+mod progress;
+mod run;
+mod target;
+mod training;
+mod values;
+
+pub use args::Cli;
+pub use commands::run;
+pub use failure::{BAD_USAGE, FAILED, exit_code};
+pub use output::{Output, Verbosity};

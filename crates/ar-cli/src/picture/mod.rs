@@ -1,0 +1,23 @@
+//! Everything the program draws: sample grids, completions, animations, terminal previews, loss
+//! curves and diagrams of masks.
+//!
+//! Pictures are 8-bit, made from integer levels that the caller has already mapped to `0..=255`.
+//! Nothing here knows a model, a data set or standard output.
+
+mod animation;
+mod axes;
+mod canvas;
+mod curve;
+mod file;
+mod grid;
+mod masks;
+mod still;
+mod terminal;
+
+pub use animation::save_apng;
+pub use canvas::Picture;
+pub use curve::{Curve, save_loss_curve};
+pub use file::write_whole;
+pub use grid::{completion_grid, grid, masked_input};
+pub use masks::heat_grid;
+pub use terminal::{preview, preview_samples};

@@ -1,0 +1,151 @@
+//! RUN: a run directory or a checkpoint file, opened without any flag.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ar_core::{Domain, Model};
+use ar_data::Encoding;
+use ar_models::Spec;
+use ar_train::{Checkpoint, Manifest, Weights};
+use candle_core::Device;
+use serde::{Deserialize, Serialize};
+
+use crate::config::DataConfig;
+use crate::dataset::Data;
+use crate::failure::usage;
+
+/// What a checkpoint says of the data it was trained on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DataRecord {
+    /// Short name, as "mnist".
+    pub(crate) name: String,
+    /// Where it came from, a line for people.
+    pub(crate) source: String,
+    /// SHA-256 over all pixels and labels.
+    pub(crate) fingerprint: String,
+    /// What is applied to pixels.
+    pub(crate) encoding: Encoding,
+    /// How to load the same again.
+    pub(crate) config: DataConfig,
+}
+
+impl DataRecord {
+    /// The record of `data`.
+    pub(crate) fn of(data: &Data) -> Self {
+        Self {
+            name: data.name.clone(),
+            source: data.source.clone(),
+            fingerprint: data.fingerprint.clone(),
+            encoding: data.encoding,
+            config: data.config.clone(),
+        }
+    }
+}
+
+/// A trained model and what it was trained on.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Where results go unless told otherwise: the folder of the checkpoint.
+    pub(crate) directory: PathBuf,
+    /// The model, with averaged weights where there are any.
+    pub(crate) model: Box<dyn Model>,
+    /// Its name, configuration and domain.
+    pub(crate) spec: Spec,
+    /// Its weights.
+    pub(crate) weights: Weights,
+    /// Updates made.
+    pub(crate) step: u64,
+    /// The data it was trained on.
+    pub(crate) data: DataRecord,
+    /// What is applied to pixels.
+    pub(crate) encoding: Encoding,
+}
+
+/// The checkpoint's name in a run directory.
+const MODEL_FILE: &str = "model.safetensors";
+
+impl Run {
+    /// Opens `path`, a run directory or a checkpoint file, on `device`.
+    ///
+    /// # Errors
+    /// When there is no run, or the checkpoint is damaged or of a model that is not known here.
+    pub(crate) fn open(path: &Path, device: &Device) -> Result<Self> {
+        let file = if path.is_dir() {
+            path.join(MODEL_FILE)
+        } else {
+            path.to_owned()
+        };
+        if path.is_dir() && !file.exists() {
+            return Err(usage(format!(
+                "{} is not a run: it holds no {MODEL_FILE}",
+                path.display()
+            )));
+        }
+        if !file.exists() {
+            return Err(usage(format!(
+                "there is no run {}; give a run directory or a checkpoint file",
+                path.display()
+            )));
+        }
+        // Whatever is wrong in there is the file's fault, not the command line's.
+        Self::from_checkpoint(&file, device)
+            .map_err(|error| anyhow::anyhow!("cannot open {}: {error:#}", path.display()))
+    }
+
+    fn from_checkpoint(file: &Path, device: &Device) -> Result<Self> {
+        let checkpoint = Checkpoint::open(file, device)?;
+        let (spec, data) = described(&checkpoint.manifest)?;
+        let weights = checkpoint.best_weights().clone();
+        let model = spec.build(&weights.clone().into_map())?;
+        let directory = match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Ok(Self {
+            directory,
+            model,
+            spec,
+            weights,
+            step: checkpoint.step,
+            encoding: data.encoding,
+            data,
+        })
+    }
+}
+
+/// What a checkpoint's header says: the model and the data.
+///
+/// # Errors
+/// When a part cannot be read, or they contradict each other.
+pub(crate) fn described(manifest: &Manifest) -> Result<(Spec, DataRecord)> {
+    let domain: Domain =
+        serde_json::from_value(manifest.domain.clone()).context("its domain cannot be read")?;
+    let domain = Domain::new(domain.channels, domain.height, domain.width, domain.levels)?;
+    let data: DataRecord = serde_json::from_value(manifest.dataset.clone())
+        .context("its data record cannot be read")?;
+    anyhow::ensure!(
+        data.encoding.levels() == domain.levels,
+        "it is damaged: its data have {} levels, its model {}",
+        data.encoding.levels(),
+        domain.levels
+    );
+    Ok((
+        Spec::new(&manifest.model, manifest.config.clone(), domain)?,
+        data,
+    ))
+}
+
+/// The header of a checkpoint of `spec` trained on `data`.
+///
+/// # Errors
+/// When a part cannot be written as JSON.
+pub(crate) fn manifest(spec: &Spec, order: &ar_core::Order, data: &DataRecord) -> Result<Manifest> {
+    Ok(Manifest {
+        model: spec.model.clone(),
+        config: spec.config.clone(),
+        domain: serde_json::to_value(spec.domain)?,
+        order: serde_json::to_value(order)?,
+        dataset: serde_json::to_value(data)?,
+    })
+}

@@ -1,0 +1,165 @@
+//! MODEL|RUN: a model by name, freshly initialised, or a trained one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use ar_core::{Domain, Model};
+use ar_models::Spec;
+use ar_train::Weights;
+use candle_core::{Device, Tensor};
+
+use crate::config::{DataConfig, Draft};
+use crate::dataset::Data;
+use crate::failure::usage;
+use crate::run::Run;
+use crate::values::levels;
+
+/// What `check` and `info` look at.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TargetArgs {
+    /// Name of a model, run directory or checkpoint file
+    #[arg(value_name = "MODEL|RUN")]
+    target: PathBuf,
+
+    /// MODEL only: a field of its configuration
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// MODEL only: take shape and levels from this data set [default: 28x28 grey, 256 levels]
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
+
+    /// MODEL only: folder of data sets, looked at before the cache
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// MODEL only: levels K
+    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
+    levels: Option<usize>,
+
+    /// MODEL only: channels, height and width, such as 3x32x32
+    #[arg(long, value_name = "CxHxW", value_parser = shape, conflicts_with = "data")]
+    shape: Option<[usize; 3]>,
+}
+
+/// A model, and the run it comes from if it is trained.
+#[derive(Debug)]
+pub(crate) struct Target {
+    /// The model.
+    pub(crate) model: Box<dyn Model>,
+    /// Its name, configuration and domain.
+    pub(crate) spec: Spec,
+    /// Its weights.
+    pub(crate) weights: Weights,
+    /// The run, without which the model is untrained.
+    pub(crate) run: Option<Trained>,
+}
+
+/// What is known of a trained model beside itself.
+#[derive(Debug)]
+pub(crate) struct Trained {
+    /// The folder of the checkpoint.
+    pub(crate) directory: PathBuf,
+    /// Updates made.
+    pub(crate) step: u64,
+    /// The data it was trained on.
+    pub(crate) data: crate::run::DataRecord,
+}
+
+const DEFAULT_SHAPE: [usize; 3] = [1, 28, 28];
+const DEFAULT_LEVELS: usize = 256;
+
+impl TargetArgs {
+    /// Opens the run, or initialises the model.
+    ///
+    /// # Errors
+    /// When there is neither, or the configuration is none.
+    pub(crate) fn open(&self, device: &Device) -> Result<Target> {
+        if let Some(entry) = self.target.to_str().and_then(ar_models::find) {
+            return self.fresh(entry.name, device);
+        }
+        if !self.target.exists() {
+            let known: Vec<_> = ar_models::registry()
+                .iter()
+                .map(|entry| entry.name)
+                .collect();
+            return Err(usage(format!(
+                "{} is neither a run nor a model; models are {}",
+                self.target.display(),
+                known.join(", ")
+            )));
+        }
+        let for_models = [
+            ("--set", !self.set.is_empty()),
+            ("--data", self.data.is_some()),
+            ("--data-dir", self.data_dir.is_some()),
+            ("--levels", self.levels.is_some()),
+            ("--shape", self.shape.is_some()),
+        ];
+        if let Some((flag, _)) = for_models.iter().find(|(_, given)| *given) {
+            return Err(usage(format!(
+                "{flag} is for untrained models; {} is a run",
+                self.target.display()
+            )));
+        }
+        let run = Run::open(Path::new(&self.target), device)?;
+        Ok(Target {
+            model: run.model,
+            spec: run.spec,
+            weights: run.weights,
+            run: Some(Trained {
+                directory: run.directory,
+                step: run.step,
+                data: run.data,
+            }),
+        })
+    }
+
+    fn fresh(&self, name: &str, device: &Device) -> Result<Target> {
+        let domain = self.domain()?;
+        let mut draft = Draft::new(name)?;
+        for assignment in &self.set {
+            draft.set(assignment)?;
+        }
+        let spec = Spec::new(name, draft.table("model"), domain)?;
+        let vars = spec.initialise(0, device)?;
+        let weights: std::collections::BTreeMap<String, Tensor> = vars
+            .into_iter()
+            .map(|(name, var)| (name, var.as_detached_tensor()))
+            .collect();
+        let model = spec.build(&weights)?;
+        Ok(Target {
+            model,
+            spec,
+            weights: Weights::new(weights),
+            run: None,
+        })
+    }
+
+    fn domain(&self) -> Result<Domain> {
+        if let Some(source) = &self.data {
+            let config = DataConfig {
+                source: source.clone(),
+                data_dir: self.data_dir.clone(),
+                levels: self.levels,
+                ..DataConfig::default()
+            };
+            return Data::load(&config)?.domain();
+        }
+        let [channels, height, width] = self.shape.unwrap_or(DEFAULT_SHAPE);
+        Ok(Domain::new(
+            channels,
+            height,
+            width,
+            self.levels.unwrap_or(DEFAULT_LEVELS),
+        )?)
+    }
+}
+
+fn shape(text: &str) -> Result<[usize; 3], String> {
+    let sizes: Option<Vec<usize>> = text.split('x').map(|size| size.parse().ok()).collect();
+    match sizes.as_deref() {
+        Some(&[c, h, w]) if c > 0 && h > 0 && w > 0 => Ok([c, h, w]),
+        _ => Err("must be channels, height and width, such as 3x32x32".to_owned()),
+    }
+}

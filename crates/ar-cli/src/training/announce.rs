@@ -1,0 +1,64 @@
+//! What is said of a run at its beginning and when it is stopped.
+
+use ar_data::Split;
+use ar_train::Trainer;
+use candle_core::Device;
+
+use super::plan::{Begun, Plan};
+use crate::device::name;
+use crate::output::Output;
+
+/// What is trained, on what, and for how long.
+pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, output: &Output) {
+    let Plan {
+        spec, data, train, ..
+    } = plan;
+    let domain = spec.domain;
+    let binarization = match data.encoding.binarization() {
+        "none" => String::new(),
+        how => format!(" ({how} binarization)"),
+    };
+    output.note(format_args!("data: {}", data.source));
+    output.note(format_args!(
+        "{} images, {}x{}x{} (channels x height x width), {} levels{binarization}",
+        data.split(Split::Train).len(),
+        domain.channels,
+        domain.height,
+        domain.width,
+        domain.levels
+    ));
+    output.note(format_args!(
+        "model: {}, {} parameters, on {}",
+        spec.model,
+        trainer.parameters(),
+        name(device)
+    ));
+    if data.split(Split::Validation).is_empty() {
+        output.warn("note: there are no validation images; training images stand in");
+    }
+    let limits = [
+        train.epochs.map(|n| format!("{n} epochs")),
+        train.steps.map(|n| format!("{n} steps")),
+        train.minutes.map(|n| format!("{n} minutes")),
+    ];
+    let limits: Vec<_> = limits.into_iter().flatten().collect();
+    let from = match plan.begun {
+        Begun::Anew => String::new(),
+        Begun::Resumed => format!("from step {} ", trainer.step()),
+    };
+    let run = plan.directory.path().display();
+    output.note(format_args!(
+        "run: {run}, {from}until {}, batches of {}",
+        limits.join(" or "),
+        train.batch_size
+    ));
+}
+
+/// How to go on.
+pub(crate) fn stopped(plan: &Plan, step: u64, output: &Output) {
+    output.warn(format_args!(
+        "stopped at step {step} and saved; go on with: ar-cli train {} --run {} --resume",
+        plan.spec.model,
+        plan.directory.path().display()
+    ));
+}

@@ -1,0 +1,62 @@
+//! `loss.svg`, drawn from `metrics.jsonl`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::picture::{Curve, save_loss_curve};
+
+/// Draws training and validation likelihood over steps, over all resumptions of the run.
+///
+/// # Errors
+/// When the metrics cannot be read or the picture not be written.
+pub(super) fn draw_loss(metrics: &Path, picture: &Path, title: &str) -> Result<()> {
+    let text = std::fs::read_to_string(metrics)
+        .with_context(|| format!("cannot read {}", metrics.display()))?;
+    let lines: Vec<Value> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let curve = |name: &str, field: &str| {
+        let point = |line: &Value| Some((line.get("step")?.as_f64()?, line.get(field)?.as_f64()?));
+        Curve {
+            name: name.to_owned(),
+            points: lines.iter().filter_map(point).collect(),
+        }
+    };
+    let curves = [
+        curve("training", "train_nats_per_image"),
+        curve("validation", "validation_nats_per_image"),
+    ];
+    save_loss_curve(picture, title, "step", "nats per image", &curves)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_curves_come_from_the_metrics() {
+        let folder = tempfile::tempdir().unwrap();
+        let (metrics, picture) = (
+            folder.path().join("m.jsonl"),
+            folder.path().join("loss.svg"),
+        );
+        let lines = concat!(
+            "{\"step\":1,\"train_nats_per_image\":9.0}\n{\"step\":2,\"train_nats_per_image\":7.0}\n",
+            "{\"step\":2,\"validation_nats_per_image\":8.0}\n{\"step\":3,\"train_na"
+        );
+        std::fs::write(&metrics, lines).unwrap();
+        draw_loss(&metrics, &picture, "pixelcnn on digits").unwrap();
+        let svg = std::fs::read_to_string(&picture).unwrap();
+        for text in [
+            "training",
+            "validation",
+            "pixelcnn on digits",
+            "nats per image",
+        ] {
+            assert!(svg.contains(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What is seen of a run while it trains.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use ar_core::{Domain, Model, SampleOptions};
+use ar_data::Encoding;
+use ar_train::{BoxError, Observer, RunDirectory, StepMetrics, TrainConfig, ValidationMetrics};
+
+use super::curve::draw_loss;
+use crate::dataset::pictures;
+use crate::interrupt;
+use crate::output::Output;
+use crate::picture::{Picture, grid};
+use crate::progress::Progress;
+
+/// Images in a sample grid.
+pub(super) const GRID: usize = 36;
+
+/// Progress, sample grids and the loss curve of a run.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    output: Output,
+    progress: Progress,
+    /// Whether progress counts seconds, as a limit in minutes does, or steps.
+    by_time: bool,
+    seconds: f64,
+    title: String,
+    domain: Domain,
+    encoding: Encoding,
+    metrics: PathBuf,
+    samples: PathBuf,
+    curve: PathBuf,
+}
+
+impl Watch {
+    /// Watches the run in `directory`, which trains `title` and ends after `total_steps`, where
+    /// that is known.
+    pub(crate) fn new(
+        output: &Output,
+        directory: &RunDirectory,
+        title: String,
+        (domain, encoding): (Domain, Encoding),
+        config: &TrainConfig,
+        total_steps: Option<u64>,
+    ) -> Self {
+        let seconds = config.minutes.unwrap_or_default() * 60.0;
+        let (unit, total) = match total_steps {
+            Some(steps) => ("steps", steps),
+            None => ("seconds", seconds.ceil() as u64),
+        };
+        Self {
+            output: output.clone(),
+            progress: Progress::new(output, "training", unit, total),
+            by_time: total_steps.is_none(),
+            seconds,
+            title,
+            domain,
+            encoding,
+            metrics: directory.metrics_path(),
+            samples: directory.samples_path(),
+            curve: directory.path().join("loss.svg"),
+        }
+    }
+
+    /// Draws the loss curve from the metrics written so far.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn draw_curve(&self) -> Result<()> {
+        draw_loss(&self.metrics, &self.curve, &self.title)
+    }
+
+    /// Takes the progress bar away.
+    pub(crate) fn finish(&self) {
+        self.progress.finish();
+    }
+
+    fn units(&self, nats: f64) -> String {
+        let bits = nats / (self.domain.dims() as f64 * std::f64::consts::LN_2);
+        format!("{nats:.2} nats/image, {bits:.4} bits/dim")
+    }
+}
+
+/// The same images as a grid would show, of whatever model: the same seed every time, so that
+/// grids of one run can be compared.
+///
+/// # Errors
+/// When drawing fails; [`ar_core::Error::Cancelled`] after Ctrl-C.
+pub(super) fn draw_samples(model: &dyn Model, encoding: &Encoding) -> Result<Vec<Picture>> {
+    let options = SampleOptions {
+        count: GRID,
+        ..SampleOptions::default()
+    };
+    let drawn = ar_core::sample(model, &options, &|_, _| !interrupt::asked())?;
+    pictures(&drawn.levels, &model.domain(), encoding)
+}
+
+impl Observer for Watch {
+    fn step(&mut self, metrics: &StepMetrics) {
+        let done = if self.by_time {
+            metrics.fraction * self.seconds
+        } else {
+            metrics.step as f64
+        };
+        self.progress.at(done as u64, || {
+            let nats = self.units(metrics.smoothed_nats_per_image);
+            let step = if self.by_time {
+                format!("step {}, ", metrics.step)
+            } else {
+                String::new()
+            };
+            format!("{step}{nats}, {:.0} images/s", metrics.images_per_second)
+        });
+    }
+
+    fn validated(&mut self, metrics: &ValidationMetrics) {
+        let best = if metrics.best { " (best so far)" } else { "" };
+        let nats = self.units(metrics.validation_nats_per_image);
+        self.output.note(format_args!(
+            "step {}: validation {nats}{best}",
+            metrics.step
+        ));
+        if let Err(error) = self.draw_curve() {
+            self.output.warn(format_args!("warning: {error:#}"));
+        }
+    }
+
+    fn sample_due(&mut self, model: &dyn Model, step: u64) -> Result<(), BoxError> {
+        let images = match draw_samples(model, &self.encoding) {
+            Err(_) if interrupt::asked() => return Ok(()),
+            images => images?,
+        };
+        let file = self.samples.join(format!("step-{step:06}.png"));
+        grid(&images, None, 2).save_png(&file)?;
+        Ok(())
+    }
+
+    fn checkpointed(&mut self, step: u64, path: &Path) {
+        tracing::debug!(step, path = %path.display(), "saved");
+    }
+
+    fn should_stop(&self) -> bool {
+        interrupt::asked()
+    }
+}

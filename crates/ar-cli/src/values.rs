@@ -1,0 +1,61 @@
+//! Option values: each parser says what it takes when it refuses.
+
+/// A whole number of at least 1.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    at_least(1, text)
+}
+
+/// A whole number of at least 2.
+pub(crate) fn levels(text: &str) -> Result<usize, String> {
+    at_least(2, text)
+}
+
+/// As `i64`, which is what TOML can hold.
+fn at_least(least: i64, text: &str) -> Result<usize, String> {
+    match text.parse::<i64>() {
+        Ok(n) if n >= least => Ok(n as usize),
+        _ => Err(format!("must be a whole number of at least {least}")),
+    }
+}
+
+/// A finite number above 0.
+pub(crate) fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(x) if x.is_finite() && x > 0.0 => Ok(x),
+        _ => Err("must be a positive number".to_owned()),
+    }
+}
+
+/// A number in (0, 1].
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(p) if p > 0.0 && p <= 1.0 => Ok(p),
+        _ => Err("must lie in (0, 1]".to_owned()),
+    }
+}
+
+/// A seed, no larger than TOML can hold.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    match text.parse::<i64>() {
+        Ok(n) if n >= 0 => Ok(n as u64),
+        _ => Err(format!("must be a whole number from 0 to {}", i64::MAX)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_option_takes_is_refused() {
+        for wrong in ["0", "-1", "1.5", "", "x", "99999999999999999999999"] {
+            assert!(count(wrong).is_err() && levels(wrong).is_err(), "{wrong}");
+        }
+        assert!(levels("1").is_err() && levels("2") == Ok(2) && count("1") == Ok(1));
+        for wrong in ["0", "-1", "nan", "NaN", "inf", "", "x"] {
+            assert!(positive(wrong).is_err() && share(wrong).is_err(), "{wrong}");
+        }
+        assert!(share("1.01").is_err() && share("1") == Ok(1.0) && positive("0.5") == Ok(0.5));
+        assert!(seed("-1").is_err() && seed("18446744073709551615").is_err() && seed("7") == Ok(7));
+    }
+}

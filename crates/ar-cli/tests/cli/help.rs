@@ -1,0 +1,89 @@
+use crate::common::ar;
+
+#[test]
+fn every_command_says_what_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = |command: &[&str], words: &[&str]| {
+        let text = ar(folder.path(), &[command, &["--help"]].concat())
+            .ok()
+            .stdout;
+        for word in words {
+            assert!(
+                text.contains(word),
+                "{word:?} is not in the help of {command:?}:\n{text}"
+            );
+        }
+    };
+    help(
+        &[],
+        &[
+            "train",
+            "sample",
+            "complete",
+            "eval",
+            "check",
+            "info",
+            "data",
+            "Exit codes",
+        ],
+    );
+    let train = [
+        "--data ",
+        "--data-dir",
+        "--levels",
+        "--binarize",
+        "--epochs",
+        "--steps",
+        "--minutes",
+        "--batch-size",
+        "--lr",
+        "--seed",
+        "--device",
+        "--config",
+        "--set",
+        "--run",
+        "--resume",
+        "--json",
+    ];
+    help(&["train"], &train);
+    let sample = [
+        "-n",
+        "--temperature",
+        "--top-k",
+        "--top-p",
+        "--seed",
+        "--whole-pass",
+        "-o",
+        "--animate",
+        "--json",
+    ];
+    help(&["sample"], &sample);
+    help(
+        &["complete"],
+        &["--input", "--keep-rows", "--mask", "-n", "-o", "--json"],
+    );
+    help(
+        &["eval"],
+        &["--data", "--split", "--limit", "--per-image", "--json"],
+    );
+    help(&["check"], &["MODEL|RUN", "--json"]);
+    help(&["info"], &["MODEL|RUN", "--draw", "--json"]);
+    help(&["data"], &["list", "show", "fetch"]);
+    help(
+        &["data", "show"],
+        &["-o", "--levels", "--binarize", "--data-dir"],
+    );
+}
+
+#[test]
+fn no_command_and_unknown_ones_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    ar(folder.path(), &[]).refused(&["Usage"]);
+    ar(folder.path(), &["paint"]).refused(&["paint"]);
+    assert!(
+        ar(folder.path(), &["--version"])
+            .ok()
+            .stdout
+            .starts_with("ar-cli ")
+    );
+}

@@ -1,0 +1,165 @@
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::common::{PROGRAM, ar, tiny};
+
+fn model(folder: &Path, run: &str) -> Vec<u8> {
+    std::fs::read(folder.join(run).join("model.safetensors")).unwrap()
+}
+
+/// Begins a run and gives it back when it has validated at `step`.
+fn running_beyond(folder: &Path, args: &[&str], step: u64) -> Child {
+    let mut child = Command::new(PROGRAM)
+        .current_dir(folder)
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begins = format!("step {step}: validation");
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    assert!(
+        lines.any(|line| line.starts_with(&begins)),
+        "it ended before step {step}"
+    );
+    // Somebody has to read on, or the program would write into a closed pipe.
+    std::thread::spawn(move || lines.for_each(drop));
+    child
+}
+
+#[test]
+fn an_extended_run_equals_one_that_was_never_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ar(path, &tiny(&["--steps", "6", "--run", "whole"])).ok();
+    ar(path, &tiny(&["--steps", "3", "--run", "parts"])).ok();
+    let result = ar(
+        path,
+        &[
+            "train", "--run", "parts", "--resume", "--steps", "6", "--json",
+        ],
+    )
+    .ok()
+    .json();
+    assert_eq!(result["steps"], 6);
+    assert!(model(path, "whole") == model(path, "parts"));
+    let again = ar(
+        path,
+        &tiny(&["--steps", "6", "--run", "parts", "--resume", "--json"]),
+    )
+    .ok()
+    .json();
+    assert_eq!(again["test"], result["test"]);
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let more = [
+        "--steps",
+        "240",
+        "--set",
+        "checkpoint_every=7",
+        "--set",
+        "validate_every=10",
+        "--run",
+    ];
+    ar(path, &tiny(&[&more[..], &["whole"]].concat())).ok();
+
+    let mut child = running_beyond(path, &tiny(&[&more[..], &["killed"]].concat()), 30);
+    child.kill().unwrap();
+    assert!(!child.wait().unwrap().success());
+    assert!(
+        model(path, "killed") != model(path, "whole"),
+        "it was killed too late to prove anything"
+    );
+
+    let resumed = ar(path, &["train", "pixelcnn", "--run", "killed", "--resume"]).ok();
+    assert!(resumed.stderr.contains("from step "), "{resumed:#?}");
+    assert!(model(path, "killed") == model(path, "whole"));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_and_says_how_to_go_on() {
+    use std::io::Read as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let args = tiny(&[
+        "--steps",
+        "100000",
+        "--set",
+        "validate_every=5",
+        "--run",
+        "run",
+        "--json",
+    ]);
+    let mut child = running_beyond(path, &args, 5);
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let mut stdout = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut stdout)
+        .unwrap();
+    let result: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert!(result["test"].is_null());
+    let steps = result["steps"].as_u64().unwrap();
+    let more = (steps + 2).to_string();
+    let resumed = ar(
+        path,
+        &["train", "--run", "run", "--resume", "--steps", &more],
+    )
+    .ok();
+    assert!(
+        resumed.stderr.contains(&format!("from step {steps} ")),
+        "{resumed:#?}"
+    );
+}
+
+#[test]
+fn what_contradicts_the_run_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ar(path, &tiny(&["--steps", "1", "--run", "run"])).ok();
+    let resume = |more: &[&str]| {
+        ar(
+            path,
+            &[&["train", "--run", "run", "--resume"], more].concat(),
+        )
+    };
+    resume(&["--lr", "0.5"]).refused(&["train.learning_rate", "cannot change"]);
+    resume(&["--set", "hidden=8"]).refused(&["model.hidden"]);
+    resume(&["--data", "mnist"]).refused(&["data.source"]);
+    resume(&["--levels", "8", "--seed", "3"]).refused(&["data.levels", "train.seed"]);
+    resume(&[
+        "--data",
+        "auto",
+        "--levels",
+        "4",
+        "--set",
+        "checkpoint_every=9",
+    ])
+    .ok();
+    ar(
+        path,
+        &["train", "pixelcnn-plain", "--run", "run", "--resume"],
+    )
+    .refused(&["trains pixelcnn"]);
+    ar(path, &["train", "pixelcnn", "--resume"]).refused(&["--run"]);
+    ar(path, &["train", "pixelcnn", "--run", "none", "--resume"]).refused(&["none", "no run"]);
+    ar(path, &tiny(&["--steps", "1", "--run", "run"]))
+        .refused(&["already holds a run", "--resume"]);
+}

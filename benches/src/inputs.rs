@@ -18,12 +18,17 @@ pub const PEER_DOMAIN: Domain = Domain {
     levels: 256,
 };
 
-/// `model` with every field at its default, over `domain`.
+/// `model` in the size of the PyTorch peers, whatever its defaults are, over `domain`.
 ///
 /// # Errors
 /// `Error::Config` when there is no such model.
 pub fn peer_spec(model: &str, domain: Domain) -> Result<Spec> {
-    Spec::new(model, json!({}), domain)
+    let config = match model {
+        "pixelcnn" => json!({"hidden": 64, "blocks": 8, "first_kernel": 7, "kernel": 3}),
+        "pixelcnn-plain" => json!({"hidden": 64, "blocks": 7, "first_kernel": 7, "kernel": 7}),
+        _ => json!({}),
+    };
+    Spec::new(model, config, domain)
 }
 
 /// Seeded parameters as plain tensors: what is sampled and scored records no graph.

@@ -11,6 +11,7 @@
 mod bench;
 mod ci;
 mod docs;
+mod golden;
 mod process;
 mod table;
 mod tidy;
@@ -34,6 +35,8 @@ enum Command {
     Tidy,
     /// Criterion benches, or timings beside PyTorch
     Bench(bench::Args),
+    /// Exports the PyTorch fixtures again
+    Golden(golden::Args),
     /// Figures, book and rustdoc
     Docs(docs::Args),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Ci(args) => ci::run(&args),
         Command::Tidy => tidy::run(),
         Command::Bench(args) => bench::run(&args),
+        Command::Golden(args) => golden::run(&args),
         Command::Docs(args) => docs::run(&args),
     };
     match result {

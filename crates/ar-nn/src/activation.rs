@@ -30,43 +30,58 @@ impl Activation {
 
     /// In place.
     pub(crate) fn apply(self, x: &mut [f32]) {
-        match self {
+        Arch::new().dispatch(|| match self {
             Self::Identity => {}
-            Self::Relu => Arch::new().dispatch(|| {
-                x.iter_mut()
-                    .for_each(|v| *v = if *v > 0.0 { *v } else { 0.0 })
-            }),
-            Self::Elu => {
-                Arch::new().dispatch(|| {
-                    x.iter_mut()
-                        .for_each(|v| *v = if *v > 0.0 { *v } else { exp(*v) - 1.0 })
-                });
+            Self::Relu => {
+                for v in x {
+                    *v = if *v > 0.0 { *v } else { 0.0 };
+                }
             }
-        }
+            Self::Elu => {
+                for v in x {
+                    *v = if *v > 0.0 { *v } else { exp(*v) - 1.0 };
+                }
+            }
+        });
     }
 
     /// `grad *= f'`, given the function's results.
     pub(crate) fn backward_from_output(self, grad: &mut [f32], y: &[f32]) {
-        let pairs = grad.iter_mut().zip(y);
-        match self {
+        Arch::new().dispatch(|| match self {
             Self::Identity => {}
-            Self::Relu => Arch::new()
-                .dispatch(|| pairs.for_each(|(g, y)| *g = if *y > 0.0 { *g } else { 0.0 })),
-            Self::Elu => {
-                Arch::new().dispatch(|| {
-                    pairs.for_each(|(g, y)| *g *= if *y > 0.0 { 1.0 } else { *y + 1.0 })
-                });
+            Self::Relu => {
+                for (g, y) in grad.iter_mut().zip(y) {
+                    *g = if *y > 0.0 { *g } else { 0.0 };
+                }
             }
-        }
+            Self::Elu => {
+                for (g, y) in grad.iter_mut().zip(y) {
+                    *g *= if *y > 0.0 { 1.0 } else { *y + 1.0 };
+                }
+            }
+        });
     }
 
-    /// `out += grad · f'(x)`.
+    /// `out += grad · f'(x)`; call it inside a dispatch.
+    #[inline(always)]
     pub(crate) fn add_backward(self, out: &mut [f32], grad: &[f32], x: &[f32]) {
         let all = out.iter_mut().zip(grad.iter().zip(x));
         match self {
-            Self::Identity => all.for_each(|(o, (g, _))| *o += g),
-            Self::Relu => all.for_each(|(o, (g, x))| *o += if *x > 0.0 { *g } else { 0.0 }),
-            Self::Elu => all.for_each(|(o, (g, x))| *o += g * if *x > 0.0 { 1.0 } else { exp(*x) }),
+            Self::Identity => {
+                for (o, (g, _)) in all {
+                    *o += g;
+                }
+            }
+            Self::Relu => {
+                for (o, (g, x)) in all {
+                    *o += if *x > 0.0 { *g } else { 0.0 };
+                }
+            }
+            Self::Elu => {
+                for (o, (g, x)) in all {
+                    *o += g * if *x > 0.0 { 1.0 } else { exp(*x) };
+                }
+            }
         }
     }
 }

@@ -90,7 +90,7 @@ def main():
         torch.manual_seed(len(case))
         net = kind(c, k, config["hidden"], config["blocks"], config["first_kernel"], config["kernel"])
         levels = torch.randint(0, k, (2, c, h, w))
-        logits = net(levels.float() / (k - 1)).view(2, c, k, h, w).permute(0, 1, 3, 4, 2)  # (B, C, H, W, K)
+        logits = net(levels.float() * 2 / (k - 1) - 1).view(2, c, k, h, w).permute(0, 1, 3, 4, 2)  # (B, C, H, W, K)
         loss = F.cross_entropy(logits.reshape(-1, k), levels.flatten(), reduction="sum") / 2  # nats per image
         loss.backward()
         tensors = {"levels": levels.to(torch.int64), "logits": logits.detach().contiguous(), "loss": loss.detach()[None]}

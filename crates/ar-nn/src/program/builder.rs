@@ -38,7 +38,7 @@ impl Builder {
         Value(0)
     }
 
-    /// Levels as numbers 0..=1.
+    /// Levels as numbers -1..=1. Taps beyond the border read zero, which is then no black pixel.
     pub fn scaled_levels(&mut self) -> Value {
         let scale = Scale::new(
             self.program.level_groups.clone(),

@@ -175,7 +175,7 @@ impl CustomOp2 for Parameters {
             .zip(levels.par_chunks(dims))
             .for_each(|(out, levels)| {
                 self.0.with_workspace(|work| {
-                    out.copy_from_slice(program.forward(levels, &weights, work))
+                    out.copy_from_slice(program.forward(levels, &weights, work));
                 });
             });
         Ok((CpuStorage::F32(out), (batch, n, c).into()))

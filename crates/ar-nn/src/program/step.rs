@@ -101,10 +101,10 @@ impl<'p> ProgramStepper<'p> {
             let mut inputs = node.inputs.iter().map(|&v| &before[v]);
             match (inputs.next(), inputs.next()) {
                 (Some(a), Some(b)) => {
-                    self.nodes[i].step(site.position, site.channel, &[a, b], &mut rest[0])
+                    self.nodes[i].step(site.position, site.channel, &[a, b], &mut rest[0]);
                 }
                 (Some(a), None) => {
-                    self.nodes[i].step(site.position, site.channel, &[a], &mut rest[0])
+                    self.nodes[i].step(site.position, site.channel, &[a], &mut rest[0]);
                 }
                 _ => {}
             }

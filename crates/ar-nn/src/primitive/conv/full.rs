@@ -116,7 +116,7 @@ impl Conv {
             if self.taps.is_pointwise() {
                 Arch::new().dispatch(|| {
                     self.before
-                        .add_backward(&mut target[own.clone()], rows, &x[own])
+                        .add_backward(&mut target[own.clone()], rows, &x[own]);
                 });
             } else {
                 scatter_add(&self.taps, positions, rows, self.before, x, c, target);

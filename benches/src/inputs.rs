@@ -24,8 +24,12 @@ pub const PEER_DOMAIN: Domain = Domain {
 /// `Error::Config` when there is no such model.
 pub fn peer_spec(model: &str, domain: Domain) -> Result<Spec> {
     let config = match model {
-        "pixelcnn" => json!({"hidden": 64, "blocks": 8, "first_kernel": 7, "kernel": 3}),
-        "pixelcnn-plain" => json!({"hidden": 64, "blocks": 7, "first_kernel": 7, "kernel": 7}),
+        "pixelcnn" => {
+            json!({"hidden": 64, "blocks": 8, "first_kernel": 7, "kernel": 3, "position": false})
+        }
+        "pixelcnn-plain" => {
+            json!({"hidden": 64, "blocks": 7, "first_kernel": 7, "kernel": 7, "position": false})
+        }
         _ => json!({}),
     };
     Spec::new(model, config, domain)

@@ -11,7 +11,9 @@
 //! The blind spot is the paper's own: a 3x3 type B layer never looks to the upper right beyond 45
 //! degrees. `dependence` declares it.
 //!
-//! Deviation: two levels use one logit (Bernoulli) in place of a softmax over two.
+//! Deviations: two levels use one logit (Bernoulli) in place of a softmax over two. By default the
+//! first layer's features also learn the row and the column they are at (`position`), for zeros
+//! beyond the border look like black pixels; the paper's network does not.
 
 use ar_core::{ChannelSteps, Domain, Error, MaskType, Order, Result};
 use ar_nn::{Activation, Builder, ConvConfig, Network, Value};
@@ -42,16 +44,19 @@ pub struct PixelCnnConfig {
     pub first_kernel: usize,
     /// Rows and columns of the type B convolutions; odd.
     pub kernel: usize,
+    /// Whether the first layer's features learn the row and the column they are at.
+    pub position: bool,
 }
 
 impl Default for PixelCnnConfig {
     fn default() -> Self {
         Self {
             layers: Layers::Residual,
-            hidden: 64,
-            blocks: 8,
+            hidden: 32,
+            blocks: 15,
             first_kernel: 7,
             kernel: 3,
+            position: true,
         }
     }
 }
@@ -61,8 +66,10 @@ impl PixelCnnConfig {
     pub fn plain() -> Self {
         Self {
             layers: Layers::Plain,
+            hidden: 64,
             blocks: 7,
             kernel: 7,
+            position: false,
             ..Self::default()
         }
     }
@@ -71,7 +78,7 @@ impl PixelCnnConfig {
     pub fn paper() -> Self {
         Self {
             hidden: 128,
-            blocks: 15,
+            position: false,
             ..Self::default()
         }
     }
@@ -136,6 +143,9 @@ impl PixelCnnConfig {
 
         let first = ConvConfig::square(self.first_kernel, MaskType::A, 2 * h);
         let mut stream = net.conv(x, first, &vb.pp("first"))?; // (H·W, 2h)
+        if self.position {
+            stream = net.position(stream, &vb.pp("position"))?;
+        }
         for i in 0..self.blocks {
             let vb = vb.pp("blocks").pp(i);
             let y = net.conv(stream, reduce, &vb.pp(0))?; // (H·W, h)
@@ -156,6 +166,9 @@ impl PixelCnnConfig {
         let look = ConvConfig::square(self.kernel, MaskType::B, h).after(relu);
 
         let mut y = net.conv(x, first, &vb_convs.pp(0))?; // (H·W, h)
+        if self.position {
+            y = net.position(y, &vb.pp("position"))?;
+        }
         for i in 0..self.blocks {
             y = net.conv(y, look, &vb_convs.pp(i + 1))?;
         }

@@ -70,9 +70,9 @@ class PlainPixelCnn(nn.Module):
 
 
 CASES = {
-    "pixelcnn-grey": ("pixelcnn", PixelCnn, (1, 5, 7, 4), dict(hidden=6, blocks=2, first_kernel=7, kernel=3)),
-    "pixelcnn-rgb": ("pixelcnn", PixelCnn, (3, 4, 5, 3), dict(hidden=7, blocks=1, first_kernel=5, kernel=3)),
-    "pixelcnn-plain-grey": ("pixelcnn-plain", PlainPixelCnn, (1, 6, 5, 5), dict(hidden=5, blocks=2, first_kernel=5, kernel=5)),
+    "pixelcnn-grey": ("pixelcnn", PixelCnn, (1, 5, 7, 4), dict(hidden=6, blocks=2, first_kernel=7, kernel=3, position=False)),
+    "pixelcnn-rgb": ("pixelcnn", PixelCnn, (3, 4, 5, 3), dict(hidden=7, blocks=1, first_kernel=5, kernel=3, position=False)),
+    "pixelcnn-plain-grey": ("pixelcnn-plain", PlainPixelCnn, (1, 6, 5, 5), dict(hidden=5, blocks=2, first_kernel=5, kernel=5, position=False)),
 }
 
 
@@ -90,7 +90,7 @@ def main():
         torch.manual_seed(len(case))
         net = kind(c, k, config["hidden"], config["blocks"], config["first_kernel"], config["kernel"])
         levels = torch.randint(0, k, (2, c, h, w))
-        logits = net(levels.float() * 2 / (k - 1) - 1).view(2, c, k, h, w).permute(0, 1, 3, 4, 2)  # (B, C, H, W, K)
+        logits = net(levels.float() / (k - 1)).view(2, c, k, h, w).permute(0, 1, 3, 4, 2)  # (B, C, H, W, K)
         loss = F.cross_entropy(logits.reshape(-1, k), levels.flatten(), reduction="sum") / 2  # nats per image
         loss.backward()
         tensors = {"levels": levels.to(torch.int64), "logits": logits.detach().contiguous(), "loss": loss.detach()[None]}

@@ -7,6 +7,7 @@ mod gate;
 mod gather;
 mod norm;
 mod pointwise;
+mod position;
 mod scale;
 
 use std::fmt::Debug;
@@ -22,6 +23,7 @@ pub use conv::ConvConfig;
 pub(crate) use embedding::Embedding;
 pub(crate) use gate::Gate;
 pub(crate) use norm::Norm;
+pub(crate) use position::Position;
 pub(crate) use scale::Scale;
 
 /// One node of a program. Features are channels-last: a value of one image is `(positions, c)`.

@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
 use super::{Network, Node, Program};
-use crate::primitive::{Add, Conv, ConvConfig, Embedding, Gate, Norm, Primitive, Scale};
+use crate::primitive::{Add, Conv, ConvConfig, Embedding, Gate, Norm, Position, Primitive, Scale};
 
 /// A value of the network under construction: features at every position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Builder {
         Value(0)
     }
 
-    /// Levels as numbers -1..=1. Taps beyond the border read zero, which is then no black pixel.
+    /// Levels as numbers 0..=1, black as zero: what taps beyond the border read as well.
     pub fn scaled_levels(&mut self) -> Value {
         let scale = Scale::new(
             self.program.level_groups.clone(),
@@ -178,6 +178,25 @@ impl Builder {
         let groups = self.groups(x).clone();
         let gain = vb.get_with_hints(groups.features(), "weight", Init::Const(1.0))?;
         Ok(self.push(Norm::new(groups), &[x], vec![gain]))
+    }
+
+    /// Adds where a pixel is: a learned vector for its row and one for its column. Without it a
+    /// convolution cannot tell the border from a black pixel. Parameters `rows (H, c)` and
+    /// `columns (W, c)`, zero.
+    ///
+    /// # Errors
+    /// What `vb` gives for the parameters.
+    pub fn position(&mut self, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
+        let Domain { height, width, .. } = self.program.domain;
+        let groups = self.groups(x).clone();
+        let zero = Init::Const(0.0);
+        let rows = vb.get_with_hints((height, groups.features()), "rows", zero)?;
+        let columns = vb.get_with_hints((width, groups.features()), "columns", zero)?;
+        Ok(self.push(
+            Position::new(groups, height, width),
+            &[x],
+            vec![rows, columns],
+        ))
     }
 
     /// a + b.

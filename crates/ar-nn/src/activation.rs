@@ -1,9 +1,8 @@
 use ar_core::Result;
 use candle_core::Tensor;
-use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::exp;
+use crate::kernel::{add_assign, each, each_row_with, each_with, each_with_both, exp};
 
 /// An elementwise function before or after a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,60 +27,79 @@ impl Activation {
         })
     }
 
+    /// `after(x + bias)` in place, for every row of `x`.
+    pub(crate) fn apply_biased(self, x: &mut [f32], bias: &[f32]) {
+        match self {
+            Self::Identity => each_row_with(x, bias, |v, b| *v += b),
+            Self::Relu => each_row_with(x, bias, |v, b| *v = relu(*v + b)),
+            Self::Elu => each_row_with(x, bias, |v, b| *v = elu(*v + b)),
+        }
+    }
+
     /// In place.
     pub(crate) fn apply(self, x: &mut [f32]) {
-        Arch::new().dispatch(|| match self {
+        match self {
             Self::Identity => {}
-            Self::Relu => {
-                for v in x {
-                    *v = if *v > 0.0 { *v } else { 0.0 };
-                }
-            }
-            Self::Elu => {
-                for v in x {
-                    *v = if *v > 0.0 { *v } else { exp(*v) - 1.0 };
-                }
-            }
-        });
+            Self::Relu => each(x, |v| *v = relu(*v)),
+            Self::Elu => each(x, |v| *v = elu(*v)),
+        }
+    }
+
+    /// `out = f(x)`.
+    pub(crate) fn apply_into(self, out: &mut [f32], x: &[f32]) {
+        match self {
+            Self::Identity => out.copy_from_slice(x),
+            Self::Relu => each_with(out, x, |o, x| *o = relu(x)),
+            Self::Elu => each_with(out, x, |o, x| *o = elu(x)),
+        }
     }
 
     /// `grad *= f'`, given the function's results.
     pub(crate) fn backward_from_output(self, grad: &mut [f32], y: &[f32]) {
-        Arch::new().dispatch(|| match self {
-            Self::Identity => {}
-            Self::Relu => {
-                for (g, y) in grad.iter_mut().zip(y) {
-                    *g = if *y > 0.0 { *g } else { 0.0 };
-                }
-            }
-            Self::Elu => {
-                for (g, y) in grad.iter_mut().zip(y) {
-                    *g *= if *y > 0.0 { 1.0 } else { *y + 1.0 };
-                }
-            }
-        });
-    }
-
-    /// `out += grad · f'(x)`; call it inside a dispatch.
-    #[inline(always)]
-    pub(crate) fn add_backward(self, out: &mut [f32], grad: &[f32], x: &[f32]) {
-        let all = out.iter_mut().zip(grad.iter().zip(x));
         match self {
-            Self::Identity => {
-                for (o, (g, _)) in all {
-                    *o += g;
-                }
-            }
-            Self::Relu => {
-                for (o, (g, x)) in all {
-                    *o += if *x > 0.0 { *g } else { 0.0 };
-                }
-            }
-            Self::Elu => {
-                for (o, (g, x)) in all {
-                    *o += g * if *x > 0.0 { 1.0 } else { exp(*x) };
-                }
-            }
+            Self::Identity => {}
+            Self::Relu => each_with(grad, y, |g, y| *g = if y > 0.0 { *g } else { 0.0 }),
+            Self::Elu => each_with(grad, y, |g, y| *g *= if y > 0.0 { 1.0 } else { y + 1.0 }),
         }
     }
+
+    /// `out += grad · f'(x)`.
+    pub(crate) fn add_backward(self, out: &mut [f32], grad: &[f32], x: &[f32]) {
+        // A loop for each, so that none asks in every turn.
+        match self {
+            Self::Identity => add_assign(out, grad),
+            Self::Relu => each_with_both(out, grad, x, |o, g, x| {
+                *o += Self::Relu.times_derivative(g, x);
+            }),
+            Self::Elu => each_with_both(out, grad, x, |o, g, x| {
+                *o += Self::Elu.times_derivative(g, x);
+            }),
+        }
+    }
+
+    /// `grad · f'(x)`.
+    #[inline(always)]
+    pub(crate) fn times_derivative(self, grad: f32, x: f32) -> f32 {
+        match self {
+            Self::Identity => grad,
+            Self::Relu => {
+                if x > 0.0 {
+                    grad
+                } else {
+                    0.0
+                }
+            }
+            Self::Elu => grad * if x > 0.0 { 1.0 } else { exp(x) },
+        }
+    }
+}
+
+#[inline(always)]
+fn relu(x: f32) -> f32 {
+    if x > 0.0 { x } else { 0.0 }
+}
+
+#[inline(always)]
+fn elu(x: f32) -> f32 {
+    if x > 0.0 { x } else { exp(x) - 1.0 }
 }

@@ -1,5 +1,5 @@
 //! Exponentials that the compiler turns into vector instructions: call them inside a
-//! `pulp::Arch::dispatch`.
+//! `pulp::WithSimd`.
 
 /// e^x to about 2 units in the last place for x ≤ 88; 0 below -87, as a softmax needs it.
 #[inline(always)]

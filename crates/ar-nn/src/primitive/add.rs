@@ -24,12 +24,14 @@ impl Pointwise for Add {
         Ok((inputs[0] + inputs[1])?)
     }
 
+    #[inline(always)]
     fn row(&self, g: usize, inputs: &[&[f32]], _: &[f32], out: &mut [f32]) {
         for i in self.groups.range(g) {
             out[i] = inputs[0][i] + inputs[1][i];
         }
     }
 
+    #[inline(always)]
     fn row_backward(
         &self,
         _: &[&[f32]],

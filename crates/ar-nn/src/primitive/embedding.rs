@@ -57,6 +57,7 @@ impl Pointwise for Embedding {
         Ok(Tensor::cat(&parts, 2)?)
     }
 
+    #[inline(always)]
     fn row(&self, g: usize, inputs: &[&[f32]], weights: &[f32], out: &mut [f32]) {
         let range = self.groups.range(g);
         out[range.clone()].fill(0.0);
@@ -69,6 +70,7 @@ impl Pointwise for Embedding {
         }
     }
 
+    #[inline(always)]
     fn row_backward(
         &self,
         inputs: &[&[f32]],

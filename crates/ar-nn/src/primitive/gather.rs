@@ -1,7 +1,7 @@
 //! Moving rows of features to and from the taps that read them.
 
 use ar_core::Taps;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::Activation;
 
@@ -70,29 +70,60 @@ pub(crate) fn gather(
 
 /// The reverse of [`gather`] for all taps: adds each row's parts, times the activation's derivative
 /// at `x`, to where they were read from.
-pub(crate) fn scatter_add(
-    taps: &Taps,
-    positions: std::ops::Range<usize>,
-    rows: &[f32],
-    activation: Activation,
-    x: &[f32],
-    c: usize,
-    out: &mut [f32],
-) {
-    Arch::new().dispatch(|| {
+pub(crate) struct ScatterAdd<'a> {
+    pub(crate) taps: &'a Taps,
+    pub(crate) positions: std::ops::Range<usize>,
+    /// `(positions, taps · c)`.
+    pub(crate) rows: &'a [f32],
+    pub(crate) activation: Activation,
+    /// `(n, c)`, as is `out`.
+    pub(crate) x: &'a [f32],
+    pub(crate) c: usize,
+    pub(crate) out: &'a mut [f32],
+}
+
+impl ScatterAdd<'_> {
+    pub(crate) fn run(self) {
+        Arch::new().dispatch(self);
+    }
+}
+
+impl WithSimd for ScatterAdd<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self {
+            taps,
+            positions,
+            rows,
+            activation,
+            x,
+            c,
+            out,
+        } = self;
         for (p, row) in positions.zip(rows.chunks_exact(taps.count() * c)) {
-            each_run(taps.sources(p), |tap, source, len| {
-                if let Some(s) = source {
-                    let (at, n) = (s * c, len * c);
-                    activation.add_backward(
-                        &mut out[at..][..n],
-                        &row[tap * c..][..n],
-                        &x[at..][..n],
-                    );
+            for (&source, grad) in taps.sources(p).iter().zip(row.chunks_exact(c)) {
+                if source == Taps::NONE {
+                    continue;
                 }
-            });
+                let at = source as usize * c;
+                let (out, x) = (&mut out[at..][..c], &x[at..][..c]);
+                match activation {
+                    Activation::Identity => {
+                        for (o, g) in out.iter_mut().zip(grad) {
+                            *o += g;
+                        }
+                    }
+                    _ => {
+                        for (o, (g, x)) in out.iter_mut().zip(grad.iter().zip(x)) {
+                            *o += activation.times_derivative(*g, *x);
+                        }
+                    }
+                }
+            }
         }
-    });
+    }
 }
 
 /// Calls `f(first tap, source or none, how many)` for maximal runs of taps that read consecutive

@@ -45,6 +45,7 @@ impl Pointwise for Norm {
         Ok(Tensor::cat(&parts, 2)?)
     }
 
+    #[inline(always)]
     fn row(&self, g: usize, inputs: &[&[f32]], weights: &[f32], out: &mut [f32]) {
         let range = self.groups.range(g);
         let x = &inputs[0][range.clone()];
@@ -54,6 +55,7 @@ impl Pointwise for Norm {
         }
     }
 
+    #[inline(always)]
     fn row_backward(
         &self,
         inputs: &[&[f32]],

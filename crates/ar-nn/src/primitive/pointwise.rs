@@ -2,7 +2,7 @@ use std::fmt::Debug;
 
 use ar_core::{ChannelGroups, Dependence, Result};
 use candle_core::Tensor;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::{Backward, Primitive, StepPrimitive};
 use crate::program::{StepTensor, StepValue};
@@ -48,11 +48,12 @@ impl<P: Pointwise> Primitive for P {
     fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Vec<f32>) {
         let groups = Pointwise::groups(self);
         let positions = out.len() / groups.features();
-        Arch::new().dispatch(|| {
-            for (p, out) in out.chunks_exact_mut(groups.features()).enumerate() {
-                let rows = rows_of(inputs, positions, p);
-                (0..groups.count()).for_each(|g| self.row(g, &rows[..inputs.len()], weights, out));
-            }
+        Arch::new().dispatch(Forward {
+            primitive: self,
+            inputs,
+            weights,
+            out,
+            positions,
         });
     }
 
@@ -76,24 +77,14 @@ impl<P: Pointwise> Primitive for P {
         for target in &mut targets {
             target.fill(0.0);
         }
-        Arch::new().dispatch(|| {
-            for p in 0..positions {
-                let rows = rows_of(&sources, positions, p);
-                let mut grads = targets.iter_mut().map(|t| {
-                    let c = t.len() / positions;
-                    &mut t[p * c..][..c]
-                });
-                let mut grads: [&mut [f32]; 2] =
-                    std::array::from_fn(|_| grads.next().unwrap_or_default());
-                let n = inputs.len();
-                self.row_backward(
-                    &rows[..n],
-                    weights,
-                    &grad[p * width..][..width],
-                    &mut grads[..n],
-                    weight_grads,
-                );
-            }
+        Arch::new().dispatch(Reverse {
+            primitive: self,
+            inputs: &sources,
+            weights,
+            grad: &grad,
+            targets: &mut targets,
+            weight_grads,
+            positions,
         });
         for (&value, target) in inputs.iter().zip(targets) {
             gradients.give(value, target);
@@ -117,6 +108,65 @@ impl<P: Pointwise> Primitive for P {
             batch,
             weights: weights.to_vec(),
         })
+    }
+}
+
+struct Forward<'a, P> {
+    primitive: &'a P,
+    inputs: &'a [&'a [f32]],
+    weights: &'a [f32],
+    out: &'a mut [f32],
+    positions: usize,
+}
+
+impl<P: Pointwise> WithSimd for Forward<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let groups = Pointwise::groups(self.primitive);
+        for (p, out) in self.out.chunks_exact_mut(groups.features()).enumerate() {
+            let rows = rows_of(self.inputs, self.positions, p);
+            for g in 0..groups.count() {
+                self.primitive
+                    .row(g, &rows[..self.inputs.len()], self.weights, out);
+            }
+        }
+    }
+}
+
+struct Reverse<'a, P> {
+    primitive: &'a P,
+    inputs: &'a [&'a [f32]],
+    weights: &'a [f32],
+    grad: &'a [f32],
+    targets: &'a mut [Vec<f32>],
+    weight_grads: &'a mut [f32],
+    positions: usize,
+}
+
+impl<P: Pointwise> WithSimd for Reverse<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let (width, n) = (self.grad.len() / self.positions, self.inputs.len());
+        for (p, grad) in self.grad.chunks_exact(width).enumerate() {
+            let rows = rows_of(self.inputs, self.positions, p);
+            let mut grads = self.targets.iter_mut().map(|t| {
+                let c = t.len() / self.positions;
+                &mut t[p * c..][..c]
+            });
+            let mut grads: [&mut [f32]; 2] =
+                std::array::from_fn(|_| grads.next().unwrap_or_default());
+            self.primitive.row_backward(
+                &rows[..n],
+                self.weights,
+                grad,
+                &mut grads[..n],
+                self.weight_grads,
+            );
+        }
     }
 }
 

@@ -29,12 +29,14 @@ impl Pointwise for Scale {
         Ok((inputs[0] * self.by)?)
     }
 
+    #[inline(always)]
     fn row(&self, g: usize, inputs: &[&[f32]], _: &[f32], out: &mut [f32]) {
         for i in self.groups.range(g) {
             out[i] = inputs[0][i] * self.by as f32;
         }
     }
 
+    #[inline(always)]
     fn row_backward(
         &self,
         _: &[&[f32]],

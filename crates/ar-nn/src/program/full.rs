@@ -1,5 +1,5 @@
 use ar_core::Likelihood;
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
 use super::{Gradients, Program};
 use crate::kernel::{exp, exp_sum, max, sigmoid};
@@ -126,32 +126,51 @@ fn nll_and_gradient(
     levels: &[u32],
     scale: Option<f32>,
 ) -> f64 {
-    let mut nll = 0.0;
-    Arch::new().dispatch(|| match likelihood {
-        Likelihood::Bernoulli => {
-            for (logit, &level) in parameters.iter_mut().zip(levels) {
+    Arch::new().dispatch(Nll {
+        likelihood,
+        parameters,
+        levels,
+        scale,
+    })
+}
+
+struct Nll<'a> {
+    likelihood: Likelihood,
+    parameters: &'a mut [f32],
+    levels: &'a [u32],
+    scale: Option<f32>,
+}
+
+impl WithSimd for Nll<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let (scale, mut nll) = (self.scale.unwrap_or(0.0), 0.0);
+        if self.likelihood == Likelihood::Bernoulli {
+            for (logit, &level) in self.parameters.iter_mut().zip(self.levels) {
                 let (l, x) = (*logit, level as f32);
                 nll += f64::from(l.max(0.0) - x * l) + f64::from(exp(-l.abs())).ln_1p();
-                *logit = scale.unwrap_or(0.0) * (sigmoid(l) - x);
+                *logit = scale * (sigmoid(l) - x);
             }
+            return nll;
         }
-        _ => {
-            for (logits, &level) in parameters
-                .chunks_exact_mut(likelihood.parameters())
-                .zip(levels)
-            {
-                let (top, own) = (max(logits), logits[level as usize]);
-                let sum = exp_sum(logits, top);
-                nll += f64::from(top - own) + f64::from(sum).ln();
-                if let Some(scale) = scale {
-                    let by = scale / sum;
-                    for l in logits.iter_mut() {
-                        *l *= by;
-                    }
-                    logits[level as usize] -= scale;
+        for (logits, &level) in self
+            .parameters
+            .chunks_exact_mut(self.likelihood.parameters())
+            .zip(self.levels)
+        {
+            let (top, own) = (max(logits), logits[level as usize]);
+            let sum = exp_sum(logits, top);
+            nll += f64::from(top - own) + f64::from(sum).ln();
+            if self.scale.is_some() {
+                let by = scale / sum;
+                for l in logits.iter_mut() {
+                    *l *= by;
                 }
+                logits[level as usize] -= scale;
             }
         }
-    });
-    nll
+        nll
+    }
 }

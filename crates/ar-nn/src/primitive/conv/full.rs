@@ -1,9 +1,7 @@
-use pulp::Arch;
-
 use super::Conv;
-use crate::kernel::{add_bias, add_column_sums, product, product_nt, product_tn};
+use crate::kernel::{add_column_sums, product, product_nt, product_tn};
 use crate::primitive::Backward;
-use crate::primitive::gather::{TapRange, gather, scatter_add};
+use crate::primitive::gather::{ScatterAdd, TapRange, gather};
 
 /// Floats of a gathered block: with the weights it should stay in a core's second-level cache.
 const BLOCK: usize = 192 * 1024;
@@ -29,17 +27,20 @@ impl Conv {
             scratch.resize(n, 0.0);
         }
         if self.taps.is_pointwise() {
-            scratch[..n].copy_from_slice(&x[positions.start * c..positions.end * c]);
-        } else {
-            gather(
-                &self.taps,
-                TapRange::all(&self.taps),
-                positions,
-                x,
-                c,
+            self.before.apply_into(
                 &mut scratch[..n],
+                &x[positions.start * c..positions.end * c],
             );
+            return &scratch[..n];
         }
+        gather(
+            &self.taps,
+            TapRange::all(&self.taps),
+            positions,
+            x,
+            c,
+            &mut scratch[..n],
+        );
         self.before.apply(&mut scratch[..n]);
         &scratch[..n]
     }
@@ -65,8 +66,7 @@ impl Conv {
                 }
                 None => product([positions.len(), k, c_out], rows, weight, out, false),
             }
-            add_bias(out, bias);
-            self.after.apply(out);
+            self.after.apply_biased(out, bias);
         }
     }
 
@@ -114,12 +114,20 @@ impl Conv {
             let rows = &mut scratch[..m * k];
             product_nt([m, c_out, k], grad, weight, rows, false);
             if self.taps.is_pointwise() {
-                Arch::new().dispatch(|| {
-                    self.before
-                        .add_backward(&mut target[own.clone()], rows, &x[own]);
-                });
+                self.before
+                    .add_backward(&mut target[own.clone()], rows, &x[own]);
             } else {
-                scatter_add(&self.taps, positions, rows, self.before, x, c, target);
+                let activation = self.before;
+                ScatterAdd {
+                    taps: &self.taps,
+                    positions,
+                    rows,
+                    activation,
+                    x,
+                    c,
+                    out: target,
+                }
+                .run();
             }
         }
         if let Some((target, _)) = x_grad {

@@ -69,7 +69,8 @@ impl Model for Linear {
     fn loss(&self, levels: &Tensor) -> ar_core::Result<Tensor> {
         let loss = self.nll(levels)?.mean(0)?;
         if self.kinked {
-            return Ok((loss + (&self.bias * 0.0)?.sqrt()?.sum_all()?)?);
+            let same = &self.bias;
+            return Ok((loss + (&self.bias - same)?.sqrt()?.sum_all()?)?);
         }
         Ok(loss)
     }

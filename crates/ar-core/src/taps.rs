@@ -1,4 +1,4 @@
-use crate::{MaskType, Order};
+use crate::{Error, MaskType, Order, Result};
 
 /// The extent of a convolution: odd sizes, centred on the position it predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,17 @@ impl Taps {
                 _ => !order.is_raster() || dy < 0 || (dy == 0 && dx < 0),
             })
             .collect();
+        Self::of(order, offsets, |source, p| {
+            source == p || order.rank(source) < order.rank(p)
+        })
+    }
+
+    /// The taps at `offsets` that lie in the map and that `may_read(source, position)` allows.
+    fn of(
+        order: &Order,
+        offsets: Vec<(isize, isize)>,
+        may_read: impl Fn(usize, usize) -> bool,
+    ) -> Self {
         let (h, w) = (order.height() as isize, order.width() as isize);
         let mut table = Vec::with_capacity(order.positions() * offsets.len());
         for p in 0..order.positions() {
@@ -71,17 +82,17 @@ impl Taps {
             for &(dy, dx) in &offsets {
                 let (sy, sx) = (y + dy, x + dx);
                 let inside = (0..h).contains(&sy) && (0..w).contains(&sx);
-                let source = if inside { (sy * w + sx) as usize } else { p };
-                let earlier = inside && (source == p || order.rank(source) < order.rank(p));
-                table.push(if earlier { source as u32 } else { Self::NONE });
+                let source = (sy * w + sx) as usize;
+                table.push(if inside && may_read(source, p) {
+                    source as u32
+                } else {
+                    Self::NONE
+                });
             }
         }
+        let rows_above = offsets.iter().filter(|o| o.0 < 0).count();
         Self {
-            rows_above: if order.is_raster() {
-                offsets.iter().filter(|o| o.0 < 0).count()
-            } else {
-                0
-            },
+            rows_above: if order.is_raster() { rows_above } else { 0 },
             centre: offsets.iter().position(|&o| o == (0, 0)),
             width: order.width(),
             positions: order.positions(),
@@ -89,6 +100,25 @@ impl Taps {
             offsets,
             table,
         }
+    }
+
+    /// The taps of a vertical stack (van den Oord et al. 2016, arXiv:1606.05328, section 2.1): whole
+    /// rows, those above for mask A, and the row itself too for mask B, whose input must then know
+    /// nothing but rows above. Such values are complete for a row before its first pixel is drawn.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the order is not raster: there are no complete rows then.
+    pub fn vertical(order: &Order, kernel: Kernel, mask: MaskType) -> Result<Self> {
+        if !order.is_raster() {
+            return Err(Error::config(
+                "order",
+                "a vertical stack needs raster order",
+            ));
+        }
+        let offsets = kernel
+            .offsets()
+            .filter(|&(dy, _)| dy < 0 || (dy == 0 && mask == MaskType::B));
+        Ok(Self::of(order, offsets.collect(), |_, _| true))
     }
 
     /// Number of live taps; 0 for a 1x1 kernel of type A, which reads nothing.
@@ -175,6 +205,16 @@ mod tests {
         );
         assert_eq!(taps.sources(9), [1, 2, 3, 8, 9]);
         assert_eq!(taps.sources(13), [5, 6, Taps::NONE, 12, 13]);
+    }
+
+    #[test]
+    fn a_vertical_stack_reads_whole_rows() {
+        let a = Taps::vertical(&raster(1), Kernel::square(3), MaskType::A).unwrap();
+        assert_eq!((a.count(), a.rows_above()), (3, 3));
+        assert_eq!(a.sources(9), [1, 2, 3]);
+        let b = Taps::vertical(&raster(1), Kernel::square(3), MaskType::B).unwrap();
+        assert_eq!((b.count(), b.rows_above()), (6, 3));
+        assert_eq!(b.sources(13), [5, 6, Taps::NONE, 12, 13, Taps::NONE]);
     }
 
     #[test]

@@ -4,8 +4,10 @@
 //! primitives; both passes, likelihoods and checks follow from that. This crate knows no data set
 //! and no file.
 
+mod gated_pixel_cnn;
 mod pixel_cnn;
 mod registry;
 
+pub use gated_pixel_cnn::GatedPixelCnnConfig;
 pub use pixel_cnn::{Layers, PixelCnnConfig};
 pub use registry::{Entry, Spec, find, registry};

@@ -10,7 +10,7 @@ use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::PixelCnnConfig;
+use crate::{GatedPixelCnnConfig, PixelCnnConfig};
 
 /// A model that can be asked for by name.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub struct Entry {
 const PIXEL_RNN: &str =
     "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
 
-static MODELS: [Entry; 2] = [
+static MODELS: [Entry; 3] = [
     Entry {
         name: "pixelcnn",
         aliases: &["pixel-cnn"],
@@ -51,6 +51,19 @@ static MODELS: [Entry; 2] = [
         default: || encode(&PixelCnnConfig::plain()),
         resolve: |config, domain| resolve(&PixelCnnConfig::plain(), config, |c| c.validate(domain)),
         build: |config, domain, vb| decode::<PixelCnnConfig>(config)?.build(domain, vb),
+    },
+    Entry {
+        name: "gated-pixelcnn",
+        aliases: &["gated-pixel-cnn"],
+        about: "vertical and horizontal stacks of gated convolutions, without a blind spot",
+        paper: "van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, arXiv:1606.05328",
+        default: || encode(&GatedPixelCnnConfig::default()),
+        resolve: |config, domain| {
+            resolve(&GatedPixelCnnConfig::default(), config, |c| {
+                c.validate(domain)
+            })
+        },
+        build: |config, domain, vb| decode::<GatedPixelCnnConfig>(config)?.build(domain, vb),
     },
 ];
 

@@ -99,6 +99,41 @@ fn pixelcnn_plain_rgb() {
 }
 
 #[test]
+fn gated_pixelcnn_grey() {
+    prove(
+        "gated-pixelcnn",
+        &json!({"hidden": 8, "blocks": 3, "first_kernel": 3, "dilations": [1, 2]}),
+        [1, 5, 7, 4],
+        [1, 2, 3, 3],
+    );
+}
+
+#[test]
+fn gated_pixelcnn_rgb() {
+    prove(
+        "gated-pixelcnn",
+        &json!({"hidden": 7, "blocks": 2, "first_kernel": 3}),
+        [3, 4, 5, 3],
+        [3, 2, 2, 2],
+    );
+}
+
+#[test]
+fn gated_pixelcnn_sees_everything_before() {
+    let domain = Domain::new(1, 9, 9, 2).unwrap();
+    let config = json!({"hidden": 3, "blocks": 7, "first_kernel": 5});
+    let spec = Spec::new("gated-pixelcnn", config, domain).unwrap();
+    let model = spec.build(&parameters(&spec)).unwrap();
+    let seen = model.dependence();
+    for step in 0..81 {
+        assert!(
+            (0..step).all(|d| seen.contains(step, d)),
+            "a blind spot at {step}"
+        );
+    }
+}
+
+#[test]
 fn routes_agree() {
     for (model, domain) in [("pixelcnn", [1, 9, 6, 5]), ("pixelcnn-plain", [3, 4, 5, 4])] {
         let [c, h, w, k] = domain;

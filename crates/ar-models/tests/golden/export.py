@@ -69,10 +69,47 @@ class PlainPixelCnn(nn.Module):
         return self.head(x)
 
 
+class GatedPixelCnn(nn.Module):
+    """Grey only: vertical kernels are cropped, horizontal ones padded on the left, as in the peers."""
+
+    def __init__(self, c, k, h, blocks, first, kernel):
+        super().__init__()
+        assert c == 1
+        self.layers = nn.ModuleList()
+        for i in range(blocks):
+            size, c_in = (first, 1) if i == 0 else (kernel, h)
+            n = size // 2
+            self.layers.append(nn.ModuleDict({
+                "v": nn.Conv2d(c_in, 2 * h, (n if i == 0 else n + 1, size)),
+                "h": nn.Conv2d(c_in, 2 * h, (1, n if i == 0 else n + 1)),
+                "v2h": nn.Conv2d(2 * h, 2 * h, 1), "skip": nn.Conv2d(h, h, 1)}))
+            if i + 1 < blocks:
+                self.layers[i]["out"] = nn.Conv2d(h, h, 1)
+        self.head1, self.head2 = nn.Conv2d(h, h, 1), nn.Conv2d(h, k, 1)
+
+    @staticmethod
+    def gate(x):
+        a, b = x.chunk(2, 1)
+        return torch.tanh(a) * torch.sigmoid(b)
+
+    def forward(self, x):
+        v = h = x
+        skip, (rows, columns) = 0, x.shape[2:]
+        for i, l in enumerate(self.layers):
+            n = l["v"].kernel_size[1] // 2
+            va = l["v"](F.pad(v, (n, n, n, 0)))[:, :, :rows]
+            z = self.gate(l["h"](F.pad(h, (n, 0)))[:, :, :, :columns] + l["v2h"](va))
+            skip = skip + l["skip"](z)
+            if "out" in l:
+                v, h = self.gate(va), l["out"](z) + (h if i else 0)
+        return self.head2(F.relu(self.head1(F.relu(skip))))
+
+
 CASES = {
     "pixelcnn-grey": ("pixelcnn", PixelCnn, (1, 5, 7, 4), dict(hidden=6, blocks=2, first_kernel=7, kernel=3, position=False)),
     "pixelcnn-rgb": ("pixelcnn", PixelCnn, (3, 4, 5, 3), dict(hidden=7, blocks=1, first_kernel=5, kernel=3, position=False)),
     "pixelcnn-plain-grey": ("pixelcnn-plain", PlainPixelCnn, (1, 6, 5, 5), dict(hidden=5, blocks=2, first_kernel=5, kernel=5, position=False)),
+    "gated-pixelcnn-grey": ("gated-pixelcnn", GatedPixelCnn, (1, 5, 6, 4), dict(hidden=4, blocks=3, first_kernel=5, kernel=3, position=False)),
 }
 
 
@@ -82,6 +119,10 @@ def parameters(net, value):
         if isinstance(module, MaskedConv2d):
             weight, bias = value(module.weight), value(module.bias)
             out[f"{name}.weight"], out[f"{name}.bias"] = module.live_taps(weight).contiguous(), bias.clone()
+        elif isinstance(module, nn.Conv2d):  # every tap is live: (c_out, c_in, h, w) to (h·w, c_in, c_out)
+            weight = value(module.weight).permute(2, 3, 1, 0)
+            out[f"{name}.weight"] = weight.reshape(-1, *weight.shape[2:]).contiguous()
+            out[f"{name}.bias"] = value(module.bias).clone()
     return out
 
 

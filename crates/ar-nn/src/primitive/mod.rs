@@ -37,6 +37,11 @@ pub(crate) trait Primitive: Debug + Send + Sync {
         true
     }
 
+    /// Whether it makes values that are complete, all channels, before a row's first pixel.
+    fn by_rows(&self) -> bool {
+        false
+    }
+
     /// Whether it reads its first input at other positions.
     fn is_spatial(&self) -> bool {
         false

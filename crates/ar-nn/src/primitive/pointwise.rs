@@ -94,12 +94,15 @@ impl<P: Pointwise> Primitive for P {
 
     fn composite_step(
         &self,
-        _: usize,
+        position: usize,
         inputs: &[&StepTensor],
         weights: &[Tensor],
     ) -> Result<Tensor> {
-        let rows: Vec<&Tensor> = inputs.iter().map(|x| x.current()).collect();
-        Pointwise::composite(self, &rows, weights)
+        let rows = inputs
+            .iter()
+            .map(|x| x.at(position))
+            .collect::<Result<Vec<Tensor>>>()?;
+        Pointwise::composite(self, &rows.iter().collect::<Vec<_>>(), weights)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {

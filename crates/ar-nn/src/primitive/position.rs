@@ -76,7 +76,7 @@ impl Primitive for Position {
     ) -> Result<Tensor> {
         let row = weights[0].get(position / self.width)?;
         let vector = (row + weights[1].get(position % self.width)?)?;
-        Ok(inputs[0].current().broadcast_add(&vector)?)
+        Ok(inputs[0].at(position)?.broadcast_add(&vector)?)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {

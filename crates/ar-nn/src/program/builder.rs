@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ar_core::{ChannelGroups, Domain, Error, Likelihood, Order, Result, Taps};
+use ar_core::{ChannelGroups, Domain, Error, Likelihood, MaskType, Order, Result, Taps};
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
@@ -113,14 +113,34 @@ impl Builder {
                 format!("sizes must be odd and the dilation positive, not {size}"),
             ));
         }
-        let taps = Taps::new(&self.program.order, kernel, config.mask);
+        // A 1x1 layer over a value of complete rows makes another such value.
+        let by_rows = self.by_rows(x.0) && residual.is_none_or(|r| self.by_rows(r.0));
+        let vertical = config.vertical || (by_rows && kernel.height == 1 && kernel.width == 1);
+        let config = ConvConfig { vertical, ..config };
+        let taps = if vertical {
+            if residual.is_some_and(|r| !self.by_rows(r.0))
+                || (config.mask == MaskType::B && !self.by_rows(x.0))
+            {
+                return Err(Error::config(
+                    "vertical",
+                    "a vertical stack begins with type A and reads nothing of the horizontal stack",
+                ));
+            }
+            Taps::vertical(&self.program.order, kernel, config.mask)?
+        } else {
+            Taps::new(&self.program.order, kernel, config.mask)
+        };
         if taps.count() == 0 {
             return Err(Error::config(
                 "kernel",
                 "a 1x1 convolution of type A reads nothing",
             ));
         }
-        let to = self.split(config.features, "features")?;
+        let to = if config.gated {
+            self.split(config.features / 2, "features")?.scaled(2)
+        } else {
+            self.split(config.features, "features")?
+        };
         if let Some(r) = residual
             && *self.groups(r) != to
         {
@@ -249,6 +269,10 @@ impl Builder {
         }
     }
 
+    fn by_rows(&self, value: usize) -> bool {
+        value > 0 && self.program.nodes[value - 1].by_rows
+    }
+
     fn observed(&self, value: usize) -> bool {
         value == 0 || self.program.nodes[value - 1].observed
     }
@@ -276,8 +300,11 @@ impl Builder {
         // A residual is read at the site itself even when the convolution is of type A.
         let strict = usize::from(!primitive.sees_itself());
         let observed = inputs.iter().skip(strict).any(|&i| self.observed(i));
+        let by_rows = primitive.by_rows()
+            || (!primitive.mixes_sites() && inputs.iter().all(|&i| self.by_rows(i)));
         self.program.nodes.push(Node {
             primitive: Box::new(primitive),
+            by_rows,
             inputs,
             weights,
             range: start..self.program.parameters,

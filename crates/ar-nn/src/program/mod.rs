@@ -48,6 +48,9 @@ struct Node {
     range: Range<usize>,
     /// Whether its value at a site depends on the level at that site: it waits for the level.
     observed: bool,
+    /// Whether it knows nothing but rows above: it is computed for a whole row, before the row's
+    /// first pixel.
+    by_rows: bool,
     /// Whether later sites read it, so that it has to be computed even where nothing is drawn.
     remembered: bool,
 }
@@ -66,6 +69,11 @@ impl Program {
         self.nodes
             .iter()
             .any(|n| n.primitive.is_spatial() && n.inputs.first() == Some(&value))
+    }
+
+    /// Whether all positions of the value are kept during a step pass.
+    fn is_kept(&self, value: usize) -> bool {
+        self.is_read_elsewhere(value) || (value > 0 && self.nodes[value - 1].by_rows)
     }
 
     fn values(&self) -> usize {

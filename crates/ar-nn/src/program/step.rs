@@ -50,6 +50,8 @@ pub(super) struct ProgramStepper<'p> {
     values: Vec<StepValue>,
     /// The step whose remembered nodes have been computed.
     computed: Option<usize>,
+    /// The row whose complete values have been computed.
+    row: Option<usize>,
     out: Vec<f32>,
 }
 
@@ -69,7 +71,7 @@ impl<'p> ProgramStepper<'p> {
             nodes.push(node.primitive.stepper(batch, &weights));
         }
         let value = |v: usize| {
-            let positions = if program.is_read_elsewhere(v) {
+            let positions = if program.is_kept(v) {
                 program.domain.positions()
             } else {
                 1
@@ -83,38 +85,44 @@ impl<'p> ProgramStepper<'p> {
             nodes,
             values,
             computed: None,
+            row: None,
             out: Vec::new(),
         })
     }
 
-    /// Runs the nodes that `which` selects at the site of `step`.
+    /// Runs node `i` at a site.
+    fn run_node(&mut self, i: usize, position: usize, channel: usize) {
+        let (before, rest) = self.values.split_at_mut(i + 1);
+        let mut inputs = self.program.nodes[i].inputs.iter().map(|&v| &before[v]);
+        match (inputs.next(), inputs.next()) {
+            (Some(a), Some(b)) => self.nodes[i].step(position, channel, &[a, b], &mut rest[0]),
+            (Some(a), None) => self.nodes[i].step(position, channel, &[a], &mut rest[0]),
+            _ => {}
+        }
+    }
+
+    /// Runs the nodes that `which` selects at the site of `step`, after what they need of the row.
     fn run(&mut self, step: usize, which: impl Fn(&super::Node) -> bool) {
-        let site = self.program.order.step(step);
-        for (i, node) in self
-            .program
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, n)| which(n))
-        {
-            let (before, rest) = self.values.split_at_mut(i + 1);
-            let mut inputs = node.inputs.iter().map(|&v| &before[v]);
-            match (inputs.next(), inputs.next()) {
-                (Some(a), Some(b)) => {
-                    self.nodes[i].step(site.position, site.channel, &[a, b], &mut rest[0]);
+        let (program, site) = (self.program, self.program.order.step(step));
+        let (w, channels) = (program.order.width(), program.order.steps_per_position());
+        let row = site.position / w;
+        if program.order.is_raster() && self.row != Some(row) {
+            self.row = Some(row);
+            for i in (0..program.nodes.len()).filter(|&i| program.nodes[i].by_rows) {
+                for position in row * w..(row + 1) * w {
+                    (0..channels).for_each(|c| self.run_node(i, position, c));
                 }
-                (Some(a), None) => {
-                    self.nodes[i].step(site.position, site.channel, &[a], &mut rest[0]);
-                }
-                _ => {}
             }
+        }
+        for i in (0..program.nodes.len()).filter(|&i| which(&program.nodes[i])) {
+            self.run_node(i, site.position, site.channel);
         }
     }
 }
 
 impl Stepper for ProgramStepper<'_> {
     fn parameters(&mut self, step: usize) -> Result<&[f32]> {
-        self.run(step, |node| !node.observed);
+        self.run(step, |node| !node.observed && !node.by_rows);
         self.computed = Some(step);
         let site = self.program.order.step(step);
         let p = self.program.likelihood.parameters() * self.program.order.values_per_step();
@@ -128,7 +136,9 @@ impl Stepper for ProgramStepper<'_> {
 
     fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()> {
         if self.computed != Some(step) {
-            self.run(step, |node| !node.observed && node.remembered);
+            self.run(step, |node| {
+                !node.observed && !node.by_rows && node.remembered
+            });
         }
         let site = self.program.order.step(step);
         let width = self.program.order.values_per_step();

@@ -13,8 +13,12 @@ pub(crate) struct StepTensor {
 }
 
 impl StepTensor {
-    pub(crate) fn current(&self) -> &Tensor {
-        &self.current
+    /// Features at `position`, `(B, 1, c)`: the present one, unless all are kept.
+    pub(crate) fn at(&self, position: usize) -> Result<Tensor> {
+        Ok(match &self.cache {
+            Some(cache) => cache.narrow(1, position, 1)?.contiguous()?,
+            None => self.current.clone(),
+        })
     }
 
     pub(crate) fn cache(&self) -> Option<&Tensor> {
@@ -41,6 +45,8 @@ pub(super) struct TensorStepper<'p> {
     levels: Vec<f32>,
     position: usize,
     computed: Option<usize>,
+    /// The row whose complete values have been computed.
+    row: Option<usize>,
     dtype: DType,
     device: Device,
     out: Vec<f32>,
@@ -56,7 +62,7 @@ impl<'p> TensorStepper<'p> {
         let value = |v: usize| -> Result<StepTensor> {
             let (n, c) = (program.domain.positions(), program.width(v));
             let cache = program
-                .is_read_elsewhere(v)
+                .is_kept(v)
                 .then(|| Tensor::zeros((batch, n + 1, c), dtype, device));
             Ok(StepTensor {
                 current: Tensor::zeros((batch, 1, c), dtype, device)?,
@@ -70,25 +76,37 @@ impl<'p> TensorStepper<'p> {
             levels: vec![0.0; batch * program.domain.channels],
             position: usize::MAX,
             computed: None,
+            row: None,
             dtype,
             device: device.clone(),
             out: Vec::new(),
         })
     }
 
+    fn run_node(&mut self, i: usize, position: usize) -> Result<()> {
+        let node = &self.program.nodes[i];
+        let inputs: Vec<&StepTensor> = node.inputs.iter().map(|&v| &self.values[v]).collect();
+        let current = node
+            .primitive
+            .composite_step(position, &inputs, &node.weights)?;
+        self.values[i + 1].set(position, current)
+    }
+
     fn run(&mut self, position: usize, which: impl Fn(&Node) -> bool) -> Result<()> {
-        for (i, node) in self
-            .program
-            .nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, n)| which(n))
-        {
-            let inputs: Vec<&StepTensor> = node.inputs.iter().map(|&v| &self.values[v]).collect();
-            let current = node
-                .primitive
-                .composite_step(position, &inputs, &node.weights)?;
-            self.values[i + 1].set(position, current)?;
+        let nodes = &self.program.nodes;
+        (0..nodes.len())
+            .filter(|&i| which(&nodes[i]))
+            .try_for_each(|i| self.run_node(i, position))
+    }
+
+    /// Computes the values that are complete before the row's first pixel.
+    fn enter_row(&mut self, row: usize) -> Result<()> {
+        if self.program.order.is_raster() && self.row != Some(row) {
+            self.row = Some(row);
+            let (nodes, w) = (&self.program.nodes, self.program.order.width());
+            for i in (0..nodes.len()).filter(|&i| nodes[i].by_rows) {
+                (row * w..(row + 1) * w).try_for_each(|position| self.run_node(i, position))?;
+            }
         }
         Ok(())
     }
@@ -97,6 +115,7 @@ impl<'p> TensorStepper<'p> {
     fn enter(&mut self, position: usize) -> Result<()> {
         if self.position != position {
             self.position = position;
+            self.enter_row(position / self.program.order.width())?;
             self.levels.fill(0.0);
             self.write_levels()?;
         }
@@ -115,12 +134,13 @@ impl Stepper for TensorStepper<'_> {
     fn parameters(&mut self, step: usize) -> Result<&[f32]> {
         let site = self.program.order.step(step);
         self.enter(site.position)?;
-        self.run(site.position, |node| !node.observed)?;
+        self.run(site.position, |node| !node.observed && !node.by_rows)?;
         self.computed = Some(step);
         let p = self.program.likelihood.parameters() * self.program.order.values_per_step();
-        let output = self.values[self.program.output]
-            .current
-            .narrow(2, site.channel * p, p)?;
+        let output =
+            self.values[self.program.output]
+                .at(site.position)?
+                .narrow(2, site.channel * p, p)?;
         self.out = output.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         Ok(&self.out)
     }
@@ -129,7 +149,8 @@ impl Stepper for TensorStepper<'_> {
         let site = self.program.order.step(step);
         self.enter(site.position)?;
         if self.computed != Some(step) {
-            self.run(site.position, |node| !node.observed && node.remembered)?;
+            let which = |node: &Node| !node.observed && !node.by_rows && node.remembered;
+            self.run(site.position, which)?;
         }
         let (width, channels) = (
             self.program.order.values_per_step(),

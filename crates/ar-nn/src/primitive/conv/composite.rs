@@ -105,13 +105,14 @@ impl Conv {
                     1,
                 )?
             }
-            _ => inputs[0].current().clone(),
+            _ => inputs[0].at(position)?,
         };
         let b = rows.dim(0)?;
         let rows = self.before.composite(&rows)?.reshape((b, self.k()))?;
         let y = rows
             .matmul(&self.masked(&weights[0])?)?
             .reshape((b, 1, self.c_out()))?;
-        self.finish(&y, inputs.get(1).map(|r| r.current()), &weights[1])
+        let residual = inputs.get(1).map(|r| r.at(position)).transpose()?;
+        self.finish(&y, residual.as_ref(), &weights[1])
     }
 }

@@ -20,8 +20,12 @@ pub struct ConvConfig {
     pub kernel: Kernel,
     /// Whether it may see the position being predicted.
     pub mask: MaskType,
+    /// Whether it reads whole rows: type A those above, type B the row itself as well.
+    pub vertical: bool,
     /// Features it produces.
     pub features: usize,
+    /// Whether a gate follows: each channel group then has an even number of features.
+    pub gated: bool,
     /// Applied to the input.
     pub before: Activation,
     /// Applied to the result.
@@ -35,6 +39,8 @@ impl ConvConfig {
         Self {
             kernel: Kernel::square(size),
             mask,
+            vertical: false,
+            gated: false,
             features,
             before,
             after,
@@ -44,6 +50,24 @@ impl ConvConfig {
     /// A 1x1 layer.
     pub fn pointwise(features: usize) -> Self {
         Self::square(1, MaskType::B, features)
+    }
+
+    /// In a vertical stack: whole rows above, and for type B the row itself, of a value that knows
+    /// nothing but rows above.
+    pub fn vertical(self) -> Self {
+        Self {
+            vertical: true,
+            ..self
+        }
+    }
+
+    /// For a gate over the two halves of each channel group; `features` is what the gate will make.
+    pub fn for_gate(self) -> Self {
+        Self {
+            gated: true,
+            features: 2 * self.features,
+            ..self
+        }
     }
 
     /// With `activation` on the input.
@@ -68,6 +92,7 @@ impl ConvConfig {
 pub(crate) struct Conv {
     taps: Arc<Taps>,
     mask: MaskType,
+    vertical: bool,
     from: ChannelGroups,
     to: ChannelGroups,
     before: Activation,
@@ -84,6 +109,7 @@ impl Conv {
         Self {
             taps,
             mask: config.mask,
+            vertical: config.vertical,
             from,
             to,
             before: config.before,
@@ -110,13 +136,17 @@ impl Conv {
     }
 
     fn has_mask(&self) -> bool {
-        self.to.count() > 1 && self.taps.centre().is_some()
+        self.to.count() > 1 && self.taps.centre().is_some() && !self.vertical
     }
 }
 
 impl Primitive for Conv {
     fn groups(&self) -> &ChannelGroups {
         &self.to
+    }
+
+    fn by_rows(&self) -> bool {
+        self.vertical
     }
 
     fn sees_itself(&self) -> bool {
@@ -156,7 +186,10 @@ impl Primitive for Conv {
             {
                 for (to, from) in (0..groups).flat_map(|to| (0..groups).map(move |from| (to, from)))
                 {
-                    if Some(tap) != self.taps.centre() || self.mask.sees_group(from, to) {
+                    if self.vertical
+                        || Some(tap) != self.taps.centre()
+                        || self.mask.sees_group(from, to)
+                    {
                         all.union(p * groups + to, x, source as usize * groups + from);
                     }
                 }

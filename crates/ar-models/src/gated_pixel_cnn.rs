@@ -1,0 +1,147 @@
+//! Gated PixelCNN: a vertical and a horizontal stack that together see everything above and to the
+//! left, without PixelCNN's blind spot.
+//!
+//! van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves, Kavukcuoglu, "Conditional Image Generation
+//! with PixelCNN Decoders", 2016, arXiv:1606.05328, sections 2.1-2.2 and figure 2.
+//!
+//! p(x) = Π p(xᵢ | x₍<ᵢ₎) in raster order, R, G, B one after the other. The vertical stack reads
+//! whole rows above; a 1x1 link hands it to the horizontal stack before the gate, never the other
+//! way round. Each layer ends in tanh(a) · sigmoid(b); the horizontal stack is residual except in
+//! the first (type A) layer. Skip connections feed the head, as in the paper's reference code.
+//!
+//! Deviations: two levels use one logit in place of a softmax over two; by default the vertical stack
+//! also learns the row and the column it is at (`position`), for zeros beyond the border look like
+//! black pixels. In a step pass the vertical stack runs once a row, when its first pixel is asked for.
+
+use ar_core::{ChannelSteps, Domain, Error, Kernel, MaskType, Order, Result};
+use ar_nn::{Activation, Builder, ConvConfig, Network};
+use candle_nn::VarBuilder;
+use serde::{Deserialize, Serialize};
+
+/// Configuration of a gated PixelCNN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatedPixelCnnConfig {
+    /// Features of each stack after the gate.
+    pub hidden: usize,
+    /// Layers, the first included.
+    pub blocks: usize,
+    /// Rows and columns of the first layer's kernels; odd.
+    pub first_kernel: usize,
+    /// Rows and columns of the other layers' kernels; odd.
+    pub kernel: usize,
+    /// Distances between taps, taken in turn by the layers after the first.
+    pub dilations: Vec<usize>,
+    /// Whether the first layer's features learn the row and the column they are at.
+    pub position: bool,
+}
+
+impl Default for GatedPixelCnnConfig {
+    fn default() -> Self {
+        Self {
+            hidden: 32,
+            blocks: 7,
+            first_kernel: 7,
+            kernel: 3,
+            dilations: vec![1],
+            position: true,
+        }
+    }
+}
+
+impl GatedPixelCnnConfig {
+    /// # Errors
+    /// [`Error::Config`] naming the field.
+    pub fn validate(&self, domain: &Domain) -> Result<()> {
+        for (field, size) in [("first_kernel", self.first_kernel), ("kernel", self.kernel)] {
+            if size.is_multiple_of(2) || !(3..=255).contains(&size) {
+                return Err(Error::config(
+                    field,
+                    format!("must be odd, from 3 to 255, not {size}"),
+                ));
+            }
+        }
+        if !(domain.channels..=65536).contains(&self.hidden) {
+            let at_least = format!(
+                "must be at least {} (one for each channel)",
+                domain.channels
+            );
+            return Err(Error::config(
+                "hidden",
+                format!("{at_least} and at most 65536, not {}", self.hidden),
+            ));
+        }
+        if !(1..=4096).contains(&self.blocks) {
+            return Err(Error::config(
+                "blocks",
+                format!("must be from 1 to 4096, not {}", self.blocks),
+            ));
+        }
+        if self.dilations.is_empty() || self.dilations.iter().any(|d| !(1..=4096).contains(d)) {
+            return Err(Error::config(
+                "dilations",
+                "must be one or more distances from 1 to 4096",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Puts the network together. Parameters: `layers.I.{v, h, v2h, out, skip}`, `head1`, `head2`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a field out of range, or what `vb` gives for a parameter.
+    pub fn build(&self, domain: &Domain, vb: &VarBuilder<'_>) -> Result<Network> {
+        self.validate(domain)?;
+        let order = Order::raster(domain, ChannelSteps::Separate);
+        let mut net = Builder::new(domain, &order);
+        let (c, relu) = (self.hidden, Activation::Relu);
+
+        let x = net.scaled_levels();
+        let (mut v, mut h, mut skip) = (x, x, None);
+        for i in 0..self.blocks {
+            let vb = vb.pp("layers").pp(i);
+            let (mask, size, dilation) = match i {
+                0 => (MaskType::A, self.first_kernel, 1),
+                _ => (
+                    MaskType::B,
+                    self.kernel,
+                    self.dilations[(i - 1) % self.dilations.len()],
+                ),
+            };
+            let look = |height| ConvConfig {
+                kernel: Kernel {
+                    height,
+                    width: size,
+                    dilation,
+                },
+                ..ConvConfig::square(size, mask, c).for_gate()
+            };
+            let mut rows = net.conv(v, look(size).vertical(), &vb.pp("v"))?; // (H·W, 2c), rows above
+            if self.position && i == 0 {
+                rows = net.position(rows, &vb.pp("position"))?;
+            }
+            let link = net.conv(rows, ConvConfig::pointwise(c).for_gate(), &vb.pp("v2h"))?;
+            let row = net.residual_conv(h, look(1), link, &vb.pp("h"))?; // (H·W, 2c), and to the left
+            let z = net.gate(row)?; // (H·W, c)
+            skip = Some(match skip {
+                None => net.conv(z, ConvConfig::pointwise(c), &vb.pp("skip"))?,
+                Some(sum) => net.residual_conv(z, ConvConfig::pointwise(c), sum, &vb.pp("skip"))?,
+            });
+            if i + 1 == self.blocks {
+                break; // Nothing reads the last layer's stacks, only its skip connection.
+            }
+            v = net.gate(rows)?;
+            h = match i {
+                0 => net.conv(z, ConvConfig::pointwise(c), &vb.pp("out"))?,
+                _ => net.residual_conv(z, ConvConfig::pointwise(c), h, &vb.pp("out"))?,
+            };
+        }
+        let y = net.conv(
+            skip.unwrap_or(h),
+            ConvConfig::pointwise(c).before(relu).after(relu),
+            &vb.pp("head1"),
+        )?;
+        let logits = net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head2"))?; // (H·W, C·P)
+        net.finish(logits, vb)
+    }
+}

@@ -18,6 +18,8 @@ use ar_nn::{Activation, Builder, ConvConfig, Network};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
+use crate::limits;
+
 /// Configuration of a gated PixelCNN.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -53,30 +55,10 @@ impl GatedPixelCnnConfig {
     /// # Errors
     /// [`Error::Config`] naming the field.
     pub fn validate(&self, domain: &Domain) -> Result<()> {
-        for (field, size) in [("first_kernel", self.first_kernel), ("kernel", self.kernel)] {
-            if size.is_multiple_of(2) || !(3..=255).contains(&size) {
-                return Err(Error::config(
-                    field,
-                    format!("must be odd, from 3 to 255, not {size}"),
-                ));
-            }
-        }
-        if !(domain.channels..=65536).contains(&self.hidden) {
-            let at_least = format!(
-                "must be at least {} (one for each channel)",
-                domain.channels
-            );
-            return Err(Error::config(
-                "hidden",
-                format!("{at_least} and at most 65536, not {}", self.hidden),
-            ));
-        }
-        if !(1..=4096).contains(&self.blocks) {
-            return Err(Error::config(
-                "blocks",
-                format!("must be from 1 to 4096, not {}", self.blocks),
-            ));
-        }
+        limits::kernel("first_kernel", self.first_kernel, 3)?;
+        limits::kernel("kernel", self.kernel, 3)?;
+        limits::hidden(domain, self.hidden)?;
+        limits::blocks(self.blocks, 1)?;
         if self.dilations.is_empty() || self.dilations.iter().any(|d| !(1..=4096).contains(d)) {
             return Err(Error::config(
                 "dilations",

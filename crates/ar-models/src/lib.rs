@@ -5,6 +5,7 @@
 //! and no file.
 
 mod gated_pixel_cnn;
+mod limits;
 mod pixel_cnn;
 mod registry;
 

@@ -15,10 +15,12 @@
 //! first layer's features also learn the row and the column they are at (`position`), for zeros
 //! beyond the border look like black pixels; the paper's network does not.
 
-use ar_core::{ChannelSteps, Domain, Error, MaskType, Order, Result};
+use ar_core::{ChannelSteps, Domain, MaskType, Order, Result};
 use ar_nn::{Activation, Builder, ConvConfig, Network, Value};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
+
+use crate::limits;
 
 /// The body between the first convolution and the logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,45 +86,19 @@ impl PixelCnnConfig {
     }
 
     /// # Errors
-    /// [`Error::Config`] naming the field.
+    /// [`ar_core::Error::Config`] naming the field.
     pub fn validate(&self, domain: &Domain) -> Result<()> {
-        for (field, size) in [("first_kernel", self.first_kernel), ("kernel", self.kernel)] {
-            if size.is_multiple_of(2) || size > 255 {
-                return Err(Error::config(
-                    field,
-                    format!("must be odd and at most 255, not {size}"),
-                ));
-            }
-        }
-        if self.first_kernel < 3 {
-            return Err(Error::config(
-                "first_kernel",
-                "must be at least 3: a 1x1 layer of type A sees nothing",
-            ));
-        }
-        if !(domain.channels..=65536).contains(&self.hidden) {
-            let at_least = format!(
-                "must be at least {} (one for each channel)",
-                domain.channels
-            );
-            return Err(Error::config(
-                "hidden",
-                format!("{at_least} and at most 65536, not {}", self.hidden),
-            ));
-        }
-        if self.blocks > 4096 {
-            return Err(Error::config(
-                "blocks",
-                format!("must be at most 4096, not {}", self.blocks),
-            ));
-        }
-        Ok(())
+        // A 1x1 layer of type A sees nothing.
+        limits::kernel("first_kernel", self.first_kernel, 3)?;
+        limits::kernel("kernel", self.kernel, 1)?;
+        limits::hidden(domain, self.hidden)?;
+        limits::blocks(self.blocks, 0)
     }
 
     /// Puts the network together; parameters are named as in the PyTorch peer's `state_dict`.
     ///
     /// # Errors
-    /// [`Error::Config`] for a field out of range, or what `vb` gives for a parameter.
+    /// [`ar_core::Error::Config`] for a field out of range, or what `vb` gives for a parameter.
     pub fn build(&self, domain: &Domain, vb: &VarBuilder<'_>) -> Result<Network> {
         self.validate(domain)?;
         let order = Order::raster(domain, ChannelSteps::Separate);

@@ -5,26 +5,30 @@ mod conv;
 mod embedding;
 mod gate;
 mod gather;
+mod gradients;
 mod norm;
 mod pointwise;
 mod position;
 mod scale;
+mod step_tensor;
+mod step_value;
 
 use std::fmt::Debug;
 
 use ar_core::{ChannelGroups, Dependence, Result};
 use candle_core::Tensor;
 
-use crate::program::{Gradients, StepTensor, StepValue};
-
 pub(crate) use add::Add;
 pub(crate) use conv::Conv;
 pub use conv::ConvConfig;
 pub(crate) use embedding::Embedding;
 pub(crate) use gate::Gate;
+pub(crate) use gradients::Gradients;
 pub(crate) use norm::Norm;
 pub(crate) use position::Position;
 pub(crate) use scale::Scale;
+pub(crate) use step_tensor::StepTensor;
+pub(crate) use step_value::StepValue;
 
 /// One node of a program. Features are channels-last: a value of one image is `(positions, c)`.
 pub(crate) trait Primitive: Debug + Send + Sync {

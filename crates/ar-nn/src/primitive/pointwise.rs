@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::{Backward, Primitive, StepPrimitive};
-use crate::program::{StepTensor, StepValue};
+use crate::primitive::{StepTensor, StepValue};
 
 /// A primitive that looks at one position and one channel group at a time: the same code in both
 /// passes.

@@ -3,7 +3,7 @@ use candle_core::Tensor;
 
 use super::{Backward, Primitive, StepPrimitive};
 use crate::kernel::add_assign;
-use crate::program::{StepTensor, StepValue};
+use crate::primitive::{StepTensor, StepValue};
 
 /// x plus a learned vector for the row and one for the column of each position. Parameters: rows
 /// `(H, c)`, columns `(W, c)`.

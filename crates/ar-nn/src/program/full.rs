@@ -1,9 +1,9 @@
 use ar_core::Likelihood;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::{Gradients, Program};
+use super::Program;
 use crate::kernel::{exp, exp_sum, max, sigmoid};
-use crate::primitive::Backward;
+use crate::primitive::{Backward, Gradients};
 
 /// What one thread needs to take an image forward and back. Kept between calls: fresh pages cost
 /// more than the arithmetic on them.

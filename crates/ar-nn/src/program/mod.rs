@@ -3,7 +3,6 @@
 mod builder;
 mod composite;
 mod full;
-mod gradients;
 mod network;
 mod operations;
 mod step;
@@ -19,10 +18,7 @@ use candle_core::Tensor;
 use crate::primitive::Primitive;
 
 pub use builder::{Builder, Value};
-pub(crate) use gradients::Gradients;
 pub use network::{Network, Route};
-pub(crate) use step::StepValue;
-pub(crate) use step_tensor::StepTensor;
 
 /// Value 0 is the levels; node i produces value i + 1.
 #[derive(Debug)]

@@ -2,37 +2,7 @@ use ar_core::{Result, Stepper};
 use candle_core::{DType, Device, Tensor};
 
 use super::{Node, Program};
-
-/// A value within a step pass on another device.
-#[derive(Debug)]
-pub(crate) struct StepTensor {
-    /// `(B, 1, c)` at the present position.
-    current: Tensor,
-    /// `(B, positions + 1, c)`, the last row zeros, when a convolution reads it elsewhere.
-    cache: Option<Tensor>,
-}
-
-impl StepTensor {
-    /// Features at `position`, `(B, 1, c)`: the present one, unless all are kept.
-    pub(crate) fn at(&self, position: usize) -> Result<Tensor> {
-        Ok(match &self.cache {
-            Some(cache) => cache.narrow(1, position, 1)?.contiguous()?,
-            None => self.current.clone(),
-        })
-    }
-
-    pub(crate) fn cache(&self) -> Option<&Tensor> {
-        self.cache.as_ref()
-    }
-
-    fn set(&mut self, position: usize, current: Tensor) -> Result<()> {
-        if let Some(cache) = &self.cache {
-            cache.slice_set(&current.contiguous()?, 1, position)?;
-        }
-        self.current = current;
-        Ok(())
-    }
-}
+use crate::primitive::StepTensor;
 
 /// The step pass of a program as tensor operations, on any device. With separate channels each of
 /// their steps computes the features of all: those of later channels come out again, complete, in
@@ -59,15 +29,9 @@ impl<'p> TensorStepper<'p> {
         dtype: DType,
         device: &Device,
     ) -> Result<Self> {
-        let value = |v: usize| -> Result<StepTensor> {
-            let (n, c) = (program.domain.positions(), program.width(v));
-            let cache = program
-                .is_kept(v)
-                .then(|| Tensor::zeros((batch, n + 1, c), dtype, device));
-            Ok(StepTensor {
-                current: Tensor::zeros((batch, 1, c), dtype, device)?,
-                cache: cache.transpose()?,
-            })
+        let value = |v: usize| {
+            let (positions, kept) = (program.domain.positions(), program.is_kept(v));
+            StepTensor::new(batch, positions, program.width(v), kept, dtype, device)
         };
         Ok(Self {
             program,

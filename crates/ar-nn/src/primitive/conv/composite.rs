@@ -2,7 +2,7 @@ use ar_core::{Result, Taps};
 use candle_core::{Device, Tensor};
 
 use super::Conv;
-use crate::program::StepTensor;
+use crate::primitive::StepTensor;
 
 impl Conv {
     /// The weight with its dead entries at zero, `(k, c_out)`.

@@ -11,7 +11,7 @@ use candle_core::Tensor;
 
 use super::{Backward, Primitive, StepPrimitive};
 use crate::Activation;
-use crate::program::StepTensor;
+use crate::primitive::StepTensor;
 
 /// A causal convolution with what is fused into it: `after(conv(before(x)) + bias) [+ residual]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

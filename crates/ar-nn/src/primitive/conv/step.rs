@@ -1,8 +1,8 @@
 use super::Conv;
 use crate::kernel::Panels;
 use crate::primitive::StepPrimitive;
+use crate::primitive::StepValue;
 use crate::primitive::gather::{TapRange, gather};
-use crate::program::StepValue;
 
 /// A convolution in the step pass. What the rows above contribute is computed for a whole row at
 /// once, when its first pixel is asked for; a pixel then costs only the taps beside it.

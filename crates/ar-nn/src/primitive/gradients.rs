@@ -10,7 +10,7 @@ pub(crate) struct Gradients {
 
 impl Gradients {
     /// Begins an image: no value has a gradient yet.
-    pub(super) fn reset(&mut self, wanted: &[bool]) {
+    pub(crate) fn reset(&mut self, wanted: &[bool]) {
         self.wanted.clear();
         self.wanted.extend_from_slice(wanted);
         self.slots.resize(wanted.len(), None);
@@ -24,7 +24,7 @@ impl Gradients {
     }
 
     /// The gradient of a finished value.
-    pub(super) fn take(&mut self, value: usize) -> Option<Vec<f32>> {
+    pub(crate) fn take(&mut self, value: usize) -> Option<Vec<f32>> {
         self.slots[value].take()
     }
 

@@ -1,0 +1,40 @@
+//! Bounds that several configurations share.
+
+use ar_core::{Domain, Error, Result};
+
+/// Rows and columns of a kernel: odd, from `least` to 255.
+pub(crate) fn kernel(field: &str, size: usize, least: usize) -> Result<()> {
+    if size.is_multiple_of(2) || !(least..=255).contains(&size) {
+        return Err(Error::config(
+            field,
+            format!("must be odd, from {least} to 255, not {size}"),
+        ));
+    }
+    Ok(())
+}
+
+/// Features of a layer: at least one for each channel.
+pub(crate) fn hidden(domain: &Domain, features: usize) -> Result<()> {
+    if !(domain.channels..=65536).contains(&features) {
+        let least = format!(
+            "must be at least {} (one for each channel)",
+            domain.channels
+        );
+        return Err(Error::config(
+            "hidden",
+            format!("{least} and at most 65536, not {features}"),
+        ));
+    }
+    Ok(())
+}
+
+/// Number of layers or blocks.
+pub(crate) fn blocks(count: usize, least: usize) -> Result<()> {
+    if !(least..=4096).contains(&count) {
+        return Err(Error::config(
+            "blocks",
+            format!("must be from {least} to 4096, not {count}"),
+        ));
+    }
+    Ok(())
+}

@@ -26,7 +26,7 @@ pub(super) fn draw_loss(metrics: &Path, picture: &Path, title: &str) -> Result<(
         }
     };
     let curves = [
-        curve("training", "train_nats_per_image"),
+        curve("training, smoothed", "smoothed_nats_per_image"),
         curve("validation", "validation_nats_per_image"),
     ];
     save_loss_curve(picture, title, "step", "nats per image", &curves)
@@ -44,8 +44,8 @@ mod tests {
             folder.path().join("loss.svg"),
         );
         let lines = concat!(
-            "{\"step\":1,\"train_nats_per_image\":9.0}\n{\"step\":2,\"train_nats_per_image\":7.0}\n",
-            "{\"step\":2,\"validation_nats_per_image\":8.0}\n{\"step\":3,\"train_na"
+            "{\"step\":1,\"smoothed_nats_per_image\":9.0}\n{\"step\":2,\"smoothed_nats_per_image\":7.0}\n",
+            "{\"step\":2,\"validation_nats_per_image\":8.0}\n{\"step\":3,\"smoothed_na"
         );
         std::fs::write(&metrics, lines).unwrap();
         draw_loss(&metrics, &picture, "pixelcnn on digits").unwrap();

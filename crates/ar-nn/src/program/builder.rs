@@ -168,7 +168,7 @@ impl Builder {
         let shape = (taps.count(), from.features(), config.features);
         let weight = vb.get_with_hints(shape, "weight", Init::Randn { mean: 0.0, stdev })?;
         let bias = vb.get_with_hints(config.features, "bias", Init::Const(0.0))?;
-        let conv = Conv::new(Arc::new(taps), &config, from, to);
+        let conv = Conv::new(Arc::new(taps), &config, from, to, &weight)?;
         let inputs: Vec<Value> = [x].into_iter().chain(residual).collect();
         Ok(self.push(conv, &inputs, vec![weight, bias]))
     }

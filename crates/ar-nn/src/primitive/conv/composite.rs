@@ -1,5 +1,5 @@
 use ar_core::{Result, Taps};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::Conv;
 use crate::primitive::StepTensor;
@@ -8,13 +8,10 @@ impl Conv {
     /// The weight with its dead entries at zero, `(k, c_out)`.
     fn masked(&self, weight: &Tensor) -> Result<Tensor> {
         let flat = weight.reshape((self.k(), self.c_out()))?;
-        if !self.has_mask() {
-            return Ok(flat);
-        }
-        let mut live = vec![1f32; self.k() * self.c_out()];
-        crate::primitive::Primitive::mask_weights(self, &mut live);
-        let live = Tensor::from_vec(live, flat.shape(), &Device::Cpu)?.to_dtype(flat.dtype())?;
-        Ok((flat * live.to_device(weight.device())?)?)
+        Ok(match &self.live {
+            Some(live) => (flat * live)?,
+            None => flat,
+        })
     }
 
     pub(super) fn composite_full(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {

@@ -7,7 +7,7 @@ mod step;
 use std::sync::Arc;
 
 use ar_core::{ChannelGroups, Dependence, Kernel, MaskType, Result, Taps};
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use super::{Backward, Primitive, StepPrimitive};
 use crate::Activation;
@@ -97,16 +97,23 @@ pub(crate) struct Conv {
     to: ChannelGroups,
     before: Activation,
     after: Activation,
+    /// For the tensor routes, `(k, c_out)`: 1 where the weight lives, where some of it does not.
+    live: Option<Tensor>,
 }
 
 impl Conv {
+    /// For a `weight (taps, c_in, c_out)`, whose type and device the mask takes.
+    ///
+    /// # Errors
+    /// When the mask cannot be made there.
     pub(crate) fn new(
         taps: Arc<Taps>,
         config: &ConvConfig,
         from: ChannelGroups,
         to: ChannelGroups,
-    ) -> Self {
-        Self {
+        weight: &Tensor,
+    ) -> Result<Self> {
+        let mut conv = Self {
             taps,
             mask: config.mask,
             vertical: config.vertical,
@@ -114,7 +121,15 @@ impl Conv {
             to,
             before: config.before,
             after: config.after,
+            live: None,
+        };
+        if conv.has_mask() {
+            let mut live = vec![1f32; conv.k() * conv.c_out()];
+            conv.mask_weights(&mut live);
+            let live = Tensor::from_vec(live, (conv.k(), conv.c_out()), &Device::Cpu)?;
+            conv.live = Some(live.to_dtype(weight.dtype())?.to_device(weight.device())?);
         }
+        Ok(conv)
     }
 
     fn c_in(&self) -> usize {

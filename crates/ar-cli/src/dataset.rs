@@ -101,6 +101,7 @@ impl Data {
 
 /// The domain of images of this shape under this encoding.
 pub(crate) fn domain(shape: Shape, encoding: &Encoding) -> ar_core::Result<Domain> {
+    let shape = encoding.shape(shape);
     Domain::new(shape.channels, shape.height, shape.width, encoding.levels())
 }
 
@@ -171,8 +172,8 @@ pub(crate) fn score(
     Ok(nats)
 }
 
-/// `(N, C, H, W)` levels as N pictures, levels spread evenly from black to white. Where there are
-/// neither one nor three channels, the first is shown.
+/// `(N, C, H, W)` levels as N pictures: the colours of a palette, otherwise levels spread evenly from
+/// black to white. Where there are neither one nor three channels, the first is shown.
 ///
 /// # Errors
 /// Never for levels of `domain`.
@@ -186,8 +187,9 @@ pub(crate) fn pictures(
         .chunks(domain.dims())
         .map(|image| {
             let image = &image[..shown * domain.positions()];
-            let planes: Vec<u8> = image.iter().map(|&level| encoding.display(level)).collect();
-            Picture::from_planes((shown, domain.height, domain.width), &planes)
+            let planes = encoding.display(image);
+            let channels = planes.len() / domain.positions();
+            Picture::from_planes((channels, domain.height, domain.width), &planes)
         })
         .collect()
 }

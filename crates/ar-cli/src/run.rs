@@ -37,7 +37,7 @@ impl DataRecord {
             name: data.name.clone(),
             source: data.source.clone(),
             fingerprint: data.fingerprint.clone(),
-            encoding: data.encoding,
+            encoding: data.encoding.clone(),
             config: data.config.clone(),
         }
     }
@@ -108,7 +108,7 @@ impl Run {
             spec,
             weights,
             step: checkpoint.step,
-            encoding: data.encoding,
+            encoding: data.encoding.clone(),
             data,
         })
     }

@@ -86,6 +86,9 @@ pub fn causality(
         let base: Vec<u32> = (0..dims)
             .map(|_| rng.random_range(0..domain.levels as u32))
             .collect();
+        let condition = model
+            .conditioning()
+            .random(1, &domain, &mut rng, model.device())?;
         for first in (0..dims).step_by(BATCH) {
             let some: Vec<usize> = (first..dims.min(first + BATCH)).collect();
             let mut images = base.clone();
@@ -97,8 +100,12 @@ pub fn causality(
             }
             let shape = (some.len() + 1, domain.channels, domain.height, domain.width);
             let x = Tensor::from_vec(images, shape, model.device())?;
+            let condition = condition
+                .as_ref()
+                .map(|c| Tensor::cat(&vec![c; some.len() + 1], 0))
+                .transpose()?;
             let all = model
-                .parameters(&x)?
+                .parameters(&x, condition.as_ref())?
                 .to_dtype(DType::F64)?
                 .flatten(1, 3)?
                 .to_vec3::<f64>()?;

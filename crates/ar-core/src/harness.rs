@@ -8,7 +8,7 @@ use rand::Rng;
 
 use crate::check::causality;
 use crate::random::stream;
-use crate::{Engine, Model, SampleOptions, sample};
+use crate::{Conditioning, Distribution, Engine, Model, SampleOptions, sample};
 
 /// Parameters by name.
 pub type Named = BTreeMap<String, Tensor>;
@@ -23,7 +23,13 @@ fn text(e: impl std::fmt::Display) -> String {
     e.to_string()
 }
 
-fn random_levels(model: &dyn Model, batch: usize, seed: u64) -> Result<(Vec<u32>, Tensor), String> {
+/// Levels and a condition.
+type Example = (Tensor, Option<Tensor>);
+
+/// Levels, the same as a tensor, and a condition.
+type Batch = (Vec<u32>, Tensor, Option<Tensor>);
+
+fn random_batch(model: &dyn Distribution, batch: usize, seed: u64) -> Result<Batch, String> {
     let d = model.domain();
     let mut rng = stream(seed, "harness", &[]);
     let levels: Vec<u32> = (0..batch * d.dims())
@@ -35,7 +41,11 @@ fn random_levels(model: &dyn Model, batch: usize, seed: u64) -> Result<(Vec<u32>
         &Device::Cpu,
     )
     .map_err(text)?;
-    Ok((levels, x))
+    let condition = model
+        .conditioning()
+        .random(batch, &d, &mut rng, model.device())
+        .map_err(text)?;
+    Ok((levels, x, condition))
 }
 
 /// Checks that need odd, unequal sizes: causality in both directions, step = full pass, batch
@@ -46,6 +56,7 @@ fn random_levels(model: &dyn Model, batch: usize, seed: u64) -> Result<(Vec<u32>
 pub fn prove_network(parameters: &Named, build: Build<'_>) -> Verdict {
     let model = build(parameters).map_err(text)?;
     no_leak_and_alive(&*model)?;
+    condition_reaches(&*model)?;
     step_equals_full(&*model)?;
     batch_independent(&*model)?;
     gradients(parameters, build)
@@ -56,9 +67,28 @@ pub fn prove_network(parameters: &Named, build: Build<'_>) -> Verdict {
 /// # Errors
 /// The first check that fails, in words.
 pub fn prove_distribution(parameters: &Named, build: Build<'_>) -> Verdict {
-    let model = build(parameters).map_err(text)?;
-    let probabilities = normalised(&*model)?;
-    samples_follow(&*model, &probabilities)
+    prove_sums_and_samples(&*build(parameters).map_err(text)?)
+}
+
+/// [`prove_distribution`] of a distribution at hand, such as a mixture.
+///
+/// # Errors
+/// The first check that fails, in words.
+pub fn prove_sums_and_samples(model: &dyn Distribution) -> Verdict {
+    let probabilities = normalised(model)?;
+    samples_follow(model, &probabilities)
+}
+
+/// The one condition under which a distribution is enumerated, for `count` images.
+fn repeated_condition(model: &dyn Distribution, count: usize) -> Result<Option<Tensor>, String> {
+    let mut rng = stream(8, "harness", &[]);
+    let one = model
+        .conditioning()
+        .random(1, &model.domain(), &mut rng, model.device());
+    let one = one.map_err(text)?;
+    one.map(|c| Tensor::cat(&vec![c; count], 0))
+        .transpose()
+        .map_err(text)
 }
 
 /// 1 and 2: nothing sees itself or the future, and every declared dependence is real.
@@ -87,6 +117,38 @@ pub fn no_leak_and_alive(model: &dyn Model) -> Verdict {
     Ok(())
 }
 
+/// 2, of the condition: another one changes every conditional, the first included.
+///
+/// # Errors
+/// Names the first step that ignores it.
+pub fn condition_reaches(model: &dyn Model) -> Verdict {
+    let (d, kind) = (model.domain(), model.conditioning());
+    let (_, x, _) = random_batch(model, 1, 7)?;
+    let of = |i: u64| -> Result<Vec<Vec<f64>>, String> {
+        let condition = match kind {
+            Conditioning::Class { .. } => Tensor::new(&[i as u32], model.device())
+                .map(Some)
+                .map_err(text)?,
+            _ => kind
+                .random(1, &d, &mut stream(i, "harness", &[]), model.device())
+                .map_err(text)?,
+        };
+        let all = model.parameters(&x, condition.as_ref()).map_err(text)?;
+        let all = all
+            .to_dtype(DType::F64)
+            .and_then(|t| t.flatten(0, 3)?.to_vec2());
+        all.map_err(text)
+    };
+    if kind == Conditioning::None {
+        return Ok(());
+    }
+    let (a, b) = (of(0)?, of(1)?);
+    match (0..d.dims()).find(|&i| a[i] == b[i]) {
+        Some(i) => Err(format!("value {i} ignores the condition")),
+        None => Ok(()),
+    }
+}
+
 /// 3: the parameters of every step equal those of the full pass, for one image and several, and
 /// when the first half is only fed.
 ///
@@ -94,13 +156,14 @@ pub fn no_leak_and_alive(model: &dyn Model) -> Verdict {
 /// Names the first step that differs.
 pub fn step_equals_full(model: &dyn Model) -> Verdict {
     for (batch, from) in [(1, 0), (3, 0), (2, model.order().steps() / 2)] {
-        let (levels, x) = random_levels(model, batch, 3)?;
+        let (levels, x, condition) = random_batch(model, batch, 3)?;
+        let condition = condition.as_ref();
         let full = model
-            .parameters(&x)
+            .parameters(&x, condition)
             .and_then(|p| Ok(p.to_dtype(DType::F32)?.flatten(1, 3)?.to_vec3::<f32>()?));
         let full = full.map_err(text)?;
         let dims = model.domain().dims();
-        let mut stepper = model.stepper(batch).map_err(text)?;
+        let mut stepper = model.stepper(batch, condition).map_err(text)?;
         for step in 0..model.order().steps() {
             let here: Vec<usize> = model.order().dims_of(step).collect();
             if step >= from {
@@ -123,10 +186,12 @@ pub fn step_equals_full(model: &dyn Model) -> Verdict {
             stepper.feed(step, &own).map_err(text)?;
         }
     }
+    let (_, _, condition) = random_batch(model, 5, 3)?;
     let options = SampleOptions {
         count: 5,
         seed: 9,
         chunk: 2,
+        condition,
         ..Default::default()
     };
     let whole = SampleOptions {
@@ -150,16 +215,18 @@ pub fn step_equals_full(model: &dyn Model) -> Verdict {
 /// # Errors
 /// Says which differs.
 pub fn batch_independent(model: &dyn Model) -> Verdict {
-    let (_, x) = random_levels(model, 5, 4)?;
-    let nll = |x: &Tensor| {
+    let (_, x, condition) = random_batch(model, 5, 4)?;
+    let nll = |x: &Tensor, condition: Option<&Tensor>| {
         model
-            .nll(x)
+            .nll(x, condition)
             .and_then(|t| Ok(t.to_dtype(DType::F64)?.to_vec1::<f64>()?))
             .map_err(text)
     };
-    let all = nll(&x)?;
+    let all = nll(&x, condition.as_ref())?;
     for (i, expected) in all.iter().enumerate() {
-        let one = nll(&x.narrow(0, i, 1).map_err(text)?)?[0];
+        let own = |t: &Tensor| t.narrow(0, i, 1).map_err(text);
+        let condition = condition.as_ref().map(own).transpose()?;
+        let one = nll(&own(&x)?, condition.as_ref())?[0];
         if one.to_bits() != expected.to_bits() {
             return Err(format!(
                 "image {i}: {expected} nats in a batch, {one} alone"
@@ -167,7 +234,7 @@ pub fn batch_independent(model: &dyn Model) -> Verdict {
         }
     }
     let loss = model
-        .loss(&x)
+        .loss(&x, condition.as_ref(), 0)
         .and_then(|t| Ok(t.to_dtype(DType::F64)?.to_scalar::<f64>()?))
         .map_err(text)?;
     let mean = all.iter().sum::<f64>() / all.len() as f64;
@@ -183,7 +250,7 @@ pub fn batch_independent(model: &dyn Model) -> Verdict {
 /// # Errors
 /// Names the parameter and the entry.
 pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
-    let of = |dtype: DType| -> crate::Result<(BTreeMap<String, Vec<f64>>, Tensor, Named)> {
+    let of = |dtype: DType| -> crate::Result<(BTreeMap<String, Vec<f64>>, Example, Named)> {
         let vars: BTreeMap<String, Var> = parameters
             .iter()
             .map(|(name, t)| Ok((name.clone(), Var::from_tensor(&t.to_dtype(dtype)?)?)))
@@ -199,7 +266,10 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
             .map(|_| rng.random_range(0..d.levels as u32))
             .collect();
         let x = Tensor::from_vec(levels, (3, d.channels, d.height, d.width), &Device::Cpu)?;
-        let grads = model.loss(&x)?.backward()?;
+        let condition = model
+            .conditioning()
+            .random(3, &d, &mut rng, model.device())?;
+        let grads = model.loss(&x, condition.as_ref(), 0)?.backward()?;
         let mut flat = BTreeMap::new();
         for (name, t) in &named {
             if let Some(g) = grads.get(t) {
@@ -209,13 +279,13 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
                 );
             }
         }
-        Ok((flat, x, named))
+        Ok((flat, (x, condition), named))
     };
     let (single, ..) = of(DType::F32).map_err(text)?;
-    let (exact, x, named) = of(DType::F64).map_err(text)?;
+    let (exact, (x, condition), named) = of(DType::F64).map_err(text)?;
     let loss = |named: &Named| -> crate::Result<f64> {
         Ok(build(named)?
-            .loss(&x)?
+            .loss(&x, condition.as_ref(), 0)?
             .to_dtype(DType::F64)?
             .to_scalar::<f64>()?)
     };
@@ -264,7 +334,7 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
 ///
 /// # Errors
 /// Says what the sum is.
-pub fn normalised(model: &dyn Model) -> Result<Vec<f64>, String> {
+pub fn normalised(model: &dyn Distribution) -> Result<Vec<f64>, String> {
     let d = model.domain();
     let images = d
         .levels
@@ -287,7 +357,7 @@ pub fn normalised(model: &dyn Model) -> Result<Vec<f64>, String> {
         )
         .map_err(text)?;
         probabilities.extend(
-            crate::score_images(model, &x)
+            crate::score_images(model, &x, repeated_condition(model, some.len())?.as_ref())
                 .map_err(text)?
                 .into_iter()
                 .map(|nats| (-nats).exp()),
@@ -306,13 +376,14 @@ pub fn normalised(model: &dyn Model) -> Result<Vec<f64>, String> {
 ///
 /// # Errors
 /// Says how far off the statistic is.
-pub fn samples_follow(model: &dyn Model, probabilities: &[f64]) -> Verdict {
+pub fn samples_follow(model: &dyn Distribution, probabilities: &[f64]) -> Verdict {
     const DRAWS: usize = 20_000;
     let d = model.domain();
     let options = SampleOptions {
         count: DRAWS,
         seed: 11,
         chunk: 500,
+        condition: repeated_condition(model, DRAWS)?,
         ..Default::default()
     };
     let drawn = sample(model, &options, &|_, _| true).map_err(text)?;

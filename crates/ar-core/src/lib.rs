@@ -10,12 +10,14 @@
 //! model, no file and no clock.
 
 pub mod check;
+mod conditioning;
 mod domain;
 mod draw;
 mod error;
 pub mod harness;
 mod likelihood;
 mod mask;
+mod mixture;
 mod model;
 mod order;
 pub mod random;
@@ -23,12 +25,14 @@ mod sample;
 mod score;
 mod taps;
 
+pub use conditioning::Conditioning;
 pub use domain::Domain;
 pub use draw::Tempering;
 pub use error::{Error, Result};
 pub use likelihood::Likelihood;
 pub use mask::{ChannelGroups, MaskType};
-pub use model::{Dependence, Model, Stepper};
+pub use mixture::Mixture;
+pub use model::{Dependence, Distribution, Model, Stepper, nll_of};
 pub use order::{ChannelSteps, Order, Step};
 pub use sample::{Engine, Given, SampleOptions, Sampled, sample};
 pub use score::{Score, score_images};

@@ -2,22 +2,53 @@ use std::fmt::Debug;
 
 use candle_core::{Device, Tensor};
 
-use crate::{Domain, Error, Likelihood, Order, Result};
+use crate::{Conditioning, Domain, Likelihood, Order, Result};
+
+/// A distribution over images that can be trained and scored: a [`Model`], or a
+/// [`Mixture`](crate::Mixture) of several.
+///
+/// `condition` is what [`Conditioning`] says, for every image of the batch.
+pub trait Distribution: Debug + Send + Sync {
+    /// What it is a distribution over.
+    fn domain(&self) -> Domain;
+
+    /// What it is conditioned on.
+    fn conditioning(&self) -> Conditioning {
+        Conditioning::None
+    }
+
+    /// Where the parameters live.
+    fn device(&self) -> &Device;
+
+    /// The models of which this is an equal mixture: itself alone, when it is one.
+    fn members(&self) -> Vec<&dyn Model>;
+
+    /// Negative log-likelihood of each image in nats, `(B,)`. `levels` is `(B, C, H, W)`, `u32`.
+    ///
+    /// # Errors
+    /// [`Error::Input`](crate::Error::Input) when `levels` is not of the domain, or `condition` not what is needed.
+    fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor>;
+
+    /// The training objective: mean negative log-likelihood in nats per image, a scalar whose
+    /// backward pass reaches every parameter. What varies in training (masks that take turns)
+    /// follows from `step`, so that a resumed run sees what it would have seen.
+    ///
+    /// # Errors
+    /// As [`Distribution::nll`].
+    fn loss(&self, levels: &Tensor, condition: Option<&Tensor>, step: u64) -> Result<Tensor> {
+        let _ = step;
+        Ok(self.nll(levels, condition)?.mean(0)?)
+    }
+}
 
 /// An autoregressive model: a network, written once, that gives the parameters of every conditional
 /// p(xᵢ | x₍<ᵢ₎), all at once or one step at a time.
-pub trait Model: Debug + Send + Sync {
-    /// What the model is a distribution over.
-    fn domain(&self) -> Domain;
-
+pub trait Model: Distribution {
     /// In which order values are generated.
     fn order(&self) -> &Order;
 
     /// The family of every conditional.
     fn likelihood(&self) -> Likelihood;
-
-    /// Where the parameters live.
-    fn device(&self) -> &Device;
 
     /// Which earlier values each step depends on, declared from the structure alone. The harness
     /// holds it against what the network really does, in both directions.
@@ -27,35 +58,28 @@ pub trait Model: Debug + Send + Sync {
     /// conditional, `(B, C, H, W, P)` with P = [`Likelihood::parameters`].
     ///
     /// # Errors
-    /// [`Error::Input`] when `levels` is not of the model's domain.
-    fn parameters(&self, levels: &Tensor) -> Result<Tensor>;
-
-    /// Negative log-likelihood of each image in nats, `(B,)`.
-    ///
-    /// # Errors
-    /// As [`Model::parameters`].
-    fn nll(&self, levels: &Tensor) -> Result<Tensor> {
-        self.likelihood()
-            .nll(&self.parameters(levels)?, levels)?
-            .flatten_from(1)?
-            .sum(1)
-            .map_err(Error::from)
-    }
-
-    /// The training objective: mean negative log-likelihood in nats per image, a scalar whose
-    /// backward pass reaches every parameter.
-    ///
-    /// # Errors
-    /// As [`Model::parameters`].
-    fn loss(&self, levels: &Tensor) -> Result<Tensor> {
-        Ok(self.nll(levels)?.mean(0)?)
-    }
+    /// As [`Distribution::nll`].
+    fn parameters(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor>;
 
     /// Begins a step pass over `batch` images.
     ///
     /// # Errors
-    /// [`Error::Tensor`] when the caches cannot be made.
-    fn stepper(&self, batch: usize) -> Result<Box<dyn Stepper + '_>>;
+    /// [`Error::Input`](crate::Error::Input) for a wrong condition, [`Error::Tensor`](crate::Error::Tensor) when the caches cannot be made.
+    fn stepper(&self, batch: usize, condition: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>>;
+}
+
+/// [`Distribution::nll`] of any model, from its full pass.
+///
+/// # Errors
+/// As [`Model::parameters`].
+pub fn nll_of(
+    model: &(impl Model + ?Sized),
+    levels: &Tensor,
+    condition: Option<&Tensor>,
+) -> Result<Tensor> {
+    let parameters = model.parameters(levels, condition)?;
+    let nll = model.likelihood().nll(&parameters, levels)?;
+    Ok(nll.flatten_from(1)?.sum(1)?)
 }
 
 /// The step pass: a value the caller holds, with everything the network remembers of what was fed.
@@ -67,13 +91,13 @@ pub trait Stepper {
     /// values fed so far.
     ///
     /// # Errors
-    /// [`Error::Tensor`] when the device fails.
+    /// [`Error::Tensor`](crate::Error::Tensor) when the device fails.
     fn parameters(&mut self, step: usize) -> Result<&[f32]>;
 
     /// Fixes the values of `step`: `(B, values_per_step)` levels, drawn or given.
     ///
     /// # Errors
-    /// [`Error::Tensor`] when the device fails.
+    /// [`Error::Tensor`](crate::Error::Tensor) when the device fails.
     fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()>;
 }
 

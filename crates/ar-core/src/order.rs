@@ -87,6 +87,42 @@ impl Order {
         })
     }
 
+    /// The same steps over an image whose every value is a pixel of its own: `(1, H, W · C)`, the
+    /// channels of a pixel side by side.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when channels are joint: they are one step then.
+    pub fn of_subpixels(&self) -> Result<Self> {
+        if self.steps_per_position() != self.channels {
+            return Err(Error::config(
+                "order",
+                "joint channels are one step, not several",
+            ));
+        }
+        let c = self.channels as u32;
+        let path = match &self.path {
+            Path::Raster => Path::Raster,
+            Path::Permutation { positions, ranks } => {
+                let spread = |all: &[u32]| {
+                    all.iter()
+                        .flat_map(|p| (0..c).map(move |i| p * c + i))
+                        .collect()
+                };
+                Path::Permutation {
+                    positions: spread(positions),
+                    ranks: spread(ranks),
+                }
+            }
+        };
+        Ok(Self {
+            height: self.height,
+            width: self.width * self.channels,
+            channels: 1,
+            channel_steps: ChannelSteps::Separate,
+            path,
+        })
+    }
+
     /// Rows of the map the order walks.
     pub fn height(&self) -> usize {
         self.height
@@ -182,6 +218,27 @@ mod tests {
         assert_eq!(order.dims_of(4).collect::<Vec<_>>(), [5]);
         let joint = Order::raster(&Domain::new(3, 2, 2, 4).unwrap(), ChannelSteps::Joint);
         assert_eq!(joint.dims_of(1).collect::<Vec<_>>(), [1, 5, 9]);
+    }
+
+    #[test]
+    fn subpixels_come_in_the_same_steps() {
+        let domain = Domain::new(3, 1, 3, 2).unwrap();
+        for order in [
+            Order::raster(&domain, ChannelSteps::Separate),
+            Order::permutation(&domain, ChannelSteps::Separate, vec![2, 0, 1]).unwrap(),
+        ] {
+            let flat = order.of_subpixels().unwrap();
+            for s in 0..9 {
+                let Step { position, channel } = order.step(s);
+                assert_eq!(flat.position(s), position * 3 + channel);
+                assert_eq!(flat.rank(position * 3 + channel), s);
+            }
+        }
+        assert!(
+            Order::raster(&domain, ChannelSteps::Joint)
+                .of_subpixels()
+                .is_err()
+        );
     }
 
     #[test]

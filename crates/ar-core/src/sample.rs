@@ -1,12 +1,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use candle_core::{Device, Tensor};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use crate::draw::Drawer;
 use crate::random::stream;
-use crate::{Error, Likelihood, Model, Result, Tempering};
+use crate::{Distribution, Error, Likelihood, Model, Result, Tempering};
 
 /// How conditionals are computed while sampling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -42,6 +44,9 @@ pub struct SampleOptions {
     pub engine: Engine,
     /// Known values, if any.
     pub given: Option<Given>,
+    /// What each of the `count` images is conditioned on, as the model's
+    /// [`Conditioning`](crate::Conditioning) says.
+    pub condition: Option<Tensor>,
     /// Images in one step pass; 0 chooses by the device and the number of threads.
     pub chunk: usize,
 }
@@ -54,6 +59,7 @@ impl Default for SampleOptions {
             tempering: Tempering::default(),
             engine: Engine::default(),
             given: None,
+            condition: None,
             chunk: 0,
         }
     }
@@ -68,7 +74,7 @@ pub struct Sampled {
     pub count: usize,
 }
 
-/// Draws images from `model`, one forward pass' arithmetic an image (stepwise) or one an image
+/// Draws images from `model` (of a mixture: each from a member chosen by the seed), one forward pass' arithmetic an image (stepwise) or one an image
 /// *and step* (whole pass).
 ///
 /// `progress` is called from the drawing threads with (steps · images done, of how many) and
@@ -78,7 +84,7 @@ pub struct Sampled {
 /// [`Error::Config`] for options out of range, [`Error::Input`] for given values of another shape
 /// or range, [`Error::Cancelled`], or a tensor error.
 pub fn sample(
-    model: &dyn Model,
+    model: &dyn Distribution,
     options: &SampleOptions,
     progress: &(dyn Fn(usize, usize) -> bool + Sync),
 ) -> Result<Sampled> {
@@ -102,6 +108,10 @@ pub fn sample(
         }
         domain.check_levels(&given.levels)?;
     }
+    let condition = options.condition.as_ref();
+    model
+        .conditioning()
+        .check(condition, options.count, &domain)?;
 
     let threads = if model.device().is_cpu() {
         rayon_threads()
@@ -113,26 +123,40 @@ pub fn sample(
         0 => 256,
         n => n,
     };
-    let mut levels = vec![0u32; options.count * dims];
-    let (done, total) = (AtomicUsize::new(0), options.count * model.order().steps());
+    let members = model.members();
+    let chunks = Chunk::split(options, &members, chunk);
+    let (done, total) = (
+        AtomicUsize::new(0),
+        options.count * members[0].order().steps(),
+    );
     let report = |n: usize| {
         let before = done.fetch_add(n, Ordering::Relaxed);
         progress(before + n, total)
     };
-    let queue = std::sync::Mutex::new(levels.chunks_mut(chunk * dims).enumerate());
+    let workers = threads.min(chunks.len());
+    let (queue, levels) = (
+        Mutex::new(chunks.into_iter()),
+        Mutex::new(vec![0u32; options.count * dims]),
+    );
     let work = || -> Result<()> {
         loop {
             let next = queue.lock().map_or(None, |mut q| q.next());
-            let Some((i, out)) = next else { return Ok(()) };
-            let result = draw_chunk(model, options, i * chunk, out, &report);
-            if result.is_err() {
+            let Some(chunk) = next else { return Ok(()) };
+            match chunk.draw(options, &report) {
+                Ok(drawn) => {
+                    let mut levels = levels.lock().unwrap_or_else(PoisonError::into_inner);
+                    for (&i, image) in chunk.images.iter().zip(drawn.chunks_exact(dims)) {
+                        levels[i * dims..][..dims].copy_from_slice(image);
+                    }
+                }
                 // Leave nothing for the others: the whole call has failed.
-                queue.lock().map(|mut q| while q.next().is_some() {}).ok();
-                return result;
+                Err(error) => {
+                    queue.lock().map(|mut q| while q.next().is_some() {}).ok();
+                    return Err(error);
+                }
             }
         }
     };
-    let workers = threads.min(options.count.div_ceil(chunk));
     if workers <= 1 {
         work()?;
     } else {
@@ -146,7 +170,7 @@ pub fn sample(
         })?;
     }
     Ok(Sampled {
-        levels,
+        levels: levels.into_inner().unwrap_or_else(PoisonError::into_inner),
         count: options.count,
     })
 }
@@ -155,54 +179,83 @@ fn rayon_threads() -> usize {
     candle_core::utils::get_num_threads().max(1)
 }
 
-fn draw_chunk(
-    model: &dyn Model,
-    options: &SampleOptions,
-    first: usize,
-    out: &mut [u32],
-    report: &dyn Fn(usize) -> bool,
-) -> Result<()> {
-    let (dims, likelihood, order) = (model.domain().dims(), model.likelihood(), model.order());
-    let batch = out.len() / dims;
-    let mut streams: Vec<ChaCha8Rng> = (0..batch)
-        .map(|i| stream(options.seed, "sample", &[(first + i) as u64]))
-        .collect();
-    let (mut drawer, width) = (Drawer::default(), order.values_per_step());
-    let mut source = Source::new(model, options.engine, batch)?;
-    let mut drawn = vec![0u32; batch * width];
-    for step in 0..order.steps() {
-        let here: Vec<usize> = order.dims_of(step).collect();
-        let known = |d: usize| options.given.as_ref().is_some_and(|g| g.known[d]);
-        if here.iter().any(|&d| !known(d)) {
-            let parameters = source.parameters(step, out)?;
-            draw_step(
-                &mut drawer,
-                likelihood,
-                parameters,
-                &options.tempering,
-                &mut streams,
-                &mut drawn,
-            );
+/// Images that are drawn together, from one member.
+struct Chunk<'m> {
+    model: &'m dyn Model,
+    images: Vec<usize>,
+}
+
+impl<'m> Chunk<'m> {
+    /// At most `size` images each. A member is chosen for each image from its own stream.
+    fn split(options: &SampleOptions, members: &[&'m dyn Model], size: usize) -> Vec<Self> {
+        let mut of_member = vec![Vec::new(); members.len()];
+        for i in 0..options.count {
+            let which = match members.len() {
+                1 => 0,
+                n => stream(options.seed, "member", &[i as u64]).random_range(0..n),
+            };
+            of_member[which].push(i);
         }
-        if let Some(given) = &options.given {
-            for (b, (j, &d)) in
-                (0..batch).flat_map(|b| here.iter().enumerate().map(move |jd| (b, jd)))
+        let chunks = members.iter().zip(&of_member).flat_map(|(&model, images)| {
+            images.chunks(size).map(move |images| Self {
+                model,
+                images: images.to_vec(),
+            })
+        });
+        chunks.collect()
+    }
+
+    fn condition(&self, all: Option<&Tensor>) -> Result<Option<Tensor>> {
+        let index: Vec<u32> = self.images.iter().map(|&i| i as u32).collect();
+        let own = |all: &Tensor| {
+            let index = Tensor::new(index.as_slice(), all.device())?;
+            all.index_select(&index, 0)?.to_device(self.model.device())
+        };
+        Ok(all.map(own).transpose()?)
+    }
+
+    /// The levels of its images, one after the other.
+    fn draw(&self, options: &SampleOptions, report: &dyn Fn(usize) -> bool) -> Result<Vec<u32>> {
+        let (model, batch) = (self.model, self.images.len());
+        let (dims, likelihood, order) = (model.domain().dims(), model.likelihood(), model.order());
+        let stream_of = |&i: &usize| stream(options.seed, "sample", &[i as u64]);
+        let mut streams: Vec<ChaCha8Rng> = self.images.iter().map(stream_of).collect();
+        let (mut drawer, width) = (Drawer::default(), order.values_per_step());
+        let condition = self.condition(options.condition.as_ref())?;
+        let mut source = Source::new(model, options.engine, batch, condition.as_ref())?;
+        let (mut out, mut drawn) = (vec![0u32; batch * dims], vec![0u32; batch * width]);
+        for step in 0..order.steps() {
+            let here: Vec<usize> = order.dims_of(step).collect();
+            let known = |d: usize| options.given.as_ref().is_some_and(|g| g.known[d]);
+            if here.iter().any(|&d| !known(d)) {
+                let parameters = source.parameters(step, &out)?;
+                draw_step(
+                    &mut drawer,
+                    likelihood,
+                    parameters,
+                    &options.tempering,
+                    &mut streams,
+                    &mut drawn,
+                );
+            }
+            for (drawn, (b, &i)) in drawn
+                .chunks_exact_mut(width)
+                .zip(self.images.iter().enumerate())
             {
-                if given.known[d] {
-                    drawn[b * width + j] = given.levels[(first + b) * dims + d];
+                for (level, &d) in drawn.iter_mut().zip(&here) {
+                    if let Some(given) = options.given.as_ref().filter(|g| g.known[d]) {
+                        *level = given.levels[i * dims + d];
+                    }
+                    out[b * dims + d] = *level;
                 }
             }
+            source.feed(step, &drawn)?;
+            if !report(batch) {
+                return Err(Error::Cancelled);
+            }
         }
-        for (b, (j, &d)) in (0..batch).flat_map(|b| here.iter().enumerate().map(move |jd| (b, jd)))
-        {
-            out[b * dims + d] = drawn[b * width + j];
-        }
-        source.feed(step, &drawn)?;
-        if !report(batch) {
-            return Err(Error::Cancelled);
-        }
+        Ok(out)
     }
-    Ok(())
 }
 
 /// Every sample's stream advances by one number for each value of a step that is drawn.
@@ -229,16 +282,23 @@ enum Source<'m> {
     Stepwise(Box<dyn crate::Stepper + 'm>),
     WholePass {
         model: &'m dyn Model,
+        condition: Option<&'m Tensor>,
         parameters: Vec<f32>,
     },
 }
 
 impl<'m> Source<'m> {
-    fn new(model: &'m dyn Model, engine: Engine, batch: usize) -> Result<Self> {
+    fn new(
+        model: &'m dyn Model,
+        engine: Engine,
+        batch: usize,
+        condition: Option<&'m Tensor>,
+    ) -> Result<Self> {
         Ok(match engine {
-            Engine::Stepwise => Self::Stepwise(model.stepper(batch)?),
+            Engine::Stepwise => Self::Stepwise(model.stepper(batch, condition)?),
             Engine::WholePass => Self::WholePass {
                 model,
+                condition,
                 parameters: Vec::new(),
             },
         })
@@ -247,12 +307,16 @@ impl<'m> Source<'m> {
     fn parameters(&mut self, step: usize, levels: &[u32]) -> Result<&[f32]> {
         match self {
             Self::Stepwise(stepper) => stepper.parameters(step),
-            Self::WholePass { model, parameters } => {
+            Self::WholePass {
+                model,
+                condition,
+                parameters,
+            } => {
                 let d = model.domain();
                 let shape = (levels.len() / d.dims(), d.channels, d.height, d.width);
                 let x =
                     Tensor::from_slice(levels, shape, &Device::Cpu)?.to_device(model.device())?;
-                let all = model.parameters(&x)?.flatten(1, 3)?; // (B, C·H·W, P)
+                let all = model.parameters(&x, *condition)?.flatten(1, 3)?; // (B, C·H·W, P)
                 let index: Vec<u32> = model.order().dims_of(step).map(|d| d as u32).collect();
                 let index = Tensor::new(index, model.device())?;
                 let own = all.index_select(&index, 1)?.flatten_all()?;

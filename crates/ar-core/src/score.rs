@@ -1,7 +1,7 @@
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Domain, Model, Result};
+use crate::{Distribution, Domain, Result};
 
 /// Likelihood of a set of images, in every unit people use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,9 +45,14 @@ impl Score {
 /// detached weights: the tensor library has no way to switch gradients off.
 ///
 /// # Errors
-/// As [`Model::nll`].
-pub fn score_images(model: &dyn Model, levels: &Tensor) -> Result<Vec<f64>> {
-    Ok(model.nll(levels)?.to_dtype(DType::F64)?.to_vec1()?)
+/// As [`Distribution::nll`].
+pub fn score_images(
+    model: &dyn Distribution,
+    levels: &Tensor,
+    condition: Option<&Tensor>,
+) -> Result<Vec<f64>> {
+    let nll = model.nll(levels, condition)?;
+    Ok(nll.to_dtype(DType::F64)?.to_vec1()?)
 }
 
 #[cfg(test)]

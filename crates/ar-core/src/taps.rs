@@ -69,6 +69,38 @@ impl Taps {
         })
     }
 
+    /// Taps along the generation order itself: `size` of them, the sites 0, `dilation`,
+    /// 2 · `dilation`, .. before each. For mask A the first of them, the position itself, is live
+    /// only when channels are separate steps.
+    pub fn sequence(order: &Order, size: usize, dilation: usize, mask: MaskType) -> Self {
+        let centre_is_live = mask == MaskType::B || order.steps_per_position() > 1;
+        let lags: Vec<usize> = (usize::from(!centre_is_live)..size)
+            .rev()
+            .map(|i| i * dilation)
+            .collect();
+        let source = |p: usize, lag: usize| match order.rank(p).checked_sub(lag) {
+            Some(rank) => order.position(rank) as u32,
+            None => Self::NONE,
+        };
+        let n = order.positions();
+        let table = (0..n).flat_map(|p| lags.iter().map(move |&lag| source(p, lag)));
+        Self {
+            table: table.collect(),
+            rows_above: 0,
+            centre: lags.iter().position(|&lag| lag == 0),
+            width: n,
+            positions: n,
+            raster: order.is_raster(),
+            offsets: lags.iter().map(|&lag| (0, -(lag as isize))).collect(),
+        }
+    }
+
+    /// How far back, counted in positions of a raster order, a tap reads at most.
+    pub fn lookback(&self) -> usize {
+        let far = |&(dy, dx): &(isize, isize)| -(dy * self.width as isize + dx);
+        self.offsets.iter().map(far).max().unwrap_or(0).max(0) as usize
+    }
+
     /// The taps at `offsets` that lie in the map and that `may_read(source, position)` allows.
     fn of(
         order: &Order,
@@ -215,6 +247,29 @@ mod tests {
         let b = Taps::vertical(&raster(1), Kernel::square(3), MaskType::B).unwrap();
         assert_eq!((b.count(), b.rows_above()), (6, 3));
         assert_eq!(b.sources(13), [5, 6, Taps::NONE, 12, 13, Taps::NONE]);
+    }
+
+    #[test]
+    fn a_sequence_reads_back_along_the_order() {
+        let b = Taps::sequence(&raster(1), 2, 4, MaskType::B);
+        assert_eq!(
+            (b.sources(3), b.sources(9)),
+            (&[Taps::NONE, 3][..], &[5, 9][..])
+        );
+        assert_eq!((b.lookback(), b.centre()), (4, Some(1)));
+        let a = Taps::sequence(&raster(1), 3, 1, MaskType::A);
+        assert_eq!((a.sources(9), a.centre()), (&[7, 8][..], None));
+        assert_eq!(
+            Taps::sequence(&raster(3), 3, 1, MaskType::A).sources(9),
+            [7, 8, 9]
+        );
+        let domain = Domain::new(1, 1, 3, 2).unwrap();
+        let order = Order::permutation(&domain, ChannelSteps::Separate, vec![2, 0, 1]).unwrap();
+        let taps = Taps::sequence(&order, 2, 1, MaskType::A);
+        assert_eq!(
+            [taps.sources(0), taps.sources(1), taps.sources(2)],
+            [&[2], &[0], &[Taps::NONE]]
+        );
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Drop for Batches {
 /// [`Plan::stream`].
 ///
 /// # Errors
-/// When `batch_size` is 0, the encoding is for other native levels, or no thread can be started.
+/// When `batch_size` is 0, the encoding is for other images, or no thread can be started.
 pub fn batches(
     images: Arc<Images>,
     encoding: Encoding,

@@ -2,16 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Binarization, Error, Images, Quantizer, Result};
+use crate::{Binarization, Error, Images, Palette, Quantizer, Result, Shape};
 
-/// Native pixels to the levels a model sees, and back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Native pixels to the levels a model sees, and back. It is all that is needed to show what a model draws, so
+/// it is kept with the model. Clones are cheap.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// Quantized, or unchanged.
     Levels(Quantizer),
     /// Two levels, with the number of native ones.
     Binary(Binarization, usize),
+    /// Each RGB pixel one level, the number of its colour.
+    Palette(Palette),
 }
 
 impl Encoding {
@@ -42,11 +45,22 @@ impl Encoding {
         Ok(Self::Binary(how, native))
     }
 
+    /// Each RGB pixel as one of `colours` colours that k-means finds in the training images:
+    /// [`Palette::fit`].
+    ///
+    /// # Errors
+    /// When `colours` is below 2 or above [`Palette::MAX_COLOURS`], the images are not RGB of 256 levels, or
+    /// they have fewer different colours.
+    pub fn palette(train: &Images, colours: usize) -> Result<Self> {
+        Palette::fit(train, colours).map(Self::Palette)
+    }
+
     /// How many levels a model sees.
-    pub const fn levels(&self) -> usize {
+    pub fn levels(&self) -> usize {
         match self {
             Self::Levels(quantizer) => quantizer.levels(),
             Self::Binary(..) => 2,
+            Self::Palette(palette) => palette.levels(),
         }
     }
 
@@ -55,13 +69,22 @@ impl Encoding {
         match self {
             Self::Levels(quantizer) => quantizer.native(),
             Self::Binary(_, native) => *native,
+            Self::Palette(_) => Palette::NATIVE_LEVELS,
+        }
+    }
+
+    /// The shape a model sees, from that of the images: with a palette there is one channel.
+    pub const fn shape(&self, images: Shape) -> Shape {
+        match self {
+            Self::Levels(_) | Self::Binary(..) => images,
+            Self::Palette(_) => Shape::new(1, images.height, images.width),
         }
     }
 
     /// How it binarizes: "fixed", "fresh", "threshold" or "none".
     pub const fn binarization(&self) -> &'static str {
         match self {
-            Self::Levels(_) => "none",
+            Self::Levels(_) | Self::Palette(_) => "none",
             Self::Binary(how, _) => how.name(),
         }
     }
@@ -71,31 +94,37 @@ impl Encoding {
         matches!(self, Self::Binary(Binarization::Fresh { .. }, _))
     }
 
-    /// The native value of a level: the exact inverse where there is one, otherwise the middle of the values
-    /// it stands for. Binary levels are the ends of the range.
-    pub fn decode(&self, level: u32) -> u16 {
+    /// The native values of an image's levels, in the shape of the data: the exact inverse where there is one,
+    /// otherwise the middle of the values a level stands for. Binary levels are the ends of the range; those
+    /// of a palette are colours, so `(1, H, W)` levels become `(3, H, W)` values.
+    pub fn decode(&self, levels: &[u32]) -> Vec<u16> {
         match self {
-            Self::Levels(quantizer) => quantizer.value(level),
+            Self::Levels(quantizer) => levels.iter().map(|&l| quantizer.value(l)).collect(),
             Self::Binary(_, native) => {
-                if level == 0 {
-                    0
-                } else {
-                    native.saturating_sub(1) as u16
-                }
+                let top = native.saturating_sub(1) as u16;
+                let value = |&level: &u32| if level == 0 { 0 } else { top };
+                levels.iter().map(value).collect()
             }
+            Self::Palette(palette) => palette.planes(levels).into_iter().map(u16::from).collect(),
         }
     }
 
-    /// A grey value for a picture: levels spread evenly over `0..=255`.
-    pub fn display(&self, level: u32) -> u8 {
+    /// A picture of an image's levels: `(3, H, W)` colours of a palette, otherwise a value for each level,
+    /// spread evenly over `0..=255`.
+    pub fn display(&self, levels: &[u32]) -> Vec<u8> {
+        if let Self::Palette(palette) = self {
+            return palette.planes(levels);
+        }
         let top = self.levels() as u64 - 1;
-        ((u64::from(level).min(top) * 255 + top / 2) / top) as u8
+        let spread = |&level: &u32| ((u64::from(level).min(top) * 255 + top / 2) / top) as u8;
+        levels.iter().map(spread).collect()
     }
 
-    /// Appends the levels of image `i` as it is seen in `epoch`, `(C, H, W)`.
+    /// Appends the levels of image `i` as it is seen in `epoch`, in the [shape a model sees](Self::shape).
     ///
     /// # Errors
-    /// When there is no such image, or the images have other native levels than this encoding.
+    /// When there is no such image, the images have other native levels than this encoding, or it is a palette
+    /// and they are not RGB.
     pub fn encode(&self, images: &Images, i: usize, epoch: u64, out: &mut Vec<u32>) -> Result<()> {
         self.check(images)?;
         if i >= images.len() {
@@ -108,8 +137,11 @@ impl Encoding {
         Ok(())
     }
 
-    /// Whether the images have the native levels this encoding is for.
+    /// Whether the images are what this encoding is for.
     pub(crate) fn check(&self, images: &Images) -> Result<()> {
+        if let Self::Palette(_) = self {
+            return Palette::check(images);
+        }
         let (expected, got) = (self.native_levels(), images.native_levels());
         if expected == got {
             Ok(())
@@ -125,6 +157,9 @@ impl Encoding {
             Self::Levels(quantizer) => out.extend(image.iter().map(|&v| quantizer.level(v))),
             Self::Binary(how, native) => {
                 how.encode(*native, image, (images.split(), images.id(i), epoch), out);
+            }
+            Self::Palette(palette) => {
+                out.extend(Palette::pixels(image).map(|colour| palette.level(colour)));
             }
         }
     }
@@ -144,19 +179,18 @@ mod tests {
         fn decoded_levels_encode_to_themselves(native in 2usize..600, seed in 0usize..1000) {
             let levels = 2 + seed % (native - 1);
             let encoding = Encoding::levels_of(native, levels)?;
-            let pixels: Vec<u16> = (0..levels as u32).map(|level| encoding.decode(level)).collect();
-            let images = Images::new(Shape::new(1, 1, levels), native, pixels, None)?;
+            let all: Vec<u32> = (0..levels as u32).collect();
+            let images = Images::new(Shape::new(1, 1, levels), native, encoding.decode(&all), None)?;
             let mut out = Vec::new();
             encoding.encode(&images, 0, 0, &mut out)?;
-            prop_assert_eq!(out, (0..levels as u32).collect::<Vec<_>>());
+            prop_assert_eq!(out, all);
         }
 
         #[test]
         fn decoded_binary_levels_encode_to_themselves(native in 2usize..600, seed: u64) {
             for how in [Binarization::Fixed { seed }, Binarization::Fresh { seed }, Binarization::Threshold] {
                 let encoding = Encoding::binary(native, how)?;
-                let pixels = vec![encoding.decode(0), encoding.decode(1)];
-                let images = Images::new(Shape::new(1, 1, 2), native, pixels, None)?;
+                let images = Images::new(Shape::new(1, 1, 2), native, encoding.decode(&[0, 1]), None)?;
                 let mut out = Vec::new();
                 encoding.encode(&images, 0, seed, &mut out)?;
                 prop_assert_eq!(out, [0, 1]);
@@ -166,9 +200,8 @@ mod tests {
         #[test]
         fn display_spreads_over_the_whole_range(levels in 2usize..=512) {
             let encoding = Encoding::native(levels)?;
-            prop_assert_eq!(encoding.display(0), 0);
-            prop_assert_eq!(encoding.display(levels as u32 - 1), 255);
-            let shown: Vec<u8> = (0..levels as u32).map(|level| encoding.display(level)).collect();
+            let shown = encoding.display(&(0..levels as u32).collect::<Vec<_>>());
+            prop_assert_eq!((shown[0], shown[levels - 1]), (0, 255));
             prop_assert!(shown.is_sorted());
         }
     }
@@ -195,7 +228,9 @@ mod tests {
     fn configurations_keep_it_and_bad_ones_are_refused() {
         let fixed = Encoding::binary(256, Binarization::Fixed { seed: 7 }).unwrap();
         let levels = Encoding::levels_of(256, 4).unwrap();
+        let palette = Palette::new(vec![[0, 0, 0], [255, 16, 1]]).unwrap();
         for (encoding, json) in [
+            (Encoding::Palette(palette), r#"{"palette":"000000ff1001"}"#),
             (fixed, r#"{"binary":[{"fixed":{"seed":7}},256]}"#),
             (levels, r#"{"levels":{"native":256,"levels":4}}"#),
         ] {

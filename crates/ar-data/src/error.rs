@@ -108,6 +108,26 @@ pub enum Error {
         /// Native levels of the images.
         got: usize,
     },
+    /// A palette for images that are not RGB of 8 bits.
+    #[error(
+        "a palette (--palette) is for RGB images of 256 levels; these have channels: {channels}, levels: {levels}"
+    )]
+    NotRgb {
+        /// Channels of the images.
+        channels: usize,
+        /// Native levels of the images.
+        levels: usize,
+    },
+    /// A palette of more colours than there are.
+    #[error(
+        "--palette {asked} is more than the {distinct} different colours of the training images; ask for {distinct} or fewer"
+    )]
+    FewColours {
+        /// Colours asked for.
+        asked: usize,
+        /// Different colours there are.
+        distinct: usize,
+    },
     /// A pixel outside its range.
     #[error("level {value} is outside 0..{levels}")]
     LevelOutOfRange {

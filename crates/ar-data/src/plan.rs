@@ -7,7 +7,7 @@ use crate::{Encoding, Error, Images, Result, random};
 /// Consecutive images of an order, encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// `(len, C, H, W)` row-major, each in `0..encoding.levels()`.
+    /// `(len, C, H, W)` row-major, each in `0..encoding.levels()`; C, H and W are those of [`Encoding::shape`].
     pub levels: Vec<u32>,
     /// `len` classes, where the set has classes.
     pub labels: Option<Vec<u32>>,
@@ -47,7 +47,7 @@ impl Plan {
     /// A plan for one epoch over all images.
     ///
     /// # Errors
-    /// When `batch_size` is 0 or the encoding is for other native levels.
+    /// When `batch_size` is 0 or the encoding is for other images.
     pub fn new(
         images: Arc<Images>,
         encoding: Encoding,
@@ -98,7 +98,8 @@ impl Plan {
             Some(order) => order[start..end].to_vec(),
             None => (start as u32..end as u32).collect(),
         };
-        let mut levels = Vec::with_capacity(indices.len() * self.images.shape().dims());
+        let mut levels =
+            Vec::with_capacity(indices.len() * self.encoding.shape(self.images.shape()).dims());
         for &i in &indices {
             self.encoding
                 .encode_checked(&self.images, i as usize, self.epoch, &mut levels);
@@ -128,7 +129,7 @@ mod tests {
     fn an_image_encodes_alike_in_any_batch_and_selection() {
         let encoding = Encoding::binary(256, Binarization::Fixed { seed: 9 }).unwrap();
         let whole = images(23);
-        let plan = Plan::new(Arc::clone(&whole), encoding, 23, Order::Sequential).unwrap();
+        let plan = Plan::new(Arc::clone(&whole), encoding.clone(), 23, Order::Sequential).unwrap();
         let all = plan.batch(0).unwrap().levels;
         let part = Arc::new(whole.select(&[17, 3]).unwrap());
         let plan = Plan::new(part, encoding, 2, Order::Sequential).unwrap();
@@ -142,7 +143,7 @@ mod tests {
         let native = Encoding::native(256).unwrap();
         let plan = |encoding, size| Plan::new(images(3), encoding, size, Order::Sequential);
         assert!(matches!(
-            plan(native, 0),
+            plan(native.clone(), 0),
             Err(Error::Option {
                 option: "batch size",
                 ..
@@ -153,7 +154,7 @@ mod tests {
             plan(binary, 1),
             Err(Error::EncodingMismatch { .. })
         ));
-        assert!(plan(native, usize::MAX).unwrap().batch(1).is_none());
+        assert!(plan(native.clone(), usize::MAX).unwrap().batch(1).is_none());
         let none = batches(
             images(0),
             native,

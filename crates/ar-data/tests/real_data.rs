@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ar_data::{LoadOptions, Shape, Source, load};
+use ar_data::{Encoding, LoadOptions, Shape, Source, load};
 
 /// A folder of data beside the checkout.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
@@ -62,6 +62,32 @@ fn cifar_10() {
         set.source
     );
     assert_eq!(set.classes[9], "truck");
+}
+
+#[test]
+fn a_palette_of_cifar_10() {
+    let Some(dir) = beside("cifar-10-batches-bin") else {
+        return;
+    };
+    let set = load(&Source::Path(dir), &options()).unwrap();
+    let encoding = Encoding::palette(&set.train, 128).unwrap();
+    let (mut squares, mut used) = (0.0, vec![false; 128]);
+    for i in 0..set.test.len() {
+        let mut levels = Vec::new();
+        encoding.encode(&set.test, i, 0, &mut levels).unwrap();
+        let decoded = encoding.decode(&levels);
+        let values = decoded.iter().zip(set.test.image(i));
+        squares += values
+            .map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2))
+            .sum::<f64>();
+        for level in levels {
+            used[level as usize] = true;
+        }
+    }
+    // 30.56 when this was written; a worse minimum or a wrong neighbour would cost more than the margin.
+    let decibels = 10.0 * (255f64.powi(2) * set.test.pixels().len() as f64 / squares).log10();
+    assert!(decibels > 30.3, "{decibels}");
+    assert!(used.iter().all(|&used| used));
 }
 
 #[test]

@@ -8,7 +8,9 @@ mod gated_pixel_cnn;
 mod limits;
 mod pixel_cnn;
 mod registry;
+mod spec;
 
 pub use gated_pixel_cnn::GatedPixelCnnConfig;
-pub use pixel_cnn::{Layers, PixelCnnConfig};
-pub use registry::{Entry, Spec, find, registry};
+pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
+pub use registry::{Built, Configuration, Entry, find, registry};
+pub use spec::Spec;

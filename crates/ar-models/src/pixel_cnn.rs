@@ -11,16 +11,19 @@
 //! The blind spot is the paper's own: a 3x3 type B layer never looks to the upper right beyond 45
 //! degrees. `dependence` declares it.
 //!
+//! Conditioning is the tutorials' simple one, x + W·h before each masked convolution after the first.
+//!
 //! Deviations: two levels use one logit (Bernoulli) in place of a softmax over two. By default the
 //! first layer's features also learn the row and the column they are at (`position`), for zeros
 //! beyond the border look like black pixels; the paper's network does not.
 
-use ar_core::{ChannelSteps, Domain, MaskType, Order, Result};
-use ar_nn::{Activation, Builder, ConvConfig, Network, Value};
+use ar_core::{ChannelSteps, Conditioning, Domain, MaskType, Order, Result};
+use ar_nn::{Activation, Builder, ConvConfig, Value};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+use crate::registry::{Built, Configuration};
 
 /// The body between the first convolution and the logits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,10 +87,14 @@ impl PixelCnnConfig {
             ..Self::default()
         }
     }
+}
 
-    /// # Errors
-    /// [`ar_core::Error::Config`] naming the field.
-    pub fn validate(&self, domain: &Domain) -> Result<()> {
+impl Configuration for PixelCnnConfig {
+    fn presets() -> Vec<(&'static str, Self)> {
+        vec![("paper", Self::paper()), ("plain", Self::plain())]
+    }
+
+    fn validate(&self, domain: &Domain, _: Conditioning) -> Result<()> {
         // A 1x1 layer of type A sees nothing.
         limits::kernel("first_kernel", self.first_kernel, 3)?;
         limits::kernel("kernel", self.kernel, 1)?;
@@ -95,22 +102,26 @@ impl PixelCnnConfig {
         limits::blocks(self.blocks, 0)
     }
 
-    /// Puts the network together; parameters are named as in the PyTorch peer's `state_dict`.
-    ///
-    /// # Errors
-    /// [`ar_core::Error::Config`] for a field out of range, or what `vb` gives for a parameter.
-    pub fn build(&self, domain: &Domain, vb: &VarBuilder<'_>) -> Result<Network> {
-        self.validate(domain)?;
+    /// Parameters are named as in the PyTorch peer's `state_dict`.
+    fn build(
+        &self,
+        domain: &Domain,
+        conditioning: Conditioning,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Built> {
+        self.validate(domain, conditioning)?;
         let order = Order::raster(domain, ChannelSteps::Separate);
-        let mut net = Builder::new(domain, &order);
+        let mut net = Builder::new(domain, &order, conditioning);
         let x = net.scaled_levels();
         let logits = match self.layers {
             Layers::Residual => self.residual(&mut net, x, vb)?,
             Layers::Plain => self.plain_stack(&mut net, x, vb)?,
         };
-        net.finish(logits, vb)
+        net.finish(logits, vb).map(Built::Network)
     }
+}
 
+impl PixelCnnConfig {
     fn residual(&self, net: &mut Builder, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
         let (h, relu) = (self.hidden, Activation::Relu);
         let reduce = ConvConfig::pointwise(h).before(relu).after(relu);
@@ -122,9 +133,11 @@ impl PixelCnnConfig {
         if self.position {
             stream = net.position(stream, &vb.pp("position"))?;
         }
+        stream = net.condition(stream, &vb.pp("condition"))?;
         for i in 0..self.blocks {
             let vb = vb.pp("blocks").pp(i);
             let y = net.conv(stream, reduce, &vb.pp(0))?; // (H·W, h)
+            let y = net.condition(y, &vb.pp("condition"))?;
             let y = net.conv(y, look, &vb.pp(1))?;
             stream = net.residual_conv(y, expand, stream, &vb.pp(2))?; // (H·W, 2h)
         }
@@ -146,8 +159,39 @@ impl PixelCnnConfig {
             y = net.position(y, &vb.pp("position"))?;
         }
         for i in 0..self.blocks {
+            y = net.condition(y, &vb.pp("conditions").pp(i))?;
             y = net.conv(y, look, &vb_convs.pp(i + 1))?;
         }
         net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head")) // (H·W, C·P)
+    }
+}
+
+/// [`PixelCnnConfig`] with the tutorials' defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PixelCnnPlainConfig(pub PixelCnnConfig);
+
+impl Default for PixelCnnPlainConfig {
+    fn default() -> Self {
+        Self(PixelCnnConfig::plain())
+    }
+}
+
+impl Configuration for PixelCnnPlainConfig {
+    fn presets() -> Vec<(&'static str, Self)> {
+        Vec::new()
+    }
+
+    fn validate(&self, domain: &Domain, conditioning: Conditioning) -> Result<()> {
+        self.0.validate(domain, conditioning)
+    }
+
+    fn build(
+        &self,
+        domain: &Domain,
+        conditioning: Conditioning,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Built> {
+        self.0.build(domain, conditioning, vb)
     }
 }

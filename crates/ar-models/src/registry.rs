@@ -1,16 +1,44 @@
-//! Models by name: what a command line or a checkpoint needs to build one.
+//! Models by name: what a command line or a checkpoint asks for.
 
-use std::collections::BTreeMap;
-
-use ar_core::{Domain, Error, Model, Result};
+use ar_core::{Conditioning, Distribution, Domain, Error, Result};
 use ar_nn::Network;
-use ar_nn::init::{Initializer, existing};
-use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarBuilder;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{GatedPixelCnnConfig, PixelCnnConfig};
+use crate::{GatedPixelCnnConfig, PixelCnnConfig, PixelCnnPlainConfig};
+
+/// What every model's configuration can do. `Default` is a size that a CPU trains in minutes.
+pub trait Configuration: Serialize + DeserializeOwned + Default {
+    /// Named sizes beside the default, the paper's among them.
+    fn presets() -> Vec<(&'static str, Self)>;
+
+    /// # Errors
+    /// [`Error::Config`] naming the field that is out of range, or what this model cannot be a
+    /// distribution over or conditioned on.
+    fn validate(&self, domain: &Domain, conditioning: Conditioning) -> Result<()>;
+
+    /// Puts the model together from parameters that `vb` makes or holds.
+    ///
+    /// # Errors
+    /// As [`Configuration::validate`], or what `vb` gives for a parameter.
+    fn build(
+        &self,
+        domain: &Domain,
+        conditioning: Conditioning,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Built>;
+}
+
+/// A model put together.
+#[derive(Debug)]
+pub enum Built {
+    /// A program of primitives, which can change its route.
+    Network(Network),
+    /// Anything else.
+    Other(Box<dyn Distribution>),
+}
 
 /// A model that can be asked for by name.
 #[derive(Debug)]
@@ -23,9 +51,43 @@ pub struct Entry {
     pub about: &'static str,
     /// Where it was published.
     pub paper: &'static str,
-    default: fn() -> Result<Value>,
-    resolve: fn(Value, &Domain) -> Result<Value>,
-    build: fn(&Value, &Domain, &VarBuilder<'_>) -> Result<Network>,
+    pub(crate) functions: Functions,
+}
+
+/// A [`Configuration`] without its type.
+#[derive(Debug)]
+pub(crate) struct Functions {
+    pub(crate) default: fn() -> Result<Value>,
+    pub(crate) presets: fn() -> Result<Vec<(&'static str, Value)>>,
+    pub(crate) resolve: fn(Value, &Domain, Conditioning) -> Result<Value>,
+    pub(crate) build: fn(&Value, &Domain, Conditioning, &VarBuilder<'_>) -> Result<Built>,
+}
+
+impl Functions {
+    const fn of<C: Configuration>() -> Self {
+        Self {
+            default: || encode(&C::default()),
+            presets: || {
+                let all = C::presets().into_iter();
+                all.map(|(name, config)| Ok((name, encode(&config)?)))
+                    .collect()
+            },
+            resolve: resolve::<C>,
+            build: |config, domain, conditioning, vb| {
+                decode::<C>(config)?.build(domain, conditioning, vb)
+            },
+        }
+    }
+}
+
+impl Entry {
+    /// The sizes it knows by name, each with every field.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when a configuration cannot be written as data.
+    pub fn presets(&self) -> Result<Vec<(&'static str, Value)>> {
+        (self.functions.presets)()
+    }
 }
 
 const PIXEL_RNN: &str =
@@ -37,33 +99,21 @@ static MODELS: [Entry; 3] = [
         aliases: &["pixel-cnn"],
         about: "masked convolutions in residual blocks, as in the paper",
         paper: PIXEL_RNN,
-        default: || encode(&PixelCnnConfig::default()),
-        resolve: |config, domain| {
-            resolve(&PixelCnnConfig::default(), config, |c| c.validate(domain))
-        },
-        build: |config, domain, vb| decode::<PixelCnnConfig>(config)?.build(domain, vb),
+        functions: Functions::of::<PixelCnnConfig>(),
     },
     Entry {
         name: "pixelcnn-plain",
         aliases: &[],
         about: "the tutorials' PixelCNN: a plain stack of 7x7 masked convolutions",
         paper: PIXEL_RNN,
-        default: || encode(&PixelCnnConfig::plain()),
-        resolve: |config, domain| resolve(&PixelCnnConfig::plain(), config, |c| c.validate(domain)),
-        build: |config, domain, vb| decode::<PixelCnnConfig>(config)?.build(domain, vb),
+        functions: Functions::of::<PixelCnnPlainConfig>(),
     },
     Entry {
         name: "gated-pixelcnn",
-        aliases: &["gated-pixel-cnn"],
+        aliases: &["gated-pixel-cnn", "conditional-pixelcnn"],
         about: "vertical and horizontal stacks of gated convolutions, without a blind spot",
         paper: "van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, arXiv:1606.05328",
-        default: || encode(&GatedPixelCnnConfig::default()),
-        resolve: |config, domain| {
-            resolve(&GatedPixelCnnConfig::default(), config, |c| {
-                c.validate(domain)
-            })
-        },
-        build: |config, domain, vb| decode::<GatedPixelCnnConfig>(config)?.build(domain, vb),
+        functions: Functions::of::<GatedPixelCnnConfig>(),
     },
 ];
 
@@ -79,21 +129,31 @@ pub fn find(name: &str) -> Option<&'static Entry> {
         .find(|e| e.name == name || e.aliases.contains(&name))
 }
 
+pub(crate) fn entry(model: &str) -> Result<&'static Entry> {
+    find(model).ok_or_else(|| {
+        let names: Vec<&str> = MODELS.iter().map(|e| e.name).collect();
+        Error::config(
+            "model",
+            format!("there is no {model}; there are {}", names.join(", ")),
+        )
+    })
+}
+
 fn encode(config: &impl Serialize) -> Result<Value> {
     serde_json::to_value(config).map_err(|e| Error::config("model", e.to_string()))
 }
 
-fn decode<T: for<'de> Deserialize<'de>>(config: &Value) -> Result<T> {
+fn decode<T: DeserializeOwned>(config: &Value) -> Result<T> {
     T::deserialize(config).map_err(|e| Error::config("model", e.to_string()))
 }
 
-/// `partial` over `default`, checked, every field present.
-fn resolve<T: Serialize + for<'de> Deserialize<'de>>(
-    default: &T,
+/// `partial` over the default, checked, every field present.
+fn resolve<C: Configuration>(
     partial: Value,
-    validate: impl Fn(&T) -> Result<()>,
+    domain: &Domain,
+    conditioning: Conditioning,
 ) -> Result<Value> {
-    let mut all = encode(default)?;
+    let mut all = encode(&C::default())?;
     match (&mut all, partial) {
         (Value::Object(all), Value::Object(partial)) => all.extend(partial),
         (_, Value::Null) => {}
@@ -104,122 +164,7 @@ fn resolve<T: Serialize + for<'de> Deserialize<'de>>(
             ));
         }
     }
-    let config: T = decode(&all)?;
-    validate(&config)?;
+    let config: C = decode(&all)?;
+    config.validate(domain, conditioning)?;
     encode(&config)
-}
-
-/// All that is needed to build a model, apart from its parameters; what a checkpoint stores.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Spec {
-    /// The model's name in the [`registry`].
-    pub model: String,
-    /// Its configuration, every field.
-    pub config: Value,
-    /// What it is a distribution over.
-    pub domain: Domain,
-}
-
-impl Spec {
-    /// The configuration of `model` with every field at its default.
-    ///
-    /// # Errors
-    /// [`Error::Config`] when there is no such model.
-    pub fn default_config(model: &str) -> Result<Value> {
-        (entry(model)?.default)()
-    }
-
-    /// `config` may leave fields out; they get the model's defaults.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for an unknown model or field, or a value out of range.
-    pub fn new(model: &str, config: Value, domain: Domain) -> Result<Self> {
-        let entry = entry(model)?;
-        Ok(Self {
-            model: entry.name.to_owned(),
-            config: (entry.resolve)(config, &domain)?,
-            domain,
-        })
-    }
-
-    /// New parameters (f32), each drawn from the seed and its name.
-    ///
-    /// # Errors
-    /// [`Error::Config`] when the configuration does not make a network.
-    pub fn initialise(&self, seed: u64, device: &Device) -> Result<BTreeMap<String, Var>> {
-        let init = Initializer::new(seed);
-        (entry(&self.model)?.build)(
-            &self.config,
-            &self.domain,
-            &init.builder(DType::F32, device),
-        )?;
-        Ok(init.into_vars())
-    }
-
-    /// The model around exactly these parameters, sharing their storage. Their type and device are
-    /// the model's; f32 on a CPU takes the fused route.
-    ///
-    /// # Errors
-    /// [`Error::Config`] when a parameter is missing, superfluous or of another shape.
-    pub fn build(&self, weights: &BTreeMap<String, Tensor>) -> Result<Box<dyn Model>> {
-        Ok(Box::new(self.network(weights)?))
-    }
-
-    /// [`Spec::build`] as the concrete network, which can change its route.
-    ///
-    /// # Errors
-    /// As [`Spec::build`].
-    pub fn network(&self, weights: &BTreeMap<String, Tensor>) -> Result<Network> {
-        let expected = self.shapes()?;
-        if let Some(name) = weights.keys().find(|n| !expected.contains_key(*n)) {
-            return Err(Error::config(
-                "parameters",
-                format!("{name} is not a parameter of {}", self.model),
-            ));
-        }
-        for (name, shape) in &expected {
-            let problem = match weights.get(name) {
-                None => "is missing".to_owned(),
-                Some(t) if t.dims() != shape => {
-                    format!("has shape {:?}, {} needs {shape:?}", t.dims(), self.model)
-                }
-                Some(_) => continue,
-            };
-            return Err(Error::config("parameters", format!("{name} {problem}")));
-        }
-        let (dtype, device) = weights
-            .values()
-            .next()
-            .map_or((DType::F32, Device::Cpu), |t| {
-                (t.dtype(), t.device().clone())
-            });
-        (entry(&self.model)?.build)(
-            &self.config,
-            &self.domain,
-            &existing(weights, dtype, &device),
-        )
-    }
-
-    /// Shape of every parameter.
-    ///
-    /// # Errors
-    /// As [`Spec::initialise`].
-    pub fn shapes(&self) -> Result<BTreeMap<String, Vec<usize>>> {
-        let vars = self.initialise(0, &Device::Cpu)?;
-        Ok(vars
-            .into_iter()
-            .map(|(name, v)| (name, v.dims().to_vec()))
-            .collect())
-    }
-}
-
-fn entry(model: &str) -> Result<&'static Entry> {
-    find(model).ok_or_else(|| {
-        let names: Vec<&str> = MODELS.iter().map(|e| e.name).collect();
-        Error::config(
-            "model",
-            format!("there is no {model}; there are {}", names.join(", ")),
-        )
-    })
 }

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ar_core::Model;
-use ar_models::Spec;
+use ar_core::{Conditioning, Distribution};
+use ar_models::{Built, Spec};
 use ar_nn::Route;
 use candle_core::{DType, Device, Tensor, Var, safetensors};
 
@@ -37,10 +37,14 @@ fn check(path: &Path) {
     let (_, header) = ::safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     let meta = header.metadata().clone().unwrap();
     let domain = serde_json::from_str(&meta["domain"]).unwrap();
+    let conditioning = meta
+        .get("conditioning")
+        .map_or(Conditioning::None, |c| serde_json::from_str(c).unwrap());
     let spec = Spec::new(
         &meta["model"],
         serde_json::from_str(&meta["config"]).unwrap(),
         domain,
+        conditioning,
     )
     .unwrap();
     let tensors = safetensors::load_buffer(&bytes, &Device::Cpu).unwrap();
@@ -51,6 +55,10 @@ fn check(path: &Path) {
         own.collect()
     };
     let levels = tensors["levels"].to_dtype(DType::U32).unwrap();
+    let condition = tensors.get("condition").map(|c| match conditioning {
+        Conditioning::Class { .. } => c.to_dtype(DType::U32).unwrap(),
+        _ => c.clone(),
+    });
     for route in [Route::Fused, Route::Composite] {
         let vars: BTreeMap<String, Var> = named("parameter.")
             .into_iter()
@@ -60,13 +68,13 @@ fn check(path: &Path) {
             .iter()
             .map(|(n, v)| (n.clone(), v.as_tensor().clone()))
             .collect();
-        let model = spec.network(&tracked).unwrap().with_route(route);
-        close(
-            "logits",
-            &model.parameters(&levels).unwrap(),
-            &tensors["logits"],
-        );
-        let loss = model.loss(&levels).unwrap();
+        let model: Box<dyn Distribution> = match spec.built(&tracked).unwrap() {
+            Built::Network(network) => Box::new(network.with_route(route)),
+            Built::Other(other) => other,
+        };
+        let logits = model.members()[0].parameters(&levels, condition.as_ref());
+        close("logits", &logits.unwrap(), &tensors["logits"]);
+        let loss = model.loss(&levels, condition.as_ref(), 0).unwrap();
         close("loss", &loss.reshape(1).unwrap(), &tensors["loss"]);
         let grads = loss.backward().unwrap();
         for (name, expected) in named("gradient.") {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use ar_core::Domain;
+use ar_core::{Conditioning, Domain};
 use ar_models::{Spec, find, registry};
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
@@ -14,8 +14,13 @@ fn grey() -> Domain {
 #[test]
 fn every_model_resolves_its_defaults_and_its_aliases() {
     for entry in registry() {
-        let spec = Spec::new(entry.name, json!({}), grey()).unwrap();
+        let spec = Spec::new(entry.name, json!({}), grey(), Conditioning::None).unwrap();
         assert_eq!(spec.config, Spec::default_config(entry.name).unwrap());
+        for (name, config) in entry.presets().unwrap() {
+            let domain = Domain::new(1, 28, 28, 4).unwrap();
+            let spec = Spec::new(entry.name, config.clone(), domain, Conditioning::None);
+            assert_eq!(spec.unwrap().config, config, "{name} of {}", entry.name);
+        }
         for alias in entry.aliases {
             assert_eq!(find(alias).unwrap().name, entry.name);
         }
@@ -33,14 +38,22 @@ fn bad_configurations_name_the_field() {
         ("pixelcn", json!({}), "pixelcnn"),
     ];
     for (model, config, expected) in cases {
-        let error = Spec::new(model, config, grey()).unwrap_err().to_string();
+        let error = Spec::new(model, config, grey(), Conditioning::None)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected), "{error}");
     }
 }
 
 #[test]
 fn parameters_of_another_model_are_refused() {
-    let spec = Spec::new("pixelcnn", json!({"hidden": 4, "blocks": 1}), grey()).unwrap();
+    let spec = Spec::new(
+        "pixelcnn",
+        json!({"hidden": 4, "blocks": 1}),
+        grey(),
+        Conditioning::None,
+    )
+    .unwrap();
     let vars = spec.initialise(1, &Device::Cpu).unwrap();
     let named = |skip: &str| -> std::collections::BTreeMap<String, Tensor> {
         vars.iter()
@@ -62,7 +75,13 @@ fn parameters_of_another_model_are_refused() {
             .to_string()
             .contains("other is not a parameter")
     );
-    let larger = Spec::new("pixelcnn", json!({"hidden": 6, "blocks": 1}), grey()).unwrap();
+    let larger = Spec::new(
+        "pixelcnn",
+        json!({"hidden": 6, "blocks": 1}),
+        grey(),
+        Conditioning::None,
+    )
+    .unwrap();
     assert!(
         larger
             .build(&named(""))

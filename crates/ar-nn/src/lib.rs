@@ -17,5 +17,5 @@ mod primitive;
 mod program;
 
 pub use activation::Activation;
-pub use primitive::ConvConfig;
+pub use primitive::{ConvConfig, Neighbourhood};
 pub use program::{Builder, Network, Route, Value};

@@ -179,11 +179,17 @@ fn read_input(
     if images.is_empty() {
         return Err(usage(format!("--input {} holds no images", path.display())));
     }
-    let shape = images.shape();
+    let given = images.shape();
+    // Levels as `sample` writes them, or what becomes such levels.
+    let shape = if given.channels == domain.channels {
+        given
+    } else {
+        encoding.shape(given)
+    };
     if [shape.channels, shape.height, shape.width] != [domain.channels, domain.height, domain.width]
     {
         return Err(usage(format!(
-            "--input {} is {shape} (channels x height x width), the model's images are {}x{}x{}",
+            "--input {} is {given} (channels x height x width), the model's images are {}x{}x{}",
             path.display(),
             domain.channels,
             domain.height,
@@ -210,15 +216,15 @@ fn read_input(
         ))
     })?;
     // A picture to complete has no split and no number that a stored draw could belong to.
-    let encoding = match *encoding {
+    let encoding = match encoding {
         Encoding::Binary(_, native) => {
             output.note(format_args!(
                 "{}: made binary at half the range",
                 path.display()
             ));
-            Encoding::binary(native, Binarization::Threshold)?
+            Encoding::binary(*native, Binarization::Threshold)?
         }
-        levels @ Encoding::Levels(_) => levels,
+        Encoding::Levels(_) | Encoding::Palette(_) => encoding.clone(),
     };
     for i in 0..images.len() {
         encoding.encode(&images, i, 0, levels)?;

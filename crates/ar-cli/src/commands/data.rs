@@ -139,7 +139,7 @@ fn show(args: Show, output: &Output) -> Result<()> {
     output.say(format_args!("fingerprint: {}", data.fingerprint))?;
 
     let domain = domain(train.shape(), &data.encoding)?;
-    let encoding = for_scoring(data.encoding);
+    let encoding = for_scoring(data.encoding.clone());
     let mut levels = Vec::new();
     for i in 0..train.len().min(SHOWN) {
         encoding.encode(train, i, 0, &mut levels)?;

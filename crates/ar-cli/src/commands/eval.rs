@@ -90,7 +90,7 @@ impl Scored {
             nats_per_dim: score.nats_per_dim,
             bits_per_dim: score.bits_per_dim,
             levels: encoding.levels(),
-            binarization: for_scoring(*encoding).binarization().to_owned(),
+            binarization: for_scoring(encoding.clone()).binarization().to_owned(),
         }
     }
 
@@ -132,7 +132,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let nats = with_bar(
         run.model.as_ref(),
         images,
-        data.encoding,
+        data.encoding.clone(),
         args.batch_size,
         limit,
         split.name(),

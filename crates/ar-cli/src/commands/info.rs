@@ -141,7 +141,7 @@ fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
 }
 
 fn tell_run(run: &RunInfo<'_>, output: &Output) -> Result<()> {
-    let encoding = run.data.encoding;
+    let encoding = &run.data.encoding;
     output.say(format_args!(
         "trained: {} steps on {}",
         run.steps, run.data.source

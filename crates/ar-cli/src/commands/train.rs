@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut trainer = trainer(&network, &plan, &device)?;
     let source = Shuffled {
         images: plan.data.split(Split::Train).clone(),
-        encoding: plan.data.encoding,
+        encoding: plan.data.encoding.clone(),
         batch_size: plan.train.batch_size,
         seed: plan.train.seed,
         domain: plan.spec.domain,
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     announce(&plan, &trainer, &device, output);
 
     let title = format!("{} on {}", plan.spec.model, plan.data.name);
-    let pair = (plan.spec.domain, plan.data.encoding);
+    let pair = (plan.spec.domain, plan.data.encoding.clone());
     let total = total_steps(&plan, &source);
     let mut watch = Watch::new(output, &plan.directory, title, pair, &plan.train, total);
     let outcome = trainer
@@ -109,7 +109,7 @@ fn trainer<'a>(network: &'a Network, plan: &'a Plan, device: &Device) -> Result<
 
 /// Mean nats per image of the validation images, or of training images where there are none.
 fn validate(model: &dyn Model, plan: &Plan) -> Result<f64, BoxError> {
-    let Data { encoding, .. } = plan.data;
+    let Data { encoding, .. } = &plan.data;
     let validation = plan.data.split(Split::Validation);
     let images = if validation.is_empty() {
         plan.data.split(Split::Train)
@@ -117,9 +117,14 @@ fn validate(model: &dyn Model, plan: &Plan) -> Result<f64, BoxError> {
         validation
     };
     let (batch_size, limit) = (plan.train.batch_size, plan.train.validation_images);
-    let nats = score(model, images, encoding, batch_size, limit, &mut |_| {
-        !interrupt::asked()
-    })?;
+    let nats = score(
+        model,
+        images,
+        encoding.clone(),
+        batch_size,
+        limit,
+        &mut |_| !interrupt::asked(),
+    )?;
     if interrupt::asked() {
         return Err("asked to stop".into());
     }

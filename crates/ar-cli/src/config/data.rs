@@ -130,7 +130,7 @@ impl DataConfig {
             named => named.to_string(),
         };
         let binarize = match encoding {
-            Encoding::Levels(_) => None,
+            Encoding::Levels(_) | Encoding::Palette(_) => None,
             Encoding::Binary(how, _) => Some(match how {
                 Binarization::Fixed { .. } => Binarize::Fixed,
                 Binarization::Fresh { .. } => Binarize::Fresh,

@@ -36,7 +36,7 @@ impl BatchSource for Shuffled {
         };
         match batches(
             Arc::clone(&self.images),
-            self.encoding,
+            self.encoding.clone(),
             self.batch_size,
             order,
             skip as usize,

@@ -1,6 +1,6 @@
 //! A tiny model that is causal, or leaks on purpose.
 
-use ar_core::{Dependence, Domain, Likelihood, Model, Order, Result, Stepper};
+use ar_core::{Dependence, Distribution, Domain, Likelihood, Model, Order, Result, Stepper};
 use candle_core::{DType, Device, Tensor};
 
 /// The logits of each value are its level index times what the value before it holds, plus, for a
@@ -35,11 +35,27 @@ impl Chain {
     }
 }
 
-impl Model for Chain {
+impl Distribution for Chain {
     fn domain(&self) -> Domain {
         self.domain
     }
 
+    fn device(&self) -> &Device {
+        &Device::Cpu
+    }
+
+    fn members(&self) -> Vec<&dyn Model> {
+        vec![self]
+    }
+
+    fn nll(&self, levels: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
+        let parameters = self.parameters(levels, None)?.to_dtype(DType::F64)?;
+        let nll = self.likelihood().nll(&parameters, levels)?;
+        Ok(nll.flatten_from(1)?.sum(1)?)
+    }
+}
+
+impl Model for Chain {
     fn order(&self) -> &Order {
         &self.order
     }
@@ -50,17 +66,13 @@ impl Model for Chain {
         }
     }
 
-    fn device(&self) -> &Device {
-        &Device::Cpu
-    }
-
     fn dependence(&self) -> Dependence {
         let mut all = Dependence::none(self.order.steps(), self.domain.dims());
         (1..self.order.steps()).for_each(|s| all.insert(s, self.dim(s - 1)));
         all
     }
 
-    fn parameters(&self, levels: &Tensor) -> Result<Tensor> {
+    fn parameters(&self, levels: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
         let batch = self.domain.batch_of(levels)?;
         let (d, dims) = (self.domain, self.domain.dims());
         let images = levels.flatten_all()?.to_vec1::<u32>()?;
@@ -78,14 +90,7 @@ impl Model for Chain {
         )?)
     }
 
-    fn nll(&self, levels: &Tensor) -> Result<Tensor> {
-        let nll = self
-            .likelihood()
-            .nll(&self.parameters(levels)?.to_dtype(DType::F64)?, levels)?;
-        Ok(nll.flatten_from(1)?.sum(1)?)
-    }
-
-    fn stepper(&self, batch: usize) -> Result<Box<dyn Stepper + '_>> {
+    fn stepper(&self, batch: usize, _: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>> {
         Ok(Box::new(Walk {
             chain: self,
             images: vec![0; batch * self.domain.dims()],

@@ -41,6 +41,7 @@ impl TapRange {
 }
 
 /// For each of `positions`, copies what its taps read from `x (n, c)` into a row of `taps · c`.
+/// Position p lies in slot p mod n: a ring, where `x` holds fewer than all of them.
 pub(crate) fn gather(
     taps: &Taps,
     range: TapRange,
@@ -50,18 +51,29 @@ pub(crate) fn gather(
     out: &mut [f32],
 ) {
     let rows = out.chunks_exact_mut((range.count() * c).max(1));
+    let slots = x.len() / c;
+    let slot = |s: usize| if s < slots { s } else { s % slots };
     for (p, row) in positions.zip(rows) {
         let sources = &taps.sources(p)[range.start..range.end];
         if c == 1 {
             for (o, &s) in row.iter_mut().zip(sources) {
-                *o = x.get(s as usize).copied().unwrap_or(0.0);
+                *o = match s {
+                    Taps::NONE => 0.0,
+                    s => x[slot(s as usize)],
+                };
             }
             continue;
         }
         each_run(sources, |tap, source, len| {
             let out = &mut row[tap * c..][..len * c];
             match source {
-                Some(s) => out.copy_from_slice(&x[s * c..][..len * c]),
+                Some(s) => {
+                    let s = slot(s);
+                    let whole = len.min(slots - s);
+                    let (before, wrapped) = out.split_at_mut(whole * c);
+                    before.copy_from_slice(&x[s * c..][..whole * c]);
+                    wrapped.copy_from_slice(&x[..(len - whole) * c]);
+                }
                 None => out.fill(0.0),
             }
         });

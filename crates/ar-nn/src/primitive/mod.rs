@@ -1,6 +1,7 @@
 //! What programs are made of. A primitive has its composite, forward, backward and step side by side.
 
 mod add;
+mod condition;
 mod conv;
 mod embedding;
 mod gate;
@@ -19,8 +20,9 @@ use ar_core::{ChannelGroups, Dependence, Result};
 use candle_core::Tensor;
 
 pub(crate) use add::Add;
+pub(crate) use condition::Condition;
 pub(crate) use conv::Conv;
-pub use conv::ConvConfig;
+pub use conv::{ConvConfig, Neighbourhood};
 pub(crate) use embedding::Embedding;
 pub(crate) use gate::Gate;
 pub(crate) use gradients::Gradients;
@@ -46,14 +48,30 @@ pub(crate) trait Primitive: Debug + Send + Sync {
         false
     }
 
-    /// Whether it reads its first input at other positions.
-    fn is_spatial(&self) -> bool {
+    /// How far back it reads its `input`-th input.
+    fn reach(&self, _input: usize) -> Reach {
+        Reach::Here
+    }
+
+    /// How far back it reads its own results: a recurrence.
+    fn own_reach(&self) -> Reach {
+        Reach::Here
+    }
+
+    /// Of a value by rows: whether its positions follow from those to their right.
+    fn runs_leftward(&self) -> bool {
         false
     }
 
-    /// Whether it reads its first input at other sites: positions, or channels of its own.
+    /// Whether it reads its inputs at other sites: positions, or channels of the same one.
     fn mixes_sites(&self) -> bool {
-        self.is_spatial()
+        (0..2).any(|i| self.reach(i) != Reach::Here) || self.own_reach() != Reach::Here
+    }
+
+    /// How many images should be computed at once: several where one has too little to do between
+    /// steps that wait for each other.
+    fn images_at_once(&self) -> usize {
+        1
     }
 
     /// Zeroes the weights (or gradients of weights) that no site may use.
@@ -65,17 +83,20 @@ pub(crate) trait Primitive: Debug + Send + Sync {
     /// All positions as differentiable tensor operations: inputs and result `(B, positions, c)`.
     fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor>;
 
-    /// All positions of one image. `weights` are its parameters one after the other.
+    /// All positions of one image, or of several one after the other. `weights` are its parameters
+    /// one after the other. No image's numbers may depend on which others it is computed with.
     fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], scratch: &mut Vec<f32>);
 
     /// The reverse of [`Primitive::forward`].
     fn backward(&self, pass: Backward<'_>);
 
-    /// One position as tensor operations: the result is `(B, 1, c)`.
+    /// One position as tensor operations: the result is `(B, 1, c)`. `own` holds its results at
+    /// earlier positions.
     fn composite_step(
         &self,
         position: usize,
         inputs: &[&StepTensor],
+        own: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor>;
 
@@ -85,17 +106,29 @@ pub(crate) trait Primitive: Debug + Send + Sync {
 
 /// One primitive within a step pass: its prepared weights and what it remembers between steps.
 pub(crate) trait StepPrimitive: Send {
-    /// Computes the features of `group` at `position` for every image of the batch.
+    /// Computes the features of `group` at `position` for every image of the batch. `out` holds its
+    /// results at earlier positions as far as [`Primitive::own_reach`] goes.
     fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue);
 }
 
-/// Everything a backward step of one image reads and writes.
+/// How far back a primitive reads a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// At the position it computes, nowhere else.
+    Here,
+    /// At most so many positions back in raster order.
+    Back(usize),
+    /// At any earlier position.
+    Anywhere,
+}
+
+/// Everything a backward step of an image (or several) reads and writes.
 pub(crate) struct Backward<'a> {
     /// Which values the primitive read.
     pub(crate) inputs: &'a [usize],
     /// What it produced.
     pub(crate) out: &'a [f32],
-    /// Every value of the image computed before it.
+    /// Every value computed before it.
     pub(crate) values: &'a [Vec<f32>],
     /// Its parameters.
     pub(crate) weights: &'a [f32],

@@ -96,6 +96,7 @@ impl<P: Pointwise> Primitive for P {
         &self,
         position: usize,
         inputs: &[&StepTensor],
+        _: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
         let rows = inputs

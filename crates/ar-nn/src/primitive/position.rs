@@ -23,10 +23,10 @@ impl Position {
         }
     }
 
-    /// Where the vectors of `position` begin among the parameters.
+    /// Where the vectors of `position` (counted on through the images) begin among the parameters.
     fn places(&self, position: usize) -> [usize; 2] {
         let c = self.groups.features();
-        let (row, column) = (position / self.width, position % self.width);
+        let (row, column) = (position / self.width % self.height, position % self.width);
         [row * c, (self.height + column) * c]
     }
 }
@@ -72,6 +72,7 @@ impl Primitive for Position {
         &self,
         position: usize,
         inputs: &[&StepTensor],
+        _: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
         let row = weights[0].get(position / self.width)?;

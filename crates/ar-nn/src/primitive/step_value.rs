@@ -1,23 +1,28 @@
-/// A value within a step pass: all positions when a convolution reads it elsewhere, otherwise the
-/// present one.
+/// A value within a step pass: as many positions as somebody reads back, the oldest overwritten.
 #[derive(Debug)]
 pub(crate) struct StepValue {
     data: Vec<f32>,
-    positions: usize,
+    slots: usize,
     width: usize,
 }
 
 impl StepValue {
-    pub(crate) fn new(batch: usize, positions: usize, width: usize) -> Self {
+    /// Zeros. Position p lies in slot p mod `slots`.
+    pub(crate) fn new(batch: usize, slots: usize, width: usize) -> Self {
         Self {
-            data: vec![0.0; batch * positions * width],
-            positions,
+            data: vec![0.0; batch * slots * width],
+            slots,
             width,
         }
     }
 
+    /// Holds `data (B, slots, width)`.
+    pub(crate) fn of(data: Vec<f32>, slots: usize, width: usize) -> Self {
+        Self { data, slots, width }
+    }
+
     fn start(&self, b: usize, position: usize) -> usize {
-        (b * self.positions + if self.positions == 1 { 0 } else { position }) * self.width
+        (b * self.slots + position % self.slots) * self.width
     }
 
     /// Features of image `b` at `position`.
@@ -30,8 +35,8 @@ impl StepValue {
         &mut self.data[start..][..self.width]
     }
 
-    /// All positions of image `b`.
+    /// All slots of image `b`.
     pub(crate) fn image(&self, b: usize) -> &[f32] {
-        &self.data[b * self.positions * self.width..][..self.positions * self.width]
+        &self.data[b * self.slots * self.width..][..self.slots * self.width]
     }
 }

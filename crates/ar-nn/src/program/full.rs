@@ -1,11 +1,20 @@
 use ar_core::Likelihood;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::Program;
+use super::{CONDITION, INPUTS, LEVELS, Program};
 use crate::kernel::{exp, exp_sum, max, sigmoid};
 use crate::primitive::{Backward, Gradients};
 
-/// What one thread needs to take an image forward and back. Kept between calls: fresh pages cost
+/// Images on their way through a program: their levels and what they are conditioned on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Images<'a> {
+    /// `(images, positions, C)`.
+    pub(super) levels: &'a [u32],
+    /// `(images, 1 or positions, f)`.
+    pub(super) condition: &'a [f32],
+}
+
+/// What one thread needs to take images forward and back. Kept between calls: fresh pages cost
 /// more than the arithmetic on them.
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
@@ -16,36 +25,37 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
-    fn prepare(&mut self, program: &Program) {
-        if self.values.is_empty() {
-            let n = program.domain.positions();
-            self.values = (0..program.values())
-                .map(|v| vec![0.0; n * program.width(v)])
-                .collect();
-            // Nothing is learned from the gradient of the levels or of what only scales them.
-            self.wanted = vec![false];
+    fn prepare(&mut self, program: &Program, images: usize) {
+        if self.wanted.is_empty() {
+            // Nothing is learned from the gradient of the inputs or of what only scales them.
+            self.wanted = vec![false; INPUTS];
             for node in &program.nodes {
                 let inputs_want = node.inputs.iter().any(|&i| self.wanted[i]);
                 self.wanted.push(inputs_want || !node.weights.is_empty());
             }
         }
+        self.values.resize(program.values(), Vec::new());
+        for (v, value) in self.values.iter_mut().enumerate() {
+            value.resize(images * program.positions(v) * program.width(v), 0.0);
+        }
     }
 }
 
 impl Program {
-    /// Computes every value of one image; returns the output `(positions, C · P)`.
+    /// Computes every value of one image, or of a few; returns the output `(images, positions, C · P)`.
     pub(super) fn forward<'w>(
         &self,
-        levels: &[u32],
+        images: Images<'_>,
         weights: &[f32],
         work: &'w mut Workspace,
     ) -> &'w [f32] {
-        work.prepare(self);
-        for (v, level) in work.values[0].iter_mut().zip(levels) {
+        work.prepare(self, images.levels.len() / self.domain.dims());
+        for (v, level) in work.values[LEVELS].iter_mut().zip(images.levels) {
             *v = *level as f32;
         }
+        work.values[CONDITION].copy_from_slice(images.condition);
         for (i, node) in self.nodes.iter().enumerate() {
-            let (before, rest) = work.values.split_at_mut(i + 1);
+            let (before, rest) = work.values.split_at_mut(i + INPUTS);
             let mut inputs = node.inputs.iter().map(|&v| &before[v][..]);
             let pair: [&[f32]; 2] = std::array::from_fn(|_| inputs.next().unwrap_or_default());
             let inputs = &pair[..node.inputs.len()];
@@ -59,7 +69,7 @@ impl Program {
         &work.values[self.output]
     }
 
-    /// After [`Program::forward`] of the same image: adds the gradient of all parameters to
+    /// After [`Program::forward`] of the same images: adds the gradient of all parameters to
     /// `weight_grads`, given the gradient of the output.
     fn backward(
         &self,
@@ -77,12 +87,12 @@ impl Program {
         gradients.reset(wanted);
         gradients.give(self.output, output_grad);
         for (i, node) in self.nodes.iter().enumerate().rev() {
-            let Some(grad) = gradients.take(i + 1) else {
+            let Some(grad) = gradients.take(i + INPUTS) else {
                 continue;
             };
             node.primitive.backward(Backward {
                 inputs: &node.inputs,
-                out: &values[i + 1],
+                out: &values[i + INPUTS],
                 values,
                 weights: &weights[node.range.clone()],
                 grad,
@@ -93,28 +103,52 @@ impl Program {
         }
     }
 
-    /// Negative log-likelihood of one image in nats.
-    pub(super) fn image_nll(&self, levels: &[u32], weights: &[f32], work: &mut Workspace) -> f64 {
-        self.forward(levels, weights, work);
-        let parameters = &mut work.values[self.output];
-        nll_and_gradient(self.likelihood, parameters, levels, None)
+    /// Writes the negative log-likelihood of each image in nats.
+    pub(super) fn nll_of(
+        &self,
+        images: Images<'_>,
+        weights: &[f32],
+        nll: &mut [f32],
+        work: &mut Workspace,
+    ) {
+        self.forward(images, weights, work);
+        self.nll_of_output(images.levels, nll, &mut work.values[self.output], None);
     }
 
-    /// Negative log-likelihood of one image, and `scale` times its gradient added to `weight_grads`.
-    pub(super) fn image_gradient(
+    /// Writes the negative log-likelihood of each image, and adds `scales[i]` times its gradient to
+    /// `weight_grads`.
+    pub(super) fn gradient_of(
         &self,
-        levels: &[u32],
+        images: Images<'_>,
         weights: &[f32],
-        scale: f32,
+        scales: &[f32],
+        nll: &mut [f32],
         weight_grads: &mut [f32],
         work: &mut Workspace,
-    ) -> f64 {
-        self.forward(levels, weights, work);
+    ) {
+        self.forward(images, weights, work);
         let mut grad = work.gradients.buffer(work.values[self.output].len());
         grad.copy_from_slice(&work.values[self.output]);
-        let nll = nll_and_gradient(self.likelihood, &mut grad, levels, Some(scale));
+        self.nll_of_output(images.levels, nll, &mut grad, Some(scales));
         self.backward(grad, weights, weight_grads, work);
-        nll
+    }
+
+    /// Likelihoods of the images under `parameters`, which become their gradients or are destroyed.
+    fn nll_of_output(
+        &self,
+        levels: &[u32],
+        nll: &mut [f32],
+        parameters: &mut [f32],
+        scales: Option<&[f32]>,
+    ) {
+        let (dims, p) = (self.domain.dims(), self.likelihood.parameters());
+        let images = levels
+            .chunks_exact(dims)
+            .zip(parameters.chunks_exact_mut(dims * p));
+        for (i, (nll, (levels, parameters))) in nll.iter_mut().zip(images).enumerate() {
+            let scale = scales.map(|s| s[i]);
+            *nll = nll_and_gradient(self.likelihood, parameters, levels, scale) as f32;
+        }
     }
 }
 

@@ -12,19 +12,21 @@ mod tests;
 
 use std::ops::Range;
 
-use ar_core::{ChannelGroups, Dependence, Domain, Likelihood, Order};
+use ar_core::{ChannelGroups, Conditioning, Dependence, Domain, Likelihood, Order};
 use candle_core::Tensor;
 
-use crate::primitive::Primitive;
+use crate::primitive::{Primitive, Reach};
 
 pub use builder::{Builder, Value};
 pub use network::{Network, Route};
 
-/// Value 0 is the levels; node i produces value i + 1.
+/// Value 0 is the levels, value 1 the condition; node i produces value i + [`INPUTS`].
 #[derive(Debug)]
 struct Program {
+    /// What the nodes see: of a network over sub-pixels `(1, H, W · C)`.
     domain: Domain,
     order: Order,
+    conditioning: Conditioning,
     likelihood: Likelihood,
     level_groups: ChannelGroups,
     nodes: Vec<Node>,
@@ -33,6 +35,15 @@ struct Program {
     /// Floats of all parameters together.
     parameters: usize,
 }
+
+/// Values that no node produces.
+const INPUTS: usize = 2;
+
+/// The value that is the levels.
+const LEVELS: usize = 0;
+
+/// The value that is the condition.
+const CONDITION: usize = 1;
 
 #[derive(Debug)]
 struct Node {
@@ -52,28 +63,68 @@ struct Node {
 }
 
 impl Program {
+    /// The node that produces a value; none for the inputs.
+    fn producer(&self, value: usize) -> Option<&Node> {
+        self.nodes.get(value.checked_sub(INPUTS)?)
+    }
+
     /// Features of a value.
     fn width(&self, value: usize) -> usize {
-        match value {
-            0 => self.level_groups.features(),
-            v => self.nodes[v - 1].primitive.groups().features(),
+        match (self.producer(value), self.conditioning) {
+            (Some(node), _) => node.primitive.groups().features(),
+            (None, _) if value == LEVELS => self.level_groups.features(),
+            (None, Conditioning::Class { .. }) => 1,
+            (None, Conditioning::Vector { size }) => size,
+            (None, Conditioning::Map { features }) => features,
+            (None, _) => 0,
         }
     }
 
-    /// Whether a convolution reads the value at other positions.
-    fn is_read_elsewhere(&self, value: usize) -> bool {
-        self.nodes
-            .iter()
-            .any(|n| n.primitive.is_spatial() && n.inputs.first() == Some(&value))
+    /// Positions at which a value differs: one, for what describes a whole image.
+    fn positions(&self, value: usize) -> usize {
+        match self.conditioning {
+            Conditioning::Map { .. } => self.domain.positions(),
+            _ if value == CONDITION => 1,
+            _ => self.domain.positions(),
+        }
     }
 
-    /// Whether all positions of the value are kept during a step pass.
-    fn is_kept(&self, value: usize) -> bool {
-        self.is_read_elsewhere(value) || (value > 0 && self.nodes[value - 1].by_rows)
+    /// How many positions of a value are kept during a step pass.
+    fn slots(&self, value: usize) -> usize {
+        let (n, w) = (self.domain.positions(), self.order.width());
+        let node = self.producer(value);
+        let own = node.map(|n| n.primitive.own_reach());
+        let readers = self.nodes.iter().flat_map(|node| {
+            let inputs = node.inputs.iter().enumerate();
+            inputs
+                .filter(|(_, v)| **v == value)
+                .map(|(i, _)| node.primitive.reach(i))
+        });
+        let mut back = 0;
+        for reach in readers.chain(own) {
+            back = match reach {
+                Reach::Here => back,
+                Reach::Back(far) if self.order.is_raster() => back.max(far),
+                _ => n,
+            };
+        }
+        // Values by rows are computed up to a whole row ahead.
+        let ahead = if node.is_some_and(|n| n.by_rows) {
+            w
+        } else {
+            0
+        };
+        n.min(back + 1 + ahead)
     }
 
     fn values(&self) -> usize {
-        self.nodes.len() + 1
+        self.nodes.len() + INPUTS
+    }
+
+    /// How many images are computed at once.
+    fn images_at_once(&self) -> usize {
+        let each = self.nodes.iter().map(|n| n.primitive.images_at_once());
+        each.max().unwrap_or(1)
     }
 
     /// Zeroes weights, or gradients of weights, that no site may use.
@@ -94,7 +145,8 @@ impl Program {
                 levels.insert(p * groups + g, self.domain.dim(c, p));
             }
         }
-        let mut values = vec![levels];
+        let condition = Dependence::none(rows, self.domain.dims());
+        let mut values = vec![levels, condition];
         for node in &self.nodes {
             let inputs: Vec<&Dependence> = node.inputs.iter().map(|&i| &values[i]).collect();
             let value = node.primitive.dependence(&inputs);

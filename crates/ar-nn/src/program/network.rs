@@ -1,6 +1,9 @@
 use std::sync::Arc;
 
-use ar_core::{Dependence, Domain, Likelihood, Model, Order, Result, Stepper};
+use ar_core::{
+    Conditioning, Dependence, Distribution, Domain, Likelihood, Model, Order, Result, Stepper,
+    nll_of,
+};
 use candle_core::{DType, Device, Tensor};
 
 use super::Program;
@@ -20,6 +23,8 @@ pub enum Route {
 /// A finished network: an [`ar_core::Model`] with every pass.
 #[derive(Debug)]
 pub struct Network {
+    domain: Domain,
+    order: Order,
     fused: Arc<Fused>,
     route: Route,
     dtype: DType,
@@ -27,13 +32,22 @@ pub struct Network {
 }
 
 impl Network {
-    pub(super) fn new(program: Program, dtype: DType, device: &Device) -> Self {
+    /// `domain` and `order` are the image's own, also where the program sees sub-pixels.
+    pub(super) fn new(
+        domain: Domain,
+        order: Order,
+        program: Program,
+        dtype: DType,
+        device: &Device,
+    ) -> Self {
         let route = if device.is_cpu() && dtype == DType::F32 {
             Route::Fused
         } else {
             Route::Composite
         };
         Self {
+            domain,
+            order,
             fused: Fused::new(Arc::new(program)),
             route,
             dtype,
@@ -52,7 +66,7 @@ impl Network {
 
     /// `(B, C, H, W)` to `(B, positions, C)`.
     fn channels_last(&self, levels: &Tensor) -> Result<Tensor> {
-        self.program().domain.batch_of(levels)?;
+        self.domain.batch_of(levels)?;
         Ok(levels.flatten_from(2)?.transpose(1, 2)?.contiguous()?)
     }
 
@@ -63,65 +77,124 @@ impl Network {
             height,
             width,
             ..
-        } = self.program().domain;
+        } = self.domain;
         let p = self.program().likelihood.parameters();
         Ok(output
             .reshape(((), height, width, channels, p))?
             .permute((0, 3, 1, 2, 4))?
             .contiguous()?)
     }
+
+    /// The condition as the program sees it: `(B, 1 or positions, f)`.
+    fn condition_rows(&self, condition: Option<&Tensor>, batch: usize) -> Result<Option<Tensor>> {
+        let kind = self.program().conditioning;
+        kind.check(condition, batch, &self.domain)?;
+        let rows = |t: &Tensor| -> Result<Tensor> {
+            let Conditioning::Map { features } = kind else {
+                return Ok(t.reshape((batch, 1, ()))?.to_dtype(self.dtype)?);
+            };
+            let rows = t.flatten_from(2)?.transpose(1, 2)?.to_dtype(self.dtype)?;
+            // A sub-pixel has the features of its pixel.
+            let (n, all) = (self.domain.positions(), self.program().domain.positions());
+            let spread = rows.reshape((batch, n, 1, features))?.broadcast_as((
+                batch,
+                n,
+                all / n,
+                features,
+            ))?;
+            Ok(spread.reshape((batch, all, features))?)
+        };
+        condition.map(rows).transpose()
+    }
+
+    /// Whether this pass runs fused: never when somebody wants the gradient of the condition.
+    fn is_fused(&self, condition: Option<&Tensor>) -> bool {
+        self.route == Route::Fused && !condition.is_some_and(Tensor::track_op)
+    }
 }
 
-impl Model for Network {
+fn flat(condition: Option<&Tensor>) -> Result<Vec<f32>> {
+    Ok(match condition {
+        Some(rows) => rows.flatten_all()?.to_vec1()?,
+        None => Vec::new(),
+    })
+}
+
+impl Distribution for Network {
     fn domain(&self) -> Domain {
-        self.program().domain
+        self.domain
     }
 
-    fn order(&self) -> &Order {
-        &self.program().order
-    }
-
-    fn likelihood(&self) -> Likelihood {
-        self.program().likelihood
+    fn conditioning(&self) -> Conditioning {
+        self.program().conditioning
     }
 
     fn device(&self) -> &Device {
         &self.device
     }
 
-    fn dependence(&self) -> Dependence {
-        self.program().dependence()
+    fn members(&self) -> Vec<&dyn Model> {
+        vec![self]
     }
 
-    fn parameters(&self, levels: &Tensor) -> Result<Tensor> {
+    fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+        if !self.is_fused(condition) {
+            return nll_of(self, levels, condition);
+        }
         let x = self.channels_last(levels)?;
-        let output = match self.route {
-            Route::Fused => self.fused.parameters(&x)?,
-            Route::Composite => self.program().composite(&x, self.dtype)?,
+        let condition = self.condition_rows(condition, x.dim(0)?)?;
+        Ok(self.fused.nll(&x, flat(condition.as_ref())?)?)
+    }
+}
+
+impl Model for Network {
+    fn order(&self) -> &Order {
+        &self.order
+    }
+
+    fn likelihood(&self) -> Likelihood {
+        self.program().likelihood
+    }
+
+    fn dependence(&self) -> Dependence {
+        let (inner, outer) = (self.program().dependence(), self.domain);
+        if outer == self.program().domain {
+            return inner;
+        }
+        let mut all = Dependence::none(inner.steps(), outer.dims());
+        for step in 0..inner.steps() {
+            for d in inner.of(step) {
+                all.insert(step, outer.dim(d % outer.channels, d / outer.channels));
+            }
+        }
+        all
+    }
+
+    fn parameters(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+        let x = self.channels_last(levels)?;
+        let rows = self.condition_rows(condition, x.dim(0)?)?;
+        let output = if self.is_fused(condition) {
+            self.fused.parameters(&x, flat(rows.as_ref())?)?
+        } else {
+            let n = self.program().domain.positions();
+            let x = x.reshape(((), n, self.program().domain.channels))?;
+            self.program().composite(&x, rows.as_ref(), self.dtype)?
         };
         self.by_value(&output)
     }
 
-    fn nll(&self, levels: &Tensor) -> Result<Tensor> {
-        match self.route {
-            Route::Fused => Ok(self.fused.nll(&self.channels_last(levels)?)?),
-            Route::Composite => {
-                let parameters = self.parameters(levels)?;
-                Ok(self
-                    .likelihood()
-                    .nll(&parameters, levels)?
-                    .flatten_from(1)?
-                    .sum(1)?)
-            }
-        }
-    }
-
-    fn stepper(&self, batch: usize) -> Result<Box<dyn Stepper + '_>> {
+    fn stepper(&self, batch: usize, condition: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>> {
+        let condition = self.condition_rows(condition, batch)?;
         Ok(match self.route {
-            Route::Fused => Box::new(ProgramStepper::new(self.program(), batch)?),
+            Route::Fused => Box::new(ProgramStepper::new(
+                self.program(),
+                batch,
+                flat(condition.as_ref())?,
+            )?),
             Route::Composite => Box::new(TensorStepper::new(
                 self.program(),
                 batch,
+                condition.as_ref(),
                 self.dtype,
                 &self.device,
             )?),

@@ -6,12 +6,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{CpuStorage, CustomOp2, Error, Layout, Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 
-use super::Program;
-use super::full::Workspace;
+use super::full::{Images, Workspace};
+use super::{CONDITION, Program};
 
-/// Into how many parts a batch is split for the gradient. Fixed, so that sums have the same order
-/// on any number of threads.
-const PARTS: usize = 16;
+/// Into how many parts a batch is split for the gradient, each with a gradient of its own. It follows
+/// from the program alone, so that sums have the same order on any number of threads: fewer when a
+/// thread should take several images at once, or when the gradients would fill the memory.
+fn parts_of(program: &Program) -> usize {
+    const PARTS: usize = 16;
+    const FLOATS: usize = 1 << 26;
+    let most = if program.images_at_once() > 1 {
+        4
+    } else {
+        PARTS
+    };
+    (FLOATS / program.parameters.max(1)).clamp(2, most)
+}
 
 /// A program with the buffers it works in.
 pub(super) struct Fused {
@@ -62,20 +72,29 @@ impl Fused {
     }
 
     /// Parameters of every conditional, `(B, positions, C · P)`; no gradient.
-    pub(super) fn parameters(self: &Arc<Self>, levels: &Tensor) -> Result<Tensor> {
+    pub(super) fn parameters(
+        self: &Arc<Self>,
+        levels: &Tensor,
+        condition: Vec<f32>,
+    ) -> Result<Tensor> {
+        let operation = Parameters {
+            fused: self.clone(),
+            condition,
+        };
         levels
             .contiguous()?
-            .apply_op2(&self.flat_weights()?.detach(), Parameters(self.clone()))
+            .apply_op2(&self.flat_weights()?.detach(), operation)
     }
 
     /// Negative log-likelihood of each image, `(B,)`, in nats.
-    pub(super) fn nll(self: &Arc<Self>, levels: &Tensor) -> Result<Tensor> {
+    pub(super) fn nll(self: &Arc<Self>, levels: &Tensor, condition: Vec<f32>) -> Result<Tensor> {
         let weights = self.flat_weights()?;
         let gradient = weights.track_op().then(Mutex::default);
         levels.contiguous()?.apply_op2(
             &weights,
             Nll {
                 fused: self.clone(),
+                condition,
                 gradient,
             },
         )
@@ -87,31 +106,41 @@ impl Fused {
         weights
     }
 
+    /// Floats of the condition of one image.
+    fn condition_width(&self) -> usize {
+        self.program.positions(CONDITION) * self.program.width(CONDITION)
+    }
+
+    /// Images `range` of a batch.
+    fn some<'a>(&self, all: Images<'a>, range: std::ops::Range<usize>) -> Images<'a> {
+        let (dims, f) = (self.program.domain.dims(), self.condition_width());
+        Images {
+            levels: &all.levels[range.start * dims..range.end * dims],
+            condition: &all.condition[range.start * f..range.end * f],
+        }
+    }
+
     /// Likelihood of every image and the sum over images of `scales[i]` times the gradient.
-    fn gradient(&self, levels: &[u32], flat: &[f32], scales: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let (weights, dims) = (self.masked(flat), self.program.domain.dims());
-        let per_part = scales.len().div_ceil(PARTS);
+    fn gradient(&self, images: Images<'_>, flat: &[f32], scales: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (weights, many) = (self.masked(flat), self.program.images_at_once());
+        let per_part = scales.len().div_ceil(parts_of(&self.program));
         let mut partials =
             std::mem::take(&mut *self.partial.lock().unwrap_or_else(PoisonError::into_inner));
         let parts = scales.len().div_ceil(per_part);
         partials.resize_with(parts, || vec![0.0; weights.len()]);
         let mut nll = vec![0f32; scales.len()];
-        let chunks = nll
-            .par_chunks_mut(per_part)
-            .zip(levels.par_chunks(per_part * dims));
-        chunks
-            .zip(scales.par_chunks(per_part))
+        nll.par_chunks_mut(per_part)
             .zip(&mut partials)
-            .for_each(|(((nll, levels), scales), grads)| {
+            .enumerate()
+            .for_each(|(part, (nll, grads))| {
                 grads.fill(0.0);
                 self.with_workspace(|work| {
-                    for ((nll, levels), scale) in
-                        nll.iter_mut().zip(levels.chunks_exact(dims)).zip(scales)
-                    {
-                        *nll = self
-                            .program
-                            .image_gradient(levels, &weights, *scale, grads, work)
-                            as f32;
+                    for (i, nll) in nll.chunks_mut(many).enumerate() {
+                        let first = part * per_part + i * many;
+                        let range = first..first + nll.len();
+                        let (some, scales) = (self.some(images, range.clone()), &scales[range]);
+                        self.program
+                            .gradient_of(some, &weights, scales, nll, grads, work);
                     }
                 });
             });
@@ -145,7 +174,10 @@ fn contiguous<'a, T>(data: &'a [T], layout: &Layout) -> Result<&'a [T]> {
     Ok(&data[start..end])
 }
 
-struct Parameters(Arc<Fused>);
+struct Parameters {
+    fused: Arc<Fused>,
+    condition: Vec<f32>,
+}
 
 impl CustomOp2 for Parameters {
     fn name(&self) -> &'static str {
@@ -159,23 +191,29 @@ impl CustomOp2 for Parameters {
         w: &CpuStorage,
         lw: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let program = &self.0.program;
+        let program = &self.fused.program;
         let (levels, flat) = (
             levels_of(program, x, lx)?,
             contiguous(w.as_slice::<f32>()?, lw)?,
         );
-        let (dims, weights) = (program.domain.dims(), self.0.masked(flat));
+        let all = Images {
+            levels,
+            condition: &self.condition,
+        };
+        let (weights, many) = (self.fused.masked(flat), program.images_at_once());
         let (batch, n, c) = (
-            levels.len() / dims,
+            levels.len() / program.domain.dims(),
             program.domain.positions(),
             program.width(program.output),
         );
         let mut out = vec![0f32; batch * n * c];
-        out.par_chunks_mut(n * c)
-            .zip(levels.par_chunks(dims))
-            .for_each(|(out, levels)| {
-                self.0.with_workspace(|work| {
-                    out.copy_from_slice(program.forward(levels, &weights, work));
+        out.par_chunks_mut(many * n * c)
+            .enumerate()
+            .for_each(|(i, out)| {
+                let images = i * many..i * many + out.len() / (n * c);
+                self.fused.with_workspace(|work| {
+                    let some = self.fused.some(all, images);
+                    out.copy_from_slice(program.forward(some, &weights, work));
                 });
             });
         Ok((CpuStorage::F32(out), (batch, n, c).into()))
@@ -186,6 +224,7 @@ impl CustomOp2 for Parameters {
 /// image's activations are still in the cache; the backward pass then only scales it.
 struct Nll {
     fused: Arc<Fused>,
+    condition: Vec<f32>,
     gradient: Option<Mutex<Option<Vec<f32>>>>,
 }
 
@@ -206,20 +245,24 @@ impl CustomOp2 for Nll {
             levels_of(program, x, lx)?,
             contiguous(w.as_slice::<f32>()?, lw)?,
         );
+        let images = Images {
+            levels,
+            condition: &self.condition,
+        };
         let batch = levels.len() / program.domain.dims();
         let nll = if let Some(stash) = &self.gradient {
-            let (nll, gradient) = self.fused.gradient(levels, flat, &vec![1.0; batch]);
+            let (nll, gradient) = self.fused.gradient(images, flat, &vec![1.0; batch]);
             *stash.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradient);
             nll
         } else {
-            let weights = self.fused.masked(flat);
-            let images = levels.par_chunks(program.domain.dims());
-            images
-                .map(|x| {
-                    self.fused
-                        .with_workspace(|work| program.image_nll(x, &weights, work) as f32)
-                })
-                .collect()
+            let (weights, many) = (self.fused.masked(flat), program.images_at_once());
+            let mut nll = vec![0f32; batch];
+            nll.par_chunks_mut(many).enumerate().for_each(|(i, nll)| {
+                let some = self.fused.some(images, i * many..i * many + nll.len());
+                self.fused
+                    .with_workspace(|work| program.nll_of(some, &weights, nll, work));
+            });
+            nll
         };
         Ok((CpuStorage::F32(nll), batch.into()))
     }
@@ -252,7 +295,11 @@ impl CustomOp2 for Nll {
                     contiguous(x.as_slice::<u32>()?, lx)?,
                     contiguous(w.as_slice::<f32>()?, lw)?,
                 );
-                self.fused.gradient(levels, flat, &scales).1
+                let images = Images {
+                    levels,
+                    condition: &self.condition,
+                };
+                self.fused.gradient(images, flat, &scales).1
             }
         };
         Ok((None, Some(Tensor::from_vec(total, w.shape(), w.device())?)))

@@ -1,7 +1,7 @@
 use ar_core::{Result, Stepper};
 use candle_core::Tensor;
 
-use super::Program;
+use super::{CONDITION, INPUTS, LEVELS, Program};
 use crate::primitive::{StepPrimitive, StepValue};
 
 /// The step pass of a program on a CPU.
@@ -18,7 +18,7 @@ pub(super) struct ProgramStepper<'p> {
 }
 
 impl<'p> ProgramStepper<'p> {
-    pub(super) fn new(program: &'p Program, batch: usize) -> Result<Self> {
+    pub(super) fn new(program: &'p Program, batch: usize, condition: Vec<f32>) -> Result<Self> {
         let mut nodes = Vec::with_capacity(program.nodes.len());
         for node in &program.nodes {
             let mut weights = Vec::with_capacity(node.range.len());
@@ -32,15 +32,10 @@ impl<'p> ProgramStepper<'p> {
             node.primitive.mask_weights(&mut weights);
             nodes.push(node.primitive.stepper(batch, &weights));
         }
-        let value = |v: usize| {
-            let positions = if program.is_kept(v) {
-                program.domain.positions()
-            } else {
-                1
-            };
-            StepValue::new(batch, positions, program.width(v))
-        };
-        let values = (0..program.values()).map(value).collect();
+        let value = |v| StepValue::new(batch, program.slots(v), program.width(v));
+        let mut values: Vec<StepValue> = (0..program.values()).map(value).collect();
+        let (rows, f) = (program.positions(CONDITION), program.width(CONDITION));
+        values[CONDITION] = StepValue::of(condition, rows, f);
         Ok(Self {
             program,
             batch,
@@ -54,7 +49,7 @@ impl<'p> ProgramStepper<'p> {
 
     /// Runs node `i` at a site.
     fn run_node(&mut self, i: usize, position: usize, channel: usize) {
-        let (before, rest) = self.values.split_at_mut(i + 1);
+        let (before, rest) = self.values.split_at_mut(i + INPUTS);
         let mut inputs = self.program.nodes[i].inputs.iter().map(|&v| &before[v]);
         match (inputs.next(), inputs.next()) {
             (Some(a), Some(b)) => self.nodes[i].step(position, channel, &[a, b], &mut rest[0]),
@@ -71,8 +66,10 @@ impl<'p> ProgramStepper<'p> {
         if program.order.is_raster() && self.row != Some(row) {
             self.row = Some(row);
             for i in (0..program.nodes.len()).filter(|&i| program.nodes[i].by_rows) {
-                for position in row * w..(row + 1) * w {
-                    (0..channels).for_each(|c| self.run_node(i, position, c));
+                for column in 0..w {
+                    let leftward = program.nodes[i].primitive.runs_leftward();
+                    let column = if leftward { w - 1 - column } else { column };
+                    (0..channels).for_each(|c| self.run_node(i, row * w + column, c));
                 }
             }
         }
@@ -105,7 +102,7 @@ impl Stepper for ProgramStepper<'_> {
         let site = self.program.order.step(step);
         let width = self.program.order.values_per_step();
         for (b, levels) in levels.chunks_exact(width).enumerate() {
-            let row = &mut self.values[0].row_mut(b, site.position)[site.channel..][..width];
+            let row = &mut self.values[LEVELS].row_mut(b, site.position)[site.channel..][..width];
             row.iter_mut().zip(levels).for_each(|(r, l)| *r = *l as f32);
         }
         self.run(step, |node| node.observed);

@@ -1,7 +1,7 @@
 use ar_core::{Result, Stepper};
 use candle_core::{DType, Device, Tensor};
 
-use super::{Node, Program};
+use super::{CONDITION, INPUTS, LEVELS, Node, Program};
 use crate::primitive::StepTensor;
 
 /// The step pass of a program as tensor operations, on any device. With separate channels each of
@@ -26,17 +26,21 @@ impl<'p> TensorStepper<'p> {
     pub(super) fn new(
         program: &'p Program,
         batch: usize,
+        condition: Option<&Tensor>,
         dtype: DType,
         device: &Device,
     ) -> Result<Self> {
-        let value = |v: usize| {
-            let (positions, kept) = (program.domain.positions(), program.is_kept(v));
-            StepTensor::new(batch, positions, program.width(v), kept, dtype, device)
-        };
+        let value = |v| StepTensor::new(batch, program.slots(v), program.width(v), dtype, device);
+        let mut values = (0..program.values())
+            .map(value)
+            .collect::<Result<Vec<_>>>()?;
+        if let Some(condition) = condition {
+            values[CONDITION] = StepTensor::of(condition)?;
+        }
         Ok(Self {
             program,
             batch,
-            values: (0..program.values()).map(value).collect::<Result<_>>()?,
+            values,
             levels: vec![0.0; batch * program.domain.channels],
             position: usize::MAX,
             computed: None,
@@ -50,10 +54,13 @@ impl<'p> TensorStepper<'p> {
     fn run_node(&mut self, i: usize, position: usize) -> Result<()> {
         let node = &self.program.nodes[i];
         let inputs: Vec<&StepTensor> = node.inputs.iter().map(|&v| &self.values[v]).collect();
-        let current = node
-            .primitive
-            .composite_step(position, &inputs, &node.weights)?;
-        self.values[i + 1].set(position, current)
+        let current = node.primitive.composite_step(
+            position,
+            &inputs,
+            &self.values[i + INPUTS],
+            &node.weights,
+        )?;
+        self.values[i + INPUTS].set(position, current)
     }
 
     fn run(&mut self, position: usize, which: impl Fn(&Node) -> bool) -> Result<()> {
@@ -69,7 +76,11 @@ impl<'p> TensorStepper<'p> {
             self.row = Some(row);
             let (nodes, w) = (&self.program.nodes, self.program.order.width());
             for i in (0..nodes.len()).filter(|&i| nodes[i].by_rows) {
-                (row * w..(row + 1) * w).try_for_each(|position| self.run_node(i, position))?;
+                for column in 0..w {
+                    let leftward = nodes[i].primitive.runs_leftward();
+                    let column = if leftward { w - 1 - column } else { column };
+                    self.run_node(i, row * w + column)?;
+                }
             }
         }
         Ok(())
@@ -89,7 +100,7 @@ impl<'p> TensorStepper<'p> {
     fn write_levels(&mut self) -> Result<()> {
         let shape = (self.batch, 1, self.program.domain.channels);
         let levels = Tensor::from_slice(&self.levels, shape, &self.device)?.to_dtype(self.dtype)?;
-        self.values[0].set(self.position, levels)?;
+        self.values[LEVELS].set(self.position, levels)?;
         self.run(self.position, |node| node.observed)
     }
 }

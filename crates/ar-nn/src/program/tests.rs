@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ar_core::harness::{Named, prove_distribution, prove_network};
-use ar_core::{ChannelSteps, Domain, Kernel, MaskType, Model, Order, Result};
+use ar_core::{
+    ChannelSteps, Conditioning, Distribution, Domain, Kernel, MaskType, Model, Order, Result,
+};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
@@ -11,11 +13,16 @@ use super::{Builder, Network, Route};
 use crate::init::{Initializer, existing};
 use crate::{Activation, ConvConfig};
 
-type Describe = fn(&Domain, &Order, &VarBuilder<'_>) -> Result<Network>;
+type Describe = fn(&Domain, &Order, Conditioning, &VarBuilder<'_>) -> Result<Network>;
 
 /// A gated residual network on embedded levels.
-fn gated(domain: &Domain, order: &Order, vb: &VarBuilder<'_>) -> Result<Network> {
-    let mut net = Builder::new(domain, order);
+fn gated(
+    domain: &Domain,
+    order: &Order,
+    conditioning: Conditioning,
+    vb: &VarBuilder<'_>,
+) -> Result<Network> {
+    let mut net = Builder::new(domain, order, conditioning);
     let x = net.embedded_levels(6, &vb.pp("embed"))?;
     let first = ConvConfig {
         kernel: Kernel {
@@ -36,6 +43,7 @@ fn gated(domain: &Domain, order: &Order, vb: &VarBuilder<'_>) -> Result<Network>
         ..ConvConfig::square(3, MaskType::B, 12)
     };
     let y = net.conv(y, look.before(Activation::Elu), &vb.pp("look"))?;
+    let y = net.condition(y, &vb.pp("condition"))?;
     let y = net.gate(y)?;
     let h = net.residual_conv(y, ConvConfig::pointwise(6), h, &vb.pp("out"))?;
     let h = net.add(h, y)?;
@@ -48,14 +56,44 @@ fn gated(domain: &Domain, order: &Order, vb: &VarBuilder<'_>) -> Result<Network>
     net.finish(y, vb)
 }
 
-fn smooth(domain: &Domain, order: &Order, vb: &VarBuilder<'_>) -> Result<Network> {
-    let mut net = Builder::new(domain, order);
+/// Dilated taps along the order, over sub-pixels.
+fn sequence(
+    domain: &Domain,
+    order: &Order,
+    conditioning: Conditioning,
+    vb: &VarBuilder<'_>,
+) -> Result<Network> {
+    let mut net = Builder::of_subpixels(domain, order, conditioning)?;
+    let x = net.embedded_levels(3, &vb.pp("embed"))?;
+    let first = ConvConfig::sequence(3, 1, MaskType::A, 4);
+    let mut h = net.conv(x, first, &vb.pp("first"))?;
+    for (i, dilation) in [1, 3].into_iter().enumerate() {
+        let vb = vb.pp(i);
+        let look = ConvConfig::sequence(2, dilation, MaskType::B, 4).for_gate();
+        let y = net.conv(h, look, &vb.pp("look"))?;
+        let y = net.condition(y, &vb.pp("condition"))?;
+        let y = net.gate(y)?;
+        h = net.residual_conv(y, ConvConfig::pointwise(4), h, &vb.pp("out"))?;
+    }
+    let outputs = net.outputs();
+    let y = net.conv(h, ConvConfig::pointwise(outputs), &vb.pp("head"))?;
+    net.finish(y, vb)
+}
+
+fn smooth(
+    domain: &Domain,
+    order: &Order,
+    conditioning: Conditioning,
+    vb: &VarBuilder<'_>,
+) -> Result<Network> {
+    let mut net = Builder::new(domain, order, conditioning);
     let x = net.scaled_levels();
     let y = net.conv(
         x,
         ConvConfig::square(3, MaskType::A, 7).after(Activation::Elu),
         &vb.pp("first"),
     )?;
+    let y = net.condition(y, &vb.pp("condition"))?;
     let y = net.conv(
         y,
         ConvConfig::square(3, MaskType::B, 8).before(Activation::Relu),
@@ -71,6 +109,7 @@ fn prove(
     domain: [usize; 4],
     channels: ChannelSteps,
     shuffled: bool,
+    conditioning: Conditioning,
     tiny: bool,
 ) {
     let [c, h, w, k] = domain;
@@ -90,7 +129,13 @@ fn prove(
         Order::raster(&domain, channels)
     };
     let init = Initializer::new(5);
-    describe(&domain, &order, &init.builder(DType::F32, &Device::Cpu)).unwrap();
+    describe(
+        &domain,
+        &order,
+        conditioning,
+        &init.builder(DType::F32, &Device::Cpu),
+    )
+    .unwrap();
     // Biases begin at zero, where a norm of the empty first position has a kink.
     let away = |n: &str, t: &Tensor| {
         if n.ends_with("bias") {
@@ -107,7 +152,12 @@ fn prove(
     for route in [Route::Fused, Route::Composite] {
         let build = |named: &BTreeMap<String, Tensor>| -> Result<Box<dyn Model>> {
             let dtype = named.values().next().map_or(DType::F32, Tensor::dtype);
-            let network = describe(&domain, &order, &existing(named, dtype, &Device::Cpu))?;
+            let network = describe(
+                &domain,
+                &order,
+                conditioning,
+                &existing(named, dtype, &Device::Cpu),
+            )?;
             Ok(Box::new(if dtype == DType::F32 {
                 network.with_route(route)
             } else {
@@ -128,23 +178,69 @@ fn prove(
 #[test]
 fn networks_of_every_primitive_are_proved() {
     use ChannelSteps::{Joint, Separate};
+    let none = Conditioning::None;
     for shuffled in [false, true] {
         for describe in [gated as Describe, smooth] {
-            prove(describe, [1, 5, 7, 4], Separate, shuffled, false);
-            prove(describe, [3, 3, 4, 3], Separate, shuffled, false);
-            prove(describe, [2, 4, 3, 3], Joint, shuffled, false);
-            prove(describe, [1, 1, 9, 2], Separate, shuffled, false);
+            prove(describe, [1, 5, 7, 4], Separate, shuffled, none, false);
+            prove(describe, [3, 3, 4, 3], Separate, shuffled, none, false);
+            prove(describe, [2, 4, 3, 3], Joint, shuffled, none, false);
+            prove(describe, [1, 1, 9, 2], Separate, shuffled, none, false);
+        }
+        prove(sequence, [1, 3, 7, 4], Separate, shuffled, none, false);
+        prove(sequence, [3, 2, 3, 3], Separate, shuffled, none, false);
+    }
+}
+
+#[test]
+fn conditions_reach_every_value() {
+    for conditioning in [
+        Conditioning::Class { classes: 3 },
+        Conditioning::Vector { size: 2 },
+        Conditioning::Map { features: 2 },
+    ] {
+        for describe in [gated as Describe, smooth, sequence] {
+            let channels = ChannelSteps::Separate;
+            prove(describe, [2, 3, 4, 3], channels, false, conditioning, false);
+            prove(describe, [1, 2, 3, 2], channels, true, conditioning, true);
         }
     }
 }
 
 #[test]
 fn they_are_distributions_and_samples_follow() {
+    let none = Conditioning::None;
     for shuffled in [false, true] {
-        prove(gated, [2, 1, 3, 3], ChannelSteps::Separate, shuffled, true);
-        prove(gated, [2, 1, 3, 3], ChannelSteps::Joint, shuffled, true);
-        prove(smooth, [1, 3, 3, 2], ChannelSteps::Separate, shuffled, true);
+        for channels in [ChannelSteps::Separate, ChannelSteps::Joint] {
+            prove(gated, [2, 1, 3, 3], channels, shuffled, none, true);
+        }
+        let channels = ChannelSteps::Separate;
+        prove(smooth, [1, 3, 3, 2], channels, shuffled, none, true);
+        prove(sequence, [2, 1, 3, 3], channels, shuffled, none, true);
     }
+}
+
+#[test]
+fn the_gradient_of_a_condition_is_to_be_had() {
+    let domain = Domain::new(1, 3, 4, 3).unwrap();
+    let order = Order::raster(&domain, ChannelSteps::Separate);
+    let init = Initializer::new(5);
+    let vb = init.builder(DType::F32, &Device::Cpu);
+    let net = gated(&domain, &order, Conditioning::Vector { size: 2 }, &vb).unwrap();
+    let x = Tensor::zeros((2, 1, 3, 4), DType::U32, &Device::Cpu).unwrap();
+    let condition = Tensor::new(&[[0.5f32, -1.0], [0.2, 0.3]], &Device::Cpu).unwrap();
+    let var = candle_core::Var::from_tensor(&condition).unwrap();
+    let tracked = net.loss(&x, Some(&var), 0).unwrap();
+    let plain = net.loss(&x, Some(&condition), 0).unwrap();
+    let [a, b] = [&tracked, &plain].map(|t| t.to_scalar::<f32>().unwrap());
+    assert!((a - b).abs() < 1e-4);
+    let gradient = tracked
+        .backward()
+        .unwrap()
+        .get(&var)
+        .unwrap()
+        .abs()
+        .unwrap();
+    assert!(gradient.sum_all().unwrap().to_scalar::<f32>().unwrap() > 0.0);
 }
 
 #[test]
@@ -153,7 +249,7 @@ fn a_network_that_sees_its_target_is_refused() {
     let order = Order::raster(&domain, ChannelSteps::Separate);
     let init = Initializer::new(5);
     let vb = init.builder(DType::F32, &Device::Cpu);
-    let mut net = Builder::new(&domain, &order);
+    let mut net = Builder::new(&domain, &order, Conditioning::None);
     let x = net.scaled_levels();
     let y = net
         .conv(x, ConvConfig::square(3, MaskType::B, 1), &vb)
@@ -171,14 +267,20 @@ fn levels_out_of_range_and_other_shapes_are_errors() {
     let domain = Domain::new(1, 3, 3, 4).unwrap();
     let order = Order::raster(&domain, ChannelSteps::Separate);
     let init = Initializer::new(5);
-    let net = smooth(&domain, &order, &init.builder(DType::F32, &Device::Cpu)).unwrap();
+    let net = smooth(
+        &domain,
+        &order,
+        Conditioning::None,
+        &init.builder(DType::F32, &Device::Cpu),
+    )
+    .unwrap();
     let of = |level: u32, shape: (usize, usize, usize, usize)| {
         Tensor::full(level, shape, &Device::Cpu).unwrap()
     };
-    assert!(net.nll(&of(3, (2, 1, 3, 3))).is_ok());
-    assert!(net.nll(&of(4, (2, 1, 3, 3))).is_err());
+    assert!(net.nll(&of(3, (2, 1, 3, 3)), None).is_ok());
+    assert!(net.nll(&of(4, (2, 1, 3, 3)), None).is_err());
     assert!(
-        net.parameters(&of(0, (2, 1, 3, 2)))
+        net.parameters(&of(0, (2, 1, 3, 2)), None)
             .unwrap_err()
             .to_string()
             .contains("(B, 1, 3, 3)")
@@ -190,7 +292,13 @@ fn images_may_weigh_differently_in_the_gradient() {
     let domain = Domain::new(1, 4, 3, 3).unwrap();
     let order = Order::raster(&domain, ChannelSteps::Separate);
     let init = Initializer::new(5);
-    let net = gated(&domain, &order, &init.builder(DType::F32, &Device::Cpu)).unwrap();
+    let net = gated(
+        &domain,
+        &order,
+        Conditioning::None,
+        &init.builder(DType::F32, &Device::Cpu),
+    )
+    .unwrap();
     let vars = init.into_vars();
     let x: Vec<u32> = (0..36).map(|i| i % 3).collect();
     let x = Tensor::from_vec(x, (3, 1, 4, 3), &Device::Cpu).unwrap();
@@ -201,11 +309,16 @@ fn images_may_weigh_differently_in_the_gradient() {
             .iter()
             .map(|(n, v)| (n.clone(), v.as_tensor().clone()))
             .collect();
-        gated(&domain, &order, &existing(&named, DType::F32, &Device::Cpu))
-            .unwrap()
-            .with_route(Route::Composite)
+        gated(
+            &domain,
+            &order,
+            Conditioning::None,
+            &existing(&named, DType::F32, &Device::Cpu),
+        )
+        .unwrap()
+        .with_route(Route::Composite)
     }] {
-        let loss = (net.nll(&x).unwrap() * &weights)
+        let loss = (net.nll(&x, None).unwrap() * &weights)
             .unwrap()
             .sum_all()
             .unwrap();

@@ -89,20 +89,10 @@ impl Conv {
         inputs: &[&StepTensor],
         weights: &[Tensor],
     ) -> Result<Tensor> {
-        let rows = match inputs[0].cache() {
-            Some(cache) if !self.taps.is_pointwise() => {
-                let zeros = cache.dim(1)? as u32 - 1;
-                let index = self
-                    .taps
-                    .sources(position)
-                    .iter()
-                    .map(|&s| if s == Taps::NONE { zeros } else { s });
-                cache.index_select(
-                    &Tensor::new(index.collect::<Vec<u32>>(), cache.device())?,
-                    1,
-                )?
-            }
-            _ => inputs[0].at(position)?,
+        let rows = if self.taps.is_pointwise() {
+            inputs[0].at(position)?
+        } else {
+            inputs[0].gather(self.taps.sources(position))?
         };
         let b = rows.dim(0)?;
         let rows = self.before.composite(&rows)?.reshape((b, self.k()))?;

@@ -52,21 +52,23 @@ impl Conv {
         out: &mut [f32],
         scratch: &mut Vec<f32>,
     ) {
-        let (k, c_out, n) = (self.k(), self.c_out(), self.taps.positions());
+        let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.taps.positions());
         let (weight, bias) = weights.split_at(k * c_out);
-        for first in (0..n).step_by(self.block_positions()) {
-            let positions = first..n.min(first + self.block_positions());
-            let at = positions.start * c_out..positions.end * c_out;
-            let out = &mut out[at.clone()];
-            let rows = self.rows(positions.clone(), inputs[0], scratch);
-            match inputs.get(1) {
-                Some(residual) => {
+        for (i, out) in out.chunks_exact_mut(n * c_out).enumerate() {
+            let x = &inputs[0][i * n * c..][..n * c];
+            let residual = inputs.get(1).map(|r| &r[i * n * c_out..][..n * c_out]);
+            for first in (0..n).step_by(self.block_positions()) {
+                let positions = first..n.min(first + self.block_positions());
+                let at = positions.start * c_out..positions.end * c_out;
+                let out = &mut out[at.clone()];
+                let rows = self.rows(positions.clone(), x, scratch);
+                if let Some(residual) = residual {
                     out.copy_from_slice(&residual[at]);
-                    product([positions.len(), k, c_out], rows, weight, out, true);
                 }
-                None => product([positions.len(), k, c_out], rows, weight, out, false),
+                let sizes = [positions.len(), k, c_out];
+                product(sizes, rows, weight, out, residual.is_some());
+                self.after.apply_biased(out, bias);
             }
-            self.after.apply_biased(out, bias);
         }
     }
 
@@ -96,15 +98,19 @@ impl Conv {
         {
             target.fill(0.0);
         }
-        for first in (0..n).step_by(self.block_positions()) {
+        for (i, first) in (0..grad.len() / (n * c_out))
+            .flat_map(|i| (0..n).step_by(self.block_positions()).map(move |f| (i, f)))
+        {
             let positions = first..n.min(first + self.block_positions());
             let m = positions.len();
-            let grad = &grad[positions.start * c_out..positions.end * c_out];
+            let (x, image) = (&x[i * n * c..][..n * c], i * n * c..(i + 1) * n * c);
+            let grad = &grad[(i * n + positions.start) * c_out..][..m * c_out];
             let rows = self.rows(positions.clone(), x, scratch);
             product_tn([k, m, c_out], rows, grad, weight_grad, true);
             let Some((target, fresh)) = &mut x_grad else {
                 continue;
             };
+            let target = &mut target[image];
             let own = positions.start * c..positions.end * c;
             if self.reads_in_place() {
                 product_nt([m, c_out, c], grad, weight, &mut target[own], !*fresh);

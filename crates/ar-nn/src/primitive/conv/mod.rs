@@ -9,9 +9,21 @@ use std::sync::Arc;
 use ar_core::{ChannelGroups, Dependence, Kernel, MaskType, Result, Taps};
 use candle_core::{Device, Tensor};
 
-use super::{Backward, Primitive, StepPrimitive};
+use super::{Backward, Primitive, Reach, StepPrimitive};
 use crate::Activation;
 use crate::primitive::StepTensor;
+
+/// Where the taps of a convolution lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Neighbourhood {
+    /// In the image, as far as the mask and the order allow.
+    Plane,
+    /// In whole rows: with mask A those above, with mask B the row itself as well.
+    Rows,
+    /// Along the generation order, which becomes a sequence: `kernel.width` taps, of which the last
+    /// is the position itself.
+    Sequence,
+}
 
 /// A causal convolution with what is fused into it: `after(conv(before(x)) + bias) [+ residual]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +32,8 @@ pub struct ConvConfig {
     pub kernel: Kernel,
     /// Whether it may see the position being predicted.
     pub mask: MaskType,
-    /// Whether it reads whole rows: type A those above, type B the row itself as well.
-    pub vertical: bool,
+    /// Where its taps lie.
+    pub neighbourhood: Neighbourhood,
     /// Features it produces.
     pub features: usize,
     /// Whether a gate follows: each channel group then has an even number of features.
@@ -39,7 +51,7 @@ impl ConvConfig {
         Self {
             kernel: Kernel::square(size),
             mask,
-            vertical: false,
+            neighbourhood: Neighbourhood::Plane,
             gated: false,
             features,
             before,
@@ -56,8 +68,22 @@ impl ConvConfig {
     /// nothing but rows above.
     pub fn vertical(self) -> Self {
         Self {
-            vertical: true,
+            neighbourhood: Neighbourhood::Rows,
             ..self
+        }
+    }
+
+    /// `size` taps along the generation order, `dilation` apart.
+    pub fn sequence(size: usize, dilation: usize, mask: MaskType, features: usize) -> Self {
+        let kernel = Kernel {
+            height: 1,
+            width: size,
+            dilation,
+        };
+        Self {
+            kernel,
+            neighbourhood: Neighbourhood::Sequence,
+            ..Self::square(1, mask, features)
         }
     }
 
@@ -92,7 +118,7 @@ impl ConvConfig {
 pub(crate) struct Conv {
     taps: Arc<Taps>,
     mask: MaskType,
-    vertical: bool,
+    neighbourhood: Neighbourhood,
     from: ChannelGroups,
     to: ChannelGroups,
     before: Activation,
@@ -116,7 +142,7 @@ impl Conv {
         let mut conv = Self {
             taps,
             mask: config.mask,
-            vertical: config.vertical,
+            neighbourhood: config.neighbourhood,
             from,
             to,
             before: config.before,
@@ -151,7 +177,9 @@ impl Conv {
     }
 
     fn has_mask(&self) -> bool {
-        self.to.count() > 1 && self.taps.centre().is_some() && !self.vertical
+        self.to.count() > 1
+            && self.taps.centre().is_some()
+            && self.neighbourhood != Neighbourhood::Rows
     }
 }
 
@@ -161,19 +189,27 @@ impl Primitive for Conv {
     }
 
     fn by_rows(&self) -> bool {
-        self.vertical
+        self.neighbourhood == Neighbourhood::Rows
     }
 
     fn sees_itself(&self) -> bool {
         self.mask == MaskType::B
     }
 
-    fn is_spatial(&self) -> bool {
-        !self.taps.is_pointwise()
+    fn reach(&self, input: usize) -> Reach {
+        match (input, self.taps.is_pointwise(), self.taps.is_shift()) {
+            (1, ..) | (_, true, _) => Reach::Here,
+            // What rows above contribute is computed for a whole row at once.
+            (_, _, true) if self.taps.rows_above() > 0 => {
+                Reach::Back(self.taps.lookback() + self.taps.width())
+            }
+            (_, _, true) => Reach::Back(self.taps.lookback()),
+            _ => Reach::Anywhere,
+        }
     }
 
     fn mixes_sites(&self) -> bool {
-        self.is_spatial() || self.to.count() > 1
+        !self.taps.is_pointwise() || self.to.count() > 1
     }
 
     fn mask_weights(&self, weights: &mut [f32]) {
@@ -201,7 +237,7 @@ impl Primitive for Conv {
             {
                 for (to, from) in (0..groups).flat_map(|to| (0..groups).map(move |from| (to, from)))
                 {
-                    if self.vertical
+                    if self.by_rows()
                         || Some(tap) != self.taps.centre()
                         || self.mask.sees_group(from, to)
                     {
@@ -232,6 +268,7 @@ impl Primitive for Conv {
         &self,
         position: usize,
         inputs: &[&StepTensor],
+        _: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
         self.composite_at(position, inputs, weights)

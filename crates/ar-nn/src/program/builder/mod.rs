@@ -1,11 +1,11 @@
-use std::sync::Arc;
+mod conv;
 
-use ar_core::{ChannelGroups, Domain, Error, Likelihood, MaskType, Order, Result, Taps};
+use ar_core::{ChannelGroups, Conditioning, Domain, Error, Likelihood, Order, Result};
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
-use super::{Network, Node, Program};
-use crate::primitive::{Add, Conv, ConvConfig, Embedding, Gate, Norm, Position, Primitive, Scale};
+use super::{CONDITION, INPUTS, LEVELS, Network, Node, Program};
+use crate::primitive::{Add, Condition, Embedding, Gate, Norm, Position, Primitive, Reach, Scale};
 
 /// A value of the network under construction: features at every position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,28 +14,56 @@ pub struct Value(usize);
 /// Puts a network together, node by node; see the crate's page for what it becomes.
 #[derive(Debug)]
 pub struct Builder {
+    domain: Domain,
+    order: Order,
     program: Program,
 }
 
 impl Builder {
-    /// An empty network over `domain` in `order`.
-    pub fn new(domain: &Domain, order: &Order) -> Self {
+    /// An empty network over `domain` in `order`, conditioned on `conditioning`.
+    pub fn new(domain: &Domain, order: &Order, conditioning: Conditioning) -> Self {
+        let program = Program {
+            domain: *domain,
+            order: order.clone(),
+            conditioning,
+            likelihood: Likelihood::for_domain(domain),
+            level_groups: ChannelGroups::split(domain.channels, order.steps_per_position()),
+            nodes: Vec::new(),
+            output: LEVELS,
+            parameters: 0,
+        };
         Self {
-            program: Program {
-                domain: *domain,
-                order: order.clone(),
-                likelihood: Likelihood::for_domain(domain),
-                level_groups: ChannelGroups::split(domain.channels, order.steps_per_position()),
-                nodes: Vec::new(),
-                output: 0,
-                parameters: 0,
-            },
+            domain: *domain,
+            order: order.clone(),
+            program,
         }
+    }
+
+    /// As [`Builder::new`], but every value of a pixel is a position of its own, the channels side
+    /// by side: what sequence models see of colour. The network is still one over `domain`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the order draws channels together.
+    pub fn of_subpixels(
+        domain: &Domain,
+        order: &Order,
+        conditioning: Conditioning,
+    ) -> Result<Self> {
+        let flat = Domain {
+            channels: 1,
+            width: domain.width * domain.channels,
+            ..*domain
+        };
+        Ok(Self {
+            domain: *domain,
+            order: order.clone(),
+            ..Self::new(&flat, &order.of_subpixels()?, conditioning)
+        })
     }
 
     /// The integer levels, a feature a channel.
     pub fn levels(&self) -> Value {
-        Value(0)
+        Value(LEVELS)
     }
 
     /// Levels as numbers 0..=1, black as zero: what taps beyond the border read as well.
@@ -44,7 +72,7 @@ impl Builder {
             self.program.level_groups.clone(),
             self.program.domain.levels,
         );
-        self.push(scale, &[Value(0)], Vec::new())
+        self.push(scale, &[Value(LEVELS)], Vec::new())
     }
 
     /// Levels as learned vectors of `features`. Parameter `weight (C, K, features)`, normal with
@@ -67,110 +95,7 @@ impl Builder {
                 stdev: 1.0,
             },
         )?;
-        Ok(self.push(embedding, &[Value(0)], vec![table]))
-    }
-
-    /// A causal convolution of `x`. Parameters `weight (taps, c_in, c_out)`, normal with variance
-    /// 2 / (taps · c_in) (He et al. 2015) when a rectifier follows and 1 / (taps · c_in) otherwise,
-    /// and `bias (c_out)`, zero.
-    ///
-    /// # Errors
-    /// [`Error::Config`] when the kernel is even, reads nothing, or a channel group gets no feature.
-    pub fn conv(&mut self, x: Value, config: ConvConfig, vb: &VarBuilder<'_>) -> Result<Value> {
-        self.conv_plus(x, config, None, vb)
-    }
-
-    /// [`Builder::conv`] whose result is added to `residual`.
-    ///
-    /// # Errors
-    /// As [`Builder::conv`], and when the residual has another width.
-    pub fn residual_conv(
-        &mut self,
-        x: Value,
-        config: ConvConfig,
-        residual: Value,
-        vb: &VarBuilder<'_>,
-    ) -> Result<Value> {
-        self.conv_plus(x, config, Some(residual), vb)
-    }
-
-    fn conv_plus(
-        &mut self,
-        x: Value,
-        config: ConvConfig,
-        residual: Option<Value>,
-        vb: &VarBuilder<'_>,
-    ) -> Result<Value> {
-        let kernel = config.kernel;
-        if kernel.height.is_multiple_of(2) || kernel.width.is_multiple_of(2) || kernel.dilation == 0
-        {
-            let size = format!(
-                "{}x{} (dilation {})",
-                kernel.height, kernel.width, kernel.dilation
-            );
-            return Err(Error::config(
-                "kernel",
-                format!("sizes must be odd and the dilation positive, not {size}"),
-            ));
-        }
-        // A 1x1 layer over a value of complete rows makes another such value.
-        let by_rows = self.by_rows(x.0) && residual.is_none_or(|r| self.by_rows(r.0));
-        let vertical = config.vertical || (by_rows && kernel.height == 1 && kernel.width == 1);
-        let config = ConvConfig { vertical, ..config };
-        let taps = if vertical {
-            if residual.is_some_and(|r| !self.by_rows(r.0))
-                || (config.mask == MaskType::B && !self.by_rows(x.0))
-            {
-                return Err(Error::config(
-                    "vertical",
-                    "a vertical stack begins with type A and reads nothing of the horizontal stack",
-                ));
-            }
-            Taps::vertical(&self.program.order, kernel, config.mask)?
-        } else {
-            Taps::new(&self.program.order, kernel, config.mask)
-        };
-        if taps.count() == 0 {
-            return Err(Error::config(
-                "kernel",
-                "a 1x1 convolution of type A reads nothing",
-            ));
-        }
-        let to = if config.gated {
-            self.split(config.features / 2, "features")?.scaled(2)
-        } else {
-            self.split(config.features, "features")?
-        };
-        if let Some(r) = residual
-            && *self.groups(r) != to
-        {
-            return Err(Error::config(
-                "features",
-                "a residual connection needs equal widths",
-            ));
-        }
-        if residual.is_some() && config.after != crate::Activation::Identity {
-            return Err(Error::config(
-                "after",
-                "a residual convolution takes no activation after it",
-            ));
-        }
-        let (from, k) = (
-            self.groups(x).clone(),
-            taps.count() * self.groups(x).features(),
-        );
-        let gain = if config.after == crate::Activation::Identity {
-            1.0
-        } else {
-            2.0
-        };
-        let stdev = (gain / k as f64).sqrt();
-        let shape = (taps.count(), from.features(), config.features);
-        let weight = vb.get_with_hints(shape, "weight", Init::Randn { mean: 0.0, stdev })?;
-        let bias = vb.get_with_hints(config.features, "bias", Init::Const(0.0))?;
-        let conv = Conv::new(Arc::new(taps), &config, from, to, &weight)?;
-        let inputs: Vec<Value> = [x].into_iter().chain(residual).collect();
-        Ok(self.push(conv, &inputs, vec![weight, bias]))
+        Ok(self.push(embedding, &[Value(LEVELS)], vec![table]))
     }
 
     /// tanh(a) · sigmoid(b) over the two halves of each channel group of `x`.
@@ -219,6 +144,28 @@ impl Builder {
         ))
     }
 
+    /// x + W·h, with h what the image is conditioned on; x itself where that is nothing. Parameter
+    /// `weight`: `(classes, c)`, normal with deviation 0.1, or `(f, c)`, normal with variance 1 / f.
+    ///
+    /// # Errors
+    /// What `vb` gives for the parameter.
+    pub fn condition(&mut self, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
+        let conditioning = self.program.conditioning;
+        let (rows, stdev) = match conditioning {
+            Conditioning::None => return Ok(x),
+            Conditioning::Class { classes } => (classes, 0.1),
+            _ => {
+                let f = self.program.width(CONDITION);
+                (f, 1.0 / (f.max(1) as f64).sqrt())
+            }
+        };
+        let groups = self.groups(x).clone();
+        let init = Init::Randn { mean: 0.0, stdev };
+        let weight = vb.get_with_hints((rows, groups.features()), "weight", init)?;
+        let condition = Condition::new(conditioning, groups, self.program.domain.positions());
+        Ok(self.push(condition, &[x, Value(CONDITION)], vec![weight]))
+    }
+
     /// a + b.
     ///
     /// # Errors
@@ -259,22 +206,30 @@ impl Builder {
         }
         self.program.output = output.0;
         self.mark_remembered();
-        Ok(Network::new(self.program, vb.dtype(), vb.device()))
+        let (dtype, device) = (vb.dtype(), vb.device());
+        Ok(Network::new(
+            self.domain,
+            self.order,
+            self.program,
+            dtype,
+            device,
+        ))
     }
 
     fn groups(&self, value: Value) -> &ChannelGroups {
-        match value.0 {
-            0 => &self.program.level_groups,
-            v => self.program.nodes[v - 1].primitive.groups(),
-        }
+        let producer = self.program.producer(value.0);
+        producer.map_or(&self.program.level_groups, |n| n.primitive.groups())
     }
 
+    /// Whether a value is complete, all channels, before a row's first pixel; so is the condition.
     fn by_rows(&self, value: usize) -> bool {
-        value > 0 && self.program.nodes[value - 1].by_rows
+        let producer = self.program.producer(value);
+        producer.map_or(value == CONDITION, |n| n.by_rows)
     }
 
     fn observed(&self, value: usize) -> bool {
-        value == 0 || self.program.nodes[value - 1].observed
+        let producer = self.program.producer(value);
+        producer.map_or(value == LEVELS, |n| n.observed)
     }
 
     fn split(&self, features: usize, field: &str) -> Result<ChannelGroups> {
@@ -311,23 +266,19 @@ impl Builder {
             observed,
             remembered: false,
         });
-        Value(self.program.nodes.len())
+        Value(self.program.nodes.len() - 1 + INPUTS)
     }
 
     /// Walks back from every value that another site reads.
     fn mark_remembered(&mut self) {
         for i in (0..self.program.nodes.len()).rev() {
-            let value = i + 1;
-            let read = self
-                .program
-                .nodes
-                .iter()
-                .any(|n| n.primitive.mixes_sites() && n.inputs[0] == value)
-                || self
-                    .program
-                    .nodes
+            let (value, nodes) = (i + INPUTS, &self.program.nodes);
+            let is_read = |n: &Node| n.inputs.contains(&value);
+            let read = nodes[i].primitive.own_reach() != Reach::Here
+                || nodes
                     .iter()
-                    .any(|n| n.remembered && n.inputs.contains(&value));
+                    .any(|n| n.primitive.mixes_sites() && is_read(n))
+                || nodes.iter().any(|n| n.remembered && is_read(n));
             self.program.nodes[i].remembered = read;
         }
     }

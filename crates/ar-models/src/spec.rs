@@ -1,0 +1,124 @@
+use std::collections::BTreeMap;
+
+use ar_core::{Conditioning, Distribution, Domain, Error, Result};
+use ar_nn::init::{Initializer, existing};
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::VarBuilder;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::registry::{Built, entry};
+
+/// All that is needed to build a model, apart from its parameters; what a checkpoint stores.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The model's name in the [`registry`].
+    pub model: String,
+    /// Its configuration, every field.
+    pub config: Value,
+    /// What it is a distribution over.
+    pub domain: Domain,
+    /// What it is conditioned on.
+    #[serde(default)]
+    pub conditioning: Conditioning,
+}
+
+impl Spec {
+    /// The configuration of `model` with every field at its default.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when there is no such model.
+    pub fn default_config(model: &str) -> Result<Value> {
+        (entry(model)?.functions.default)()
+    }
+
+    /// `config` may leave fields out; they get the model's defaults.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for an unknown model or field, or a value out of range.
+    pub fn new(
+        model: &str,
+        config: Value,
+        domain: Domain,
+        conditioning: Conditioning,
+    ) -> Result<Self> {
+        let entry = entry(model)?;
+        Ok(Self {
+            model: entry.name.to_owned(),
+            config: (entry.functions.resolve)(config, &domain, conditioning)?,
+            domain,
+            conditioning,
+        })
+    }
+
+    fn assemble(&self, vb: &VarBuilder<'_>) -> Result<Built> {
+        let build = entry(&self.model)?.functions.build;
+        build(&self.config, &self.domain, self.conditioning, vb)
+    }
+
+    /// New parameters (f32), each drawn from the seed and its name.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the configuration does not make a network.
+    pub fn initialise(&self, seed: u64, device: &Device) -> Result<BTreeMap<String, Var>> {
+        let init = Initializer::new(seed);
+        self.assemble(&init.builder(DType::F32, device))?;
+        Ok(init.into_vars())
+    }
+
+    /// The model around exactly these parameters, sharing their storage. Their type and device are
+    /// the model's; f32 on a CPU takes the fused route.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when a parameter is missing, superfluous or of another shape.
+    pub fn build(&self, weights: &BTreeMap<String, Tensor>) -> Result<Box<dyn Distribution>> {
+        Ok(match self.built(weights)? {
+            Built::Network(network) => Box::new(network),
+            Built::Other(other) => other,
+        })
+    }
+
+    /// [`Spec::build`] as what it is: a network can change its route.
+    ///
+    /// # Errors
+    /// As [`Spec::build`].
+    pub fn built(&self, weights: &BTreeMap<String, Tensor>) -> Result<Built> {
+        let expected = self.shapes()?;
+        if let Some(name) = weights.keys().find(|n| !expected.contains_key(*n)) {
+            return Err(Error::config(
+                "parameters",
+                format!("{name} is not a parameter of {}", self.model),
+            ));
+        }
+        for (name, shape) in &expected {
+            let problem = match weights.get(name) {
+                None => "is missing".to_owned(),
+                Some(t) if t.dims() != shape => {
+                    format!("has shape {:?}, {} needs {shape:?}", t.dims(), self.model)
+                }
+                Some(_) => continue,
+            };
+            return Err(Error::config("parameters", format!("{name} {problem}")));
+        }
+        let (dtype, device) = weights
+            .values()
+            .next()
+            .map_or((DType::F32, Device::Cpu), |t| {
+                (t.dtype(), t.device().clone())
+            });
+        self.assemble(&existing(weights, dtype, &device))
+    }
+
+    /// Shape of every parameter.
+    ///
+    /// # Errors
+    /// As [`Spec::initialise`].
+    pub fn shapes(&self) -> Result<BTreeMap<String, Vec<usize>>> {
+        let vars = self.initialise(0, &Device::Cpu)?;
+        Ok(vars
+            .into_iter()
+            .map(|(name, v)| (name, v.dims().to_vec()))
+            .collect())
+    }
+}

@@ -1,0 +1,40 @@
+"""What the models' definitions share."""
+import torch
+from torch import nn
+
+
+class MaskedConv2d(nn.Conv2d):
+    """A masked convolution over channels that are generated one after the other, in `groups`."""
+
+    def __init__(self, kind, c_in, c_out, k, groups):
+        super().__init__(c_in, c_out, k, padding=k // 2)
+        mask = torch.ones(c_out, c_in, k, k)
+        mask[:, :, k // 2, k // 2 + 1:] = 0
+        mask[:, :, k // 2 + 1:] = 0
+        group = lambda c: torch.tensor([next(g for g in range(groups) if i < (g + 1) * c // groups) for i in range(c)])
+        to, source = group(c_out)[:, None], group(c_in)[None]
+        mask[:, :, k // 2, k // 2] = ((source < to) if kind == "A" else (source <= to)).float()
+        self.register_buffer("mask", mask)
+        self.live = [(y, x) for y in range(k) for x in range(k) if mask[:, :, y, x].any()]
+
+    def forward(self, x):
+        return self._conv_forward(x, self.weight * self.mask, self.bias)
+
+    def live_taps(self, weight):
+        return torch.stack([(weight * self.mask)[:, :, y, x].T for y, x in self.live])
+
+
+def parameters(net, value):
+    """Our names and layouts of what `value` takes from each parameter."""
+    out = {}
+    for name, module in net.named_modules():
+        if isinstance(module, MaskedConv2d):
+            weight, bias = value(module.weight), value(module.bias)
+            out[f"{name}.weight"], out[f"{name}.bias"] = module.live_taps(weight).contiguous(), bias.clone()
+        elif isinstance(module, nn.Conv2d):  # every tap is live: (c_out, c_in, h, w) to (h·w, c_in, c_out)
+            weight = value(module.weight).permute(2, 3, 1, 0)
+            out[f"{name}.weight"] = weight.reshape(-1, *weight.shape[2:]).contiguous()
+            out[f"{name}.bias"] = value(module.bias).clone()
+        elif isinstance(module, nn.Embedding):
+            out[f"{name}.weight"] = value(module.weight).clone()
+    return out

@@ -1,0 +1,97 @@
+//! What the models' tests share.
+
+use std::collections::BTreeMap;
+
+use ar_core::harness::{Named, prove_distribution, prove_network};
+use ar_core::{Conditioning, Domain, Error, Model, Result};
+use ar_models::{Built, Spec};
+use ar_nn::Route;
+use candle_core::{DType, Device, Tensor};
+use serde_json::Value;
+
+pub(crate) fn parameters(spec: &Spec) -> Named {
+    let vars = spec.initialise(3, &Device::Cpu).unwrap();
+    // Biases start at zero; away from it they are tested too.
+    let nudge = |name: &str, t: &Tensor| {
+        if name.ends_with("bias") {
+            (t.ones_like().unwrap() * 0.1).unwrap()
+        } else {
+            t.detach()
+        }
+    };
+    vars.iter()
+        .map(|(n, v)| (n.clone(), nudge(n, v.as_tensor())))
+        .collect()
+}
+
+/// One model, its smallest sizes: an odd domain for the network, a tiny one to enumerate.
+struct Case<'a> {
+    model: &'a str,
+    config: Value,
+    odd: [usize; 4],
+    tiny: [usize; 4],
+}
+
+impl Case<'_> {
+    fn spec(&self, [c, h, w, k]: [usize; 4], conditioning: Conditioning) -> Spec {
+        let domain = Domain::new(c, h, w, k).unwrap();
+        Spec::new(self.model, self.config.clone(), domain, conditioning).unwrap()
+    }
+
+    fn prove(&self, conditioning: Conditioning) {
+        let (odd, tiny) = (
+            self.spec(self.odd, conditioning),
+            self.spec(self.tiny, conditioning),
+        );
+        for route in [Route::Fused, Route::Composite] {
+            let says = |e: String| panic!("{} by {route:?}, {conditioning:?}: {e}", self.model);
+            prove_network(&parameters(&odd), &|named| build(&odd, named, route))
+                .unwrap_or_else(says);
+            prove_distribution(&parameters(&tiny), &|named| build(&tiny, named, route))
+                .unwrap_or_else(says);
+        }
+    }
+}
+
+pub(crate) fn build(
+    spec: &Spec,
+    named: &BTreeMap<String, Tensor>,
+    route: Route,
+) -> Result<Box<dyn Model>> {
+    let Built::Network(network) = spec.built(named)? else {
+        return Err(Error::config("model", "has no routes"));
+    };
+    let float = named.values().all(|t| t.dtype() == DType::F32);
+    Ok(Box::new(if float {
+        network.with_route(route)
+    } else {
+        network
+    }))
+}
+
+pub(crate) fn prove(model: &str, config: &Value, odd: [usize; 4], tiny: [usize; 4]) {
+    let case = Case {
+        model,
+        config: config.clone(),
+        odd,
+        tiny,
+    };
+    case.prove(Conditioning::None);
+}
+
+/// Under every kind of condition.
+pub(crate) fn prove_conditional(model: &str, config: &Value, odd: [usize; 4], tiny: [usize; 4]) {
+    let case = Case {
+        model,
+        config: config.clone(),
+        odd,
+        tiny,
+    };
+    for conditioning in [
+        Conditioning::Class { classes: 3 },
+        Conditioning::Vector { size: 2 },
+        Conditioning::Map { features: 2 },
+    ] {
+        case.prove(conditioning);
+    }
+}

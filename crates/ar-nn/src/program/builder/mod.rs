@@ -1,4 +1,5 @@
 mod conv;
+mod recurrent;
 
 use ar_core::{ChannelGroups, Conditioning, Domain, Error, Likelihood, Order, Result};
 use candle_core::Tensor;

@@ -7,10 +7,14 @@
 mod gated_pixel_cnn;
 mod limits;
 mod pixel_cnn;
+mod pixel_rnn;
 mod registry;
+mod rnn;
 mod spec;
 
 pub use gated_pixel_cnn::GatedPixelCnnConfig;
 pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
+pub use pixel_rnn::{PixelRnnConfig, Variant};
 pub use registry::{Built, Configuration, Entry, find, registry};
+pub use rnn::{RnnCell, RnnConfig};
 pub use spec::Spec;

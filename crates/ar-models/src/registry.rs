@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{GatedPixelCnnConfig, PixelCnnConfig, PixelCnnPlainConfig};
+use crate::{GatedPixelCnnConfig, PixelCnnConfig, PixelCnnPlainConfig, PixelRnnConfig, RnnConfig};
 
 /// What every model's configuration can do. `Default` is a size that a CPU trains in minutes.
 pub trait Configuration: Serialize + DeserializeOwned + Default {
@@ -93,7 +93,7 @@ impl Entry {
 const PIXEL_RNN: &str =
     "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
 
-static MODELS: [Entry; 3] = [
+static MODELS: [Entry; 5] = [
     Entry {
         name: "pixelcnn",
         aliases: &["pixel-cnn"],
@@ -114,6 +114,20 @@ static MODELS: [Entry; 3] = [
         about: "vertical and horizontal stacks of gated convolutions, without a blind spot",
         paper: "van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, arXiv:1606.05328",
         functions: Functions::of::<GatedPixelCnnConfig>(),
+    },
+    Entry {
+        name: "pixelrnn",
+        aliases: &["pixel-rnn"],
+        about: "LSTMs over the rows or the diagonals of an image (Row LSTM, Diagonal BiLSTM)",
+        paper: PIXEL_RNN,
+        functions: Functions::of::<PixelRnnConfig>(),
+    },
+    Entry {
+        name: "rnn",
+        aliases: &[],
+        about: "an LSTM or a GRU that reads an image value by value",
+        paper: "Graves 2013, Generating Sequences With Recurrent Neural Networks, arXiv:1308.0850",
+        functions: Functions::of::<RnnConfig>(),
     },
 ];
 

@@ -35,6 +35,10 @@ fn bad_configurations_name_the_field() {
         ("pixelcnn", json!({"hidden": -1}), "-1"),
         ("pixelcnn", json!({"kernel": 4}), "kernel"),
         ("pixelcnn", json!({"first_kernel": 1}), "first_kernel"),
+        ("pixelrnn", json!({"layers": 0}), "layers"),
+        ("pixelrnn", json!({"variant": "row"}), "row-lstm"),
+        ("rnn", json!({"cell": "elman"}), "gru"),
+        ("rnn", json!({"embedding": 0}), "embedding"),
         ("pixelcn", json!({}), "pixelcnn"),
     ];
     for (model, config, expected) in cases {

@@ -5,3 +5,5 @@
 mod common;
 mod gated_pixel_cnn;
 mod pixel_cnn;
+mod pixel_rnn;
+mod rnn;

@@ -201,7 +201,7 @@ fn a_sequence_of_thousands_is_trained() {
 
 #[test]
 fn tensor_operations_train_a_long_sequence_on_a_large_stack() {
-    let thread = std::thread::Builder::new().stack_size(256 << 20);
+    let thread = std::thread::Builder::new().stack_size(64 << 20);
     let work = thread.spawn(|| train_step(25, Route::Composite)).unwrap();
     work.join().unwrap();
 }

@@ -23,9 +23,11 @@ from torch.nn import functional as F
 
 import gated_pixel_cnn
 import pixel_cnn
+import pixel_rnn
+import rnn
 
 HERE = pathlib.Path(__file__).parent
-MODELS = [pixel_cnn, gated_pixel_cnn]
+MODELS = [pixel_cnn, gated_pixel_cnn, pixel_rnn, rnn]
 
 
 def export(name, case):

@@ -9,8 +9,10 @@ mod limits;
 mod pixel_cnn;
 mod registry;
 mod spec;
+mod wavenet;
 
 pub use gated_pixel_cnn::GatedPixelCnnConfig;
 pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
 pub use registry::{Built, Configuration, Entry, find, registry};
 pub use spec::Spec;
+pub use wavenet::WaveNetConfig;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{GatedPixelCnnConfig, PixelCnnConfig, PixelCnnPlainConfig};
+use crate::{GatedPixelCnnConfig, PixelCnnConfig, PixelCnnPlainConfig, WaveNetConfig};
 
 /// What every model's configuration can do. `Default` is a size that a CPU trains in minutes.
 pub trait Configuration: Serialize + DeserializeOwned + Default {
@@ -93,7 +93,7 @@ impl Entry {
 const PIXEL_RNN: &str =
     "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
 
-static MODELS: [Entry; 3] = [
+static MODELS: &[Entry] = &[
     Entry {
         name: "pixelcnn",
         aliases: &["pixel-cnn"],
@@ -115,11 +115,18 @@ static MODELS: [Entry; 3] = [
         paper: "van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, arXiv:1606.05328",
         functions: Functions::of::<GatedPixelCnnConfig>(),
     },
+    Entry {
+        name: "wavenet",
+        aliases: &["wave-net"],
+        about: "dilated causal convolutions along the pixels as one sequence",
+        paper: "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio, arXiv:1609.03499",
+        functions: Functions::of::<WaveNetConfig>(),
+    },
 ];
 
 /// Every model, in the order they are listed.
 pub fn registry() -> &'static [Entry] {
-    &MODELS
+    MODELS
 }
 
 /// The model called `name`, by name or alias.

@@ -23,9 +23,10 @@ from torch.nn import functional as F
 
 import gated_pixel_cnn
 import pixel_cnn
+import wavenet
 
 HERE = pathlib.Path(__file__).parent
-MODELS = [pixel_cnn, gated_pixel_cnn]
+MODELS = [pixel_cnn, gated_pixel_cnn, wavenet]
 
 
 def export(name, case):

@@ -5,3 +5,4 @@
 mod common;
 mod gated_pixel_cnn;
 mod pixel_cnn;
+mod wavenet;

@@ -16,3 +16,8 @@ pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
 pub use registry::{Built, Configuration, Entry, find, registry};
 pub use spec::Spec;
 pub use wavenet::WaveNetConfig;
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -69,7 +69,12 @@ fn run(args: &Args) -> Result<Value, BoxError> {
         Verb::Step => step_times(&spec, batch as usize, args.repeats.into())?,
         Verb::Forward => {
             let (model, x) = (frozen(&spec)?, levels(&spec.domain, batch as usize)?);
-            repeated(args.repeats, || model.parameters(&x))?
+            repeated(args.repeats, || -> ar_core::Result<()> {
+                for member in model.members() {
+                    member.parameters(&x, None)?;
+                }
+                Ok(())
+            })?
         }
         Verb::Sample => {
             let model = frozen(&spec)?;

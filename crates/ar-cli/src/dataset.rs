@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Domain, Model};
+use ar_core::{Conditioning, Distribution, Domain};
 use ar_data::{Binarization, Encoding, Images, Order, Plan, Shape, Split};
 use candle_core::{Device, Tensor};
 
 use crate::config::DataConfig;
+use crate::failure::usage;
 use crate::picture::Picture;
 
 /// A data set with its encoding.
@@ -38,6 +39,12 @@ impl Data {
         config.validate()?;
         let dataset = ar_data::load(&config.source(), &config.load_options())
             .with_context(|| format!("cannot load --data {}", config.source))?;
+        if config.conditional && (dataset.classes.is_empty() || dataset.train.labels().is_none()) {
+            return Err(usage(format!(
+                "--conditional: {} has no labels to condition on",
+                dataset.name
+            )));
+        }
         let encoding = config.encoding(&dataset)?;
         let config = config.resolved(&dataset, &encoding);
         Ok(Self {
@@ -97,6 +104,16 @@ impl Data {
     pub(crate) fn domain(&self) -> Result<Domain> {
         Ok(domain(self.splits[0].shape(), &self.encoding)?)
     }
+
+    /// What a model of these data is conditioned on.
+    pub(crate) fn conditioning(&self) -> Conditioning {
+        if self.config.conditional {
+            let classes = self.classes.len();
+            Conditioning::Class { classes }
+        } else {
+            Conditioning::None
+        }
+    }
 }
 
 /// The domain of images of this shape under this encoding.
@@ -113,6 +130,30 @@ pub(crate) fn for_scoring(encoding: Encoding) -> Encoding {
             Encoding::Binary(Binarization::Fixed { seed }, native)
         }
         other => other,
+    }
+}
+
+/// What a batch with these labels is conditioned on, by a model that is conditioned on so much.
+///
+/// # Errors
+/// When the model needs labels and there are none, or the tensor cannot be made.
+pub(crate) fn condition(
+    labels: Option<Vec<u32>>,
+    conditioning: Conditioning,
+    device: &Device,
+) -> Result<Option<Tensor>> {
+    match (conditioning, labels) {
+        (Conditioning::None, _) => Ok(None),
+        (Conditioning::Class { .. }, Some(labels)) => {
+            let n = labels.len();
+            Ok(Some(Tensor::from_vec(labels, n, device)?))
+        }
+        (Conditioning::Class { .. }, None) => Err(usage(
+            "the model is conditioned on classes, and these data have no labels",
+        )),
+        (other, _) => Err(usage(format!(
+            "the model is conditioned on {other:?}, which images and labels do not give"
+        ))),
     }
 }
 
@@ -137,7 +178,7 @@ pub(crate) fn tensor(
 /// # Errors
 /// When the images are not of the model's domain, or a tensor operation fails.
 pub(crate) fn score(
-    model: &dyn Model,
+    model: &dyn Distribution,
     images: &Arc<Images>,
     encoding: Encoding,
     batch_size: usize,
@@ -159,11 +200,15 @@ pub(crate) fn score(
     )?
     .stream(0)?
     {
-        let mut levels = batch.levels;
+        let (mut levels, mut labels) = (batch.levels, batch.labels);
         levels.truncate((limit - nats.len()) * domain.dims());
+        if let Some(labels) = &mut labels {
+            labels.truncate(limit - nats.len());
+        }
         nats.extend(ar_core::score_images(
             model,
             &tensor(levels, &domain, model.device())?,
+            condition(labels, model.conditioning(), model.device())?.as_ref(),
         )?);
         if !progress(nats.len()) || nats.len() >= limit {
             break;

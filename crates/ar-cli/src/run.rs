@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{Domain, Model};
+use ar_core::{Conditioning, Distribution, Domain, Order};
 use ar_data::Encoding;
 use ar_models::Spec;
 use ar_train::{Checkpoint, Manifest, Weights};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::config::DataConfig;
 use crate::dataset::Data;
@@ -49,7 +50,7 @@ pub(crate) struct Run {
     /// Where results go unless told otherwise: the folder of the checkpoint.
     pub(crate) directory: PathBuf,
     /// The model, with averaged weights where there are any.
-    pub(crate) model: Box<dyn Model>,
+    pub(crate) model: Box<dyn Distribution>,
     /// Its name, configuration and domain.
     pub(crate) spec: Spec,
     /// Its weights.
@@ -93,6 +94,20 @@ impl Run {
             .map_err(|error| anyhow::anyhow!("cannot open {}: {error:#}", path.display()))
     }
 
+    /// The order in which every member of the model generates.
+    ///
+    /// # Errors
+    /// When members differ in it.
+    pub(crate) fn order(&self) -> Result<&Order> {
+        let members = self.model.members();
+        match members.as_slice() {
+            [first, others @ ..] if others.iter().all(|m| m.order() == first.order()) => {
+                Ok(first.order())
+            }
+            _ => Err(usage("the model is a mixture of several orders")),
+        }
+    }
+
     fn from_checkpoint(file: &Path, device: &Device) -> Result<Self> {
         let checkpoint = Checkpoint::open(file, device)?;
         let (spec, data) = described(&checkpoint.manifest)?;
@@ -124,6 +139,10 @@ pub(crate) fn described(manifest: &Manifest) -> Result<(Spec, DataRecord)> {
     let domain = Domain::new(domain.channels, domain.height, domain.width, domain.levels)?;
     let data: DataRecord = serde_json::from_value(manifest.dataset.clone())
         .context("its data record cannot be read")?;
+    let conditioning = match &manifest.conditioning {
+        Value::Null => Conditioning::None,
+        stored => Conditioning::deserialize(stored).context("its conditioning cannot be read")?,
+    };
     anyhow::ensure!(
         data.encoding.levels() == domain.levels,
         "it is damaged: its data have {} levels, its model {}",
@@ -131,7 +150,12 @@ pub(crate) fn described(manifest: &Manifest) -> Result<(Spec, DataRecord)> {
         domain.levels
     );
     Ok((
-        Spec::new(&manifest.model, manifest.config.clone(), domain)?,
+        Spec::new(
+            &manifest.model,
+            manifest.config.clone(),
+            domain,
+            conditioning,
+        )?,
         data,
     ))
 }
@@ -140,12 +164,21 @@ pub(crate) fn described(manifest: &Manifest) -> Result<(Spec, DataRecord)> {
 ///
 /// # Errors
 /// When a part cannot be written as JSON.
-pub(crate) fn manifest(spec: &Spec, order: &ar_core::Order, data: &DataRecord) -> Result<Manifest> {
+pub(crate) fn manifest(
+    spec: &Spec,
+    model: &dyn Distribution,
+    data: &DataRecord,
+) -> Result<Manifest> {
+    let orders: Vec<_> = model.members().iter().map(|m| m.order()).collect();
     Ok(Manifest {
         model: spec.model.clone(),
         config: spec.config.clone(),
         domain: serde_json::to_value(spec.domain)?,
-        order: serde_json::to_value(order)?,
+        conditioning: serde_json::to_value(spec.conditioning)?,
+        order: match orders.as_slice() {
+            [one] => serde_json::to_value(one)?,
+            all => serde_json::to_value(all)?,
+        },
         dataset: serde_json::to_value(data)?,
     })
 }

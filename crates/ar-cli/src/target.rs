@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use ar_core::{Domain, Model};
+use anyhow::{Context as _, Result};
+use ar_core::{Conditioning, Distribution, Domain, Model};
 use ar_models::Spec;
 use ar_train::Weights;
 use candle_core::{Device, Tensor};
@@ -46,7 +46,7 @@ pub(crate) struct TargetArgs {
 #[derive(Debug)]
 pub(crate) struct Target {
     /// The model.
-    pub(crate) model: Box<dyn Model>,
+    pub(crate) model: Box<dyn Distribution>,
     /// Its name, configuration and domain.
     pub(crate) spec: Spec,
     /// Its weights.
@@ -64,6 +64,17 @@ pub(crate) struct Trained {
     pub(crate) step: u64,
     /// The data it was trained on.
     pub(crate) data: crate::run::DataRecord,
+}
+
+impl Target {
+    /// The model itself, or the first member of a mixture.
+    ///
+    /// # Errors
+    /// When a mixture has no members, which it cannot.
+    pub(crate) fn first(&self) -> Result<&dyn Model> {
+        let members = self.model.members();
+        members.first().copied().context("a model without members")
+    }
 }
 
 const DEFAULT_SHAPE: [usize; 3] = [1, 28, 28];
@@ -121,7 +132,7 @@ impl TargetArgs {
         for assignment in &self.set {
             draft.set(assignment)?;
         }
-        let spec = Spec::new(name, draft.table("model"), domain)?;
+        let spec = Spec::new(name, draft.table("model"), domain, Conditioning::None)?;
         let vars = spec.initialise(0, device)?;
         let weights: std::collections::BTreeMap<String, Tensor> = vars
             .into_iter()

@@ -51,15 +51,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         "values",
         (args.trials * target.spec.domain.dims()) as u64,
     );
-    let report = causality(
-        target.model.as_ref(),
-        args.seed,
-        args.trials,
-        &mut |done, _| {
-            bar.at(done as u64, String::new);
-            true
-        },
-    )
+    let report = causality(target.first()?, args.seed, args.trials, &mut |done, _| {
+        bar.at(done as u64, String::new);
+        true
+    })
     .context("cannot check the model")?;
     bar.finish();
     for line in in_words(&report, &target.spec.model) {
@@ -128,7 +123,9 @@ fn leak_in_words(leak: &Leak) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ar_core::{ChannelSteps, Dependence, Domain, Likelihood, Model, Order, Stepper};
+    use ar_core::{
+        ChannelSteps, Dependence, Distribution, Domain, Likelihood, Model, Order, Stepper, nll_of,
+    };
     use candle_core::{DType, Device, Tensor};
 
     use super::*;
@@ -137,11 +134,25 @@ mod tests {
     #[derive(Debug)]
     struct Leaky(Domain, Order);
 
-    impl Model for Leaky {
+    impl Distribution for Leaky {
         fn domain(&self) -> Domain {
             self.0
         }
 
+        fn device(&self) -> &Device {
+            &Device::Cpu
+        }
+
+        fn members(&self) -> Vec<&dyn Model> {
+            vec![self]
+        }
+
+        fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> ar_core::Result<Tensor> {
+            nll_of(self, levels, condition)
+        }
+    }
+
+    impl Model for Leaky {
         fn order(&self) -> &Order {
             &self.1
         }
@@ -150,22 +161,18 @@ mod tests {
             Likelihood::Bernoulli
         }
 
-        fn device(&self) -> &Device {
-            &Device::Cpu
-        }
-
         fn dependence(&self) -> Dependence {
             Dependence::none(self.1.steps(), self.0.dims())
         }
 
-        fn parameters(&self, levels: &Tensor) -> ar_core::Result<Tensor> {
+        fn parameters(&self, levels: &Tensor, _: Option<&Tensor>) -> ar_core::Result<Tensor> {
             let below = levels
                 .to_dtype(DType::F32)?
                 .narrow(2, 1, self.0.height - 1)?;
             Ok(below.pad_with_zeros(2, 0, 1)?.unsqueeze(4)?)
         }
 
-        fn stepper(&self, _: usize) -> ar_core::Result<Box<dyn Stepper + '_>> {
+        fn stepper(&self, _: usize, _: Option<&Tensor>) -> ar_core::Result<Box<dyn Stepper + '_>> {
             Err(ar_core::Error::Cancelled)
         }
     }

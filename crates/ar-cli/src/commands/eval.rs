@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ar_core::{Domain, Model, Score};
+use ar_core::{Distribution, Domain, Score};
 use ar_data::{Encoding, Images, Split};
 use serde::{Deserialize, Serialize};
 
@@ -154,7 +154,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
 
 /// Scores with a bar. After Ctrl-C, where that is listened for, the rest is left out.
 pub(crate) fn with_bar(
-    model: &dyn Model,
+    model: &dyn Distribution,
     images: &std::sync::Arc<Images>,
     encoding: Encoding,
     batch_size: usize,

@@ -73,7 +73,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
 
 fn report(target: &Target) -> Result<Report<'_>> {
     let entry = ar_models::find(&target.spec.model).context("the model is not in the registry")?;
-    let order = target.model.order();
+    let first = target.first()?;
+    let order = first.order();
     Ok(Report {
         name: entry.name,
         about: entry.about,
@@ -85,7 +86,7 @@ fn report(target: &Target) -> Result<Report<'_>> {
             "permutation"
         },
         steps_per_image: order.steps(),
-        likelihood: target.model.likelihood(),
+        likelihood: first.likelihood(),
         parameters: target.weights.elements(),
         tensors: target
             .weights

@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         grid(&images, None, 2).save_png(&file)?;
     }
     if let Some(path) = &args.animate {
-        let frames = appearing(&images[..count.min(ANIMATED)], run.model.order())?;
+        let frames = appearing(&images[..count.min(ANIMATED)], run.order()?)?;
         save_apng(path, &frames, FRAME_MS, LAST_FRAME_MS)?;
         output.note(format_args!("animation in {}", path.display()));
     }
@@ -139,7 +139,7 @@ pub(crate) fn check_count(count: usize, domain: &Domain) -> Result<()> {
 /// # Errors
 /// When drawing fails.
 pub(crate) fn draw(run: &Run, options: &SampleOptions, output: &Output) -> Result<Sampled> {
-    let total = options.count * run.model.order().steps();
+    let total = options.count * run.order()?.steps();
     let bar = Progress::new(output, "drawing", "values", total as u64);
     let drawn = ar_core::sample(run.model.as_ref(), options, &|done, _| {
         bar.at(done as u64, String::new);

@@ -1,7 +1,7 @@
 //! `ar-cli train`: a new run, or the rest of one.
 
 use anyhow::{Context as _, Result};
-use ar_core::Model;
+use ar_core::Distribution;
 use ar_data::Split;
 use ar_train::{BoxError, Trainer};
 use candle_core::Device;
@@ -34,6 +34,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         batch_size: plan.train.batch_size,
         seed: plan.train.seed,
         domain: plan.spec.domain,
+        conditioning: plan.spec.conditioning,
         device: device.clone(),
     };
     announce(&plan, &trainer, &device, output);
@@ -94,8 +95,8 @@ fn trainer<'a>(network: &'a Network, plan: &'a Plan, device: &Device) -> Result<
         Begun::Anew => {
             let parameters = spec.initialise(plan.train.seed, device)?;
             let weights = ar_train::Weights::from_vars(&parameters);
-            let order = spec.build(&weights.into_map())?.order().clone();
-            let manifest = manifest(spec, &order, &DataRecord::of(&plan.data))?;
+            let model = spec.build(&weights.into_map())?;
+            let manifest = manifest(spec, &*model, &DataRecord::of(&plan.data))?;
             Trainer::new(
                 network,
                 &parameters,
@@ -108,7 +109,7 @@ fn trainer<'a>(network: &'a Network, plan: &'a Plan, device: &Device) -> Result<
 }
 
 /// Mean nats per image of the validation images, or of training images where there are none.
-fn validate(model: &dyn Model, plan: &Plan) -> Result<f64, BoxError> {
+fn validate(model: &dyn Distribution, plan: &Plan) -> Result<f64, BoxError> {
     let Data { encoding, .. } = &plan.data;
     let validation = plan.data.split(Split::Validation);
     let images = if validation.is_empty() {

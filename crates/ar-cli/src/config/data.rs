@@ -24,6 +24,8 @@ pub(crate) struct DataConfig {
     /// Seed of stochastic binarization; apart from the training seed, so that runs are compared on
     /// the same images.
     pub(crate) binarize_seed: u64,
+    /// Whether labels are what the model is conditioned on.
+    pub(crate) conditional: bool,
     /// At most so many images held out for validation where the data come without.
     pub(crate) validation: usize,
     /// At most so many images held out for the test where the data come without.
@@ -61,6 +63,7 @@ impl Default for DataConfig {
             levels: None,
             binarize: None,
             binarize_seed: 0,
+            conditional: false,
             validation,
             test,
             digits,

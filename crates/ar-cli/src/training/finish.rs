@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use ar_core::{Model, Score};
+use ar_core::{Distribution, Score};
 use ar_data::Split;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ impl RunResult {
 /// # Errors
 /// When drawing, scoring or writing fails, or somebody asked to stop.
 pub(crate) fn finish(
-    model: &dyn Model,
+    model: &dyn Distribution,
     data: &Data,
     batch_size: usize,
     mut result: RunResult,

@@ -73,7 +73,13 @@ impl Plan {
         if data.split(Split::Train).is_empty() {
             return Err(usage(format!("{} has no training images", data.name)));
         }
-        let spec = Spec::new(&name, draft.table("model"), data.domain()?).context("in [model]")?;
+        let spec = Spec::new(
+            &name,
+            draft.table("model"),
+            data.domain()?,
+            data.conditioning(),
+        )
+        .context("in [model]")?;
         draft.resolve(spec.config.clone(), &data.config)?;
 
         let path = given

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ar_core::{Domain, Model, SampleOptions};
+use ar_core::{Distribution, Domain, SampleOptions};
 use ar_data::Encoding;
 use ar_train::{BoxError, Observer, RunDirectory, StepMetrics, TrainConfig, ValidationMetrics};
 
@@ -87,7 +87,7 @@ impl Watch {
 ///
 /// # Errors
 /// When drawing fails; [`ar_core::Error::Cancelled`] after Ctrl-C.
-pub(super) fn draw_samples(model: &dyn Model, encoding: &Encoding) -> Result<Vec<Picture>> {
+pub(super) fn draw_samples(model: &dyn Distribution, encoding: &Encoding) -> Result<Vec<Picture>> {
     let options = SampleOptions {
         count: GRID,
         ..SampleOptions::default()
@@ -126,7 +126,7 @@ impl Observer for Watch {
         }
     }
 
-    fn sample_due(&mut self, model: &dyn Model, step: u64) -> Result<(), BoxError> {
+    fn sample_due(&mut self, model: &dyn Distribution, step: u64) -> Result<(), BoxError> {
         let images = match draw_samples(model, &self.encoding) {
             Err(_) if interrupt::asked() => return Ok(()),
             images => images?,

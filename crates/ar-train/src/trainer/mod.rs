@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ar_core::Model;
+use ar_core::Distribution;
 use candle_core::{Device, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,7 +47,7 @@ pub struct Trainer<'a> {
     run: &'a RunDirectory,
     config: TrainConfig,
     manifest: Manifest,
-    model: Box<dyn Model>,
+    model: Box<dyn Distribution>,
     optimizer: Optimizer,
     progress: Progress,
     /// Whether anything happened since the last checkpoint.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ar_core::Model;
+use ar_core::Distribution;
 
 use super::{Best, Outcome, Trainer};
 use crate::metrics::smooth;
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Mean negative log-likelihood of the validation images under a model, in nats per image.
-type Validation<'v> = &'v (dyn Fn(&dyn Model) -> std::result::Result<f64, BoxError> + Sync);
+type Validation<'v> = &'v (dyn Fn(&dyn Distribution) -> std::result::Result<f64, BoxError> + Sync);
 
 /// Images and seconds since the last line of the metrics.
 #[derive(Debug, Default)]

@@ -35,6 +35,19 @@ pub fn peer_spec(model: &str, domain: Domain) -> Result<Spec> {
     Spec::new(model, config, domain, Conditioning::None)
 }
 
+/// `model` in the size it has unless told otherwise, over 28x28 images of two levels, as `train` has
+/// them of MNIST.
+///
+/// # Errors
+/// `Error::Config` when there is no such model.
+pub fn default_spec(model: &str) -> Result<Spec> {
+    let domain = Domain {
+        levels: 2,
+        ..PEER_DOMAIN
+    };
+    Spec::new(model, json!({}), domain, Conditioning::None)
+}
+
 /// Seeded parameters as plain tensors: what is sampled and scored records no graph.
 ///
 /// # Errors

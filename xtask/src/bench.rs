@@ -14,6 +14,10 @@ use anyhow::Result;
 
 /// One of four jobs: criterion benches (the default), `--against-torch`, `--dev-build`, `--sampling`.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Args {
     /// Run only the benches whose name contains this
     filter: Option<String>,
@@ -76,9 +80,10 @@ struct Comparison {
 
 impl Comparison {
     fn models_or(&self, default: &[&str]) -> Vec<String> {
-        match self.models.is_empty() {
-            true => default.iter().map(|&name| name.to_owned()).collect(),
-            false => self.models.clone(),
+        if self.models.is_empty() {
+            default.iter().map(|&name| name.to_owned()).collect()
+        } else {
+            self.models.clone()
         }
     }
 }

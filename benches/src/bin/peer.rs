@@ -72,9 +72,10 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<Value, BoxError> {
     let default = if args.verb == Verb::Step { 32 } else { 16 };
     let batch = args.batch.unwrap_or(default);
-    let spec = match args.default {
-        true => default_spec(&args.model)?,
-        false => peer_spec(&args.model, PEER_DOMAIN)?,
+    let spec = if args.default {
+        default_spec(&args.model)?
+    } else {
+        peer_spec(&args.model, PEER_DOMAIN)?
     };
     let times = match args.verb {
         Verb::Step => step_times(&spec, batch as usize, args.repeats.into())?,

@@ -22,10 +22,11 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 import gated_pixel_cnn
+import image_gpt
 import pixel_cnn
 
 HERE = pathlib.Path(__file__).parent
-MODELS = [pixel_cnn, gated_pixel_cnn]
+MODELS = [pixel_cnn, gated_pixel_cnn, image_gpt]
 
 
 def export(name, case):

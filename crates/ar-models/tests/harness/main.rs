@@ -4,4 +4,5 @@
 
 mod common;
 mod gated_pixel_cnn;
+mod image_gpt;
 mod pixel_cnn;

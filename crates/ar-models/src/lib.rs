@@ -5,6 +5,7 @@
 //! and no file.
 
 mod gated_pixel_cnn;
+mod image_gpt;
 mod limits;
 mod pixel_cnn;
 mod registry;
@@ -12,6 +13,7 @@ mod spec;
 mod wavenet;
 
 pub use gated_pixel_cnn::GatedPixelCnnConfig;
+pub use image_gpt::ImageGptConfig;
 pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
 pub use registry::{Built, Configuration, Entry, find, registry};
 pub use spec::Spec;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{GatedPixelCnnConfig, PixelCnnConfig, PixelCnnPlainConfig, WaveNetConfig};
+use crate::{GatedPixelCnnConfig, ImageGptConfig, PixelCnnConfig, PixelCnnPlainConfig, WaveNetConfig};
 
 /// What every model's configuration can do. `Default` is a size that a CPU trains in minutes.
 pub trait Configuration: Serialize + DeserializeOwned + Default {
@@ -121,6 +121,13 @@ static MODELS: &[Entry] = &[
         about: "dilated causal convolutions along the pixels as one sequence",
         paper: "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio, arXiv:1609.03499",
         functions: Functions::of::<WaveNetConfig>(),
+    },
+    Entry {
+        name: "imagegpt",
+        aliases: &["image-gpt", "igpt"],
+        about: "a transformer over the pixels as a sequence, with a key/value cache",
+        paper: "Chen et al. 2020, Generative Pretraining from Pixels, ICML",
+        functions: Functions::of::<ImageGptConfig>(),
     },
 ];
 

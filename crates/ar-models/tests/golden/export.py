@@ -22,11 +22,12 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 import gated_pixel_cnn
+import image_gpt
 import pixel_cnn
 import wavenet
 
 HERE = pathlib.Path(__file__).parent
-MODELS = [pixel_cnn, gated_pixel_cnn, wavenet]
+MODELS = [pixel_cnn, gated_pixel_cnn, wavenet, image_gpt]
 
 
 def export(name, case):

@@ -4,5 +4,6 @@
 
 mod common;
 mod gated_pixel_cnn;
+mod image_gpt;
 mod pixel_cnn;
 mod wavenet;

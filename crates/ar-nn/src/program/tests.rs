@@ -1,5 +1,7 @@
 //! Every primitive by every route, in raster and other orders, with channels separate and joint.
 
+mod attention;
+
 use std::collections::BTreeMap;
 
 use ar_core::harness::{Named, prove_distribution, prove_network};

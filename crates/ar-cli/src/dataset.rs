@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Distribution, Domain};
-use ar_data::{Binarization, Encoding, Images, Order, Plan, Shape, Split};
+use ar_data::{Binarization, Dataset, Encoding, Images, Order, Plan, Shape, Split};
 use candle_core::{Device, Tensor};
 
+use crate::condition::condition;
 use crate::config::DataConfig;
 use crate::failure::usage;
 use crate::picture::Picture;
@@ -31,21 +32,41 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// Loads what `config` asks for, with the encoding it asks for.
+    /// Loads what `config` asks for, with the encoding it asks for; `usual_palette` is how many
+    /// colours RGB pixels are reduced to when it asks for none.
     ///
     /// # Errors
-    /// When the data cannot be had, or not with these levels.
-    pub(crate) fn load(config: &DataConfig) -> Result<Self> {
+    /// When the data cannot be had, or not with this encoding.
+    pub(crate) fn load(config: &DataConfig, usual_palette: Option<usize>) -> Result<Self> {
         config.validate()?;
+        Self::encoded(config, |dataset| config.encoding(dataset, usual_palette))
+    }
+
+    /// Loads what `config` asks for, to be seen as a run of `encoding` sees it: with its palette,
+    /// which would be another if it were fitted to these data.
+    ///
+    /// # Errors
+    /// As [`Data::load`].
+    pub(crate) fn like(config: &DataConfig, encoding: &Encoding) -> Result<Self> {
+        Self::encoded(config, |dataset| match encoding {
+            Encoding::Palette(_) => Ok(encoding.clone()),
+            Encoding::Levels(_) | Encoding::Binary(..) => config.encoding(dataset, None),
+        })
+    }
+
+    fn encoded(
+        config: &DataConfig,
+        encoding: impl FnOnce(&Dataset) -> Result<Encoding>,
+    ) -> Result<Self> {
         let dataset = ar_data::load(&config.source(), &config.load_options())
             .with_context(|| format!("cannot load --data {}", config.source))?;
         if config.conditional && (dataset.classes.is_empty() || dataset.train.labels().is_none()) {
             return Err(usage(format!(
-                "--conditional: {} has no labels to condition on",
+                "--conditional: {} has no labels for a model to be conditioned on",
                 dataset.name
             )));
         }
-        let encoding = config.encoding(&dataset)?;
+        let encoding = encoding(&dataset)?;
         let config = config.resolved(&dataset, &encoding);
         Ok(Self {
             name: dataset.name,
@@ -82,7 +103,10 @@ impl Data {
                 .iter()
                 .all(|&value| usize::from(value) < levels)
         };
-        if is_array && self.splits.iter().all(fits) {
+        // Pixels that a palette is for are no levels yet.
+        let shape = self.splits[0].shape();
+        let seen = shape.channels == 1 || self.encoding.shape(shape) == shape;
+        if is_array && seen && self.splits.iter().all(fits) {
             for images in &mut self.splits {
                 let labels = images.labels().map(<[u32]>::to_vec);
                 *images = Arc::new(Images::new(
@@ -130,30 +154,6 @@ pub(crate) fn for_scoring(encoding: Encoding) -> Encoding {
             Encoding::Binary(Binarization::Fixed { seed }, native)
         }
         other => other,
-    }
-}
-
-/// What a batch with these labels is conditioned on, by a model that is conditioned on so much.
-///
-/// # Errors
-/// When the model needs labels and there are none, or the tensor cannot be made.
-pub(crate) fn condition(
-    labels: Option<Vec<u32>>,
-    conditioning: Conditioning,
-    device: &Device,
-) -> Result<Option<Tensor>> {
-    match (conditioning, labels) {
-        (Conditioning::None, _) => Ok(None),
-        (Conditioning::Class { .. }, Some(labels)) => {
-            let n = labels.len();
-            Ok(Some(Tensor::from_vec(labels, n, device)?))
-        }
-        (Conditioning::Class { .. }, None) => Err(usage(
-            "the model is conditioned on classes, and these data have no labels",
-        )),
-        (other, _) => Err(usage(format!(
-            "the model is conditioned on {other:?}, which images and labels do not give"
-        ))),
     }
 }
 

@@ -11,7 +11,7 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::DataConfig;
+use crate::config::{ConfigFile, DataConfig};
 use crate::dataset::Data;
 use crate::failure::usage;
 
@@ -25,6 +25,9 @@ pub(crate) struct DataRecord {
     pub(crate) source: String,
     /// SHA-256 over all pixels and labels.
     pub(crate) fingerprint: String,
+    /// Names of the classes, if there are any.
+    #[serde(default)]
+    pub(crate) classes: Vec<String>,
     /// What is applied to pixels.
     pub(crate) encoding: Encoding,
     /// How to load the same again.
@@ -38,6 +41,7 @@ impl DataRecord {
             name: data.name.clone(),
             source: data.source.clone(),
             fingerprint: data.fingerprint.clone(),
+            classes: data.classes.clone(),
             encoding: data.encoding.clone(),
             config: data.config.clone(),
         }
@@ -65,6 +69,7 @@ pub(crate) struct Run {
 
 /// The checkpoint's name in a run directory.
 const MODEL_FILE: &str = "model.safetensors";
+const BEST_FILE: &str = "best.safetensors";
 
 impl Run {
     /// Opens `path`, a run directory or a checkpoint file, on `device`.
@@ -73,7 +78,7 @@ impl Run {
     /// When there is no run, or the checkpoint is damaged or of a model that is not known here.
     pub(crate) fn open(path: &Path, device: &Device) -> Result<Self> {
         let file = if path.is_dir() {
-            path.join(MODEL_FILE)
+            path.join(meant_by(path))
         } else {
             path.to_owned()
         };
@@ -126,6 +131,18 @@ impl Run {
             encoding: data.encoding.clone(),
             data,
         })
+    }
+}
+
+/// The checkpoint that a run directory stands for: the last, or the best of a run that validation
+/// was to end.
+fn meant_by(directory: &Path) -> &'static str {
+    let config = ConfigFile::read(&directory.join("config.toml"));
+    let patient = config.is_ok_and(|file| file.get("train", "patience").is_some_and(Value::is_u64));
+    if patient && directory.join(BEST_FILE).exists() {
+        BEST_FILE
+    } else {
+        MODEL_FILE
     }
 }
 

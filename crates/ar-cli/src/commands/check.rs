@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use ar_core::check::{Leak, MAX_LEAKS, Report, causality};
+use serde::Serialize;
 
 use crate::device::DeviceChoice;
 use crate::output::Output;
@@ -11,7 +12,8 @@ use crate::values::{count, seed};
 
 /// Prove that a model is causal, by changing every value and looking at every conditional
 ///
-/// Exit code 1 if it leaks. MODEL is initialised at random; RUN is checked as trained.
+/// Exit code 1 if it leaks. MODEL is initialised at random; RUN is checked as trained. Of a mixture
+/// every member is checked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -45,28 +47,48 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if dims > most {
         bail!("images of {dims} values are too large to check; at most {most}");
     }
-    let bar = Progress::new(
-        output,
-        "checking",
-        "values",
-        (args.trials * target.spec.domain.dims()) as u64,
-    );
-    let report = causality(target.first()?, args.seed, args.trials, &mut |done, _| {
-        bar.at(done as u64, String::new);
-        true
-    })
-    .context("cannot check the model")?;
-    bar.finish();
-    for line in in_words(&report, &target.spec.model) {
-        output.say(line)?;
+    let members = target.model.members();
+    let each = args.trials * dims;
+    let bar = Progress::new(output, "checking", "values", (members.len() * each) as u64);
+    let mut reports = Vec::new();
+    for (i, member) in members.iter().enumerate() {
+        let mut progress = |done: usize, _| {
+            bar.at((i * each + done) as u64, String::new);
+            true
+        };
+        let report = causality(*member, args.seed, args.trials, &mut progress);
+        reports.push(report.context("cannot check the model")?);
     }
-    output.json(&report)?;
-    Ok(verdict(&report))
+    bar.finish();
+    for (i, report) in reports.iter().enumerate() {
+        let name = match members.len() {
+            1 => target.spec.model.clone(),
+            n => format!("{}, member {} of {n},", target.spec.model, i + 1),
+        };
+        for line in in_words(report, &name) {
+            output.say(line)?;
+        }
+    }
+    match reports.as_slice() {
+        [report] => output.json(report)?,
+        members => output.json(&Mixed {
+            causal: verdict(members) == 0,
+            members,
+        })?,
+    }
+    Ok(verdict(&reports))
 }
 
-/// The exit code.
-fn verdict(report: &Report) -> u8 {
-    u8::from(!report.causal)
+/// The result for a mixture: of every member.
+#[derive(Debug, Serialize)]
+struct Mixed<'a> {
+    causal: bool,
+    members: &'a [Report],
+}
+
+/// The exit code: 1 if one of them leaks.
+fn verdict(reports: &[Report]) -> u8 {
+    u8::from(reports.iter().any(|report| !report.causal))
 }
 
 /// The report, line by line.
@@ -192,7 +214,7 @@ mod tests {
             "  row 0, column 0, channel 0 (step 0) sees the later value at row 1, column 0, channel 0"
         );
         assert_eq!(lines.len(), 7);
-        assert_eq!(verdict(&report), 1);
+        assert_eq!(verdict(&[report]), 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use ar_core::Distribution;
 use ar_data::Split;
-use ar_train::{BoxError, Trainer};
+use ar_train::{BoxError, Checkpoint, Outcome, Trainer, Weights};
 use candle_core::Device;
 
 pub(crate) use super::train_args::Args;
@@ -60,6 +60,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         steps: outcome.step,
         parameters,
         seconds: outcome.seconds,
+        best: outcome.best.map(Into::into),
+        tested_step: None,
         test: None,
     };
     if !outcome.finished {
@@ -67,7 +69,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         output.json(&result)?;
         return Ok(1);
     }
-    let model = plan.spec.build(&trainer.averaged()?.into_map())?;
+    let (weights, step) = meant(&plan, &trainer, &outcome, &device, output)?;
+    let result = RunResult {
+        tested_step: Some(step),
+        ..result
+    };
+    let model = plan.spec.build(&weights.into_map())?;
     let result = finish(
         model.as_ref(),
         &plan.data,
@@ -94,7 +101,7 @@ fn trainer<'a>(network: &'a Network, plan: &'a Plan, device: &Device) -> Result<
             .with_context(|| format!("cannot resume {}", directory.path().display()))?,
         Begun::Anew => {
             let parameters = spec.initialise(plan.train.seed, device)?;
-            let weights = ar_train::Weights::from_vars(&parameters);
+            let weights = Weights::from_vars(&parameters);
             let model = spec.build(&weights.into_map())?;
             let manifest = manifest(spec, &*model, &DataRecord::of(&plan.data))?;
             Trainer::new(
@@ -106,6 +113,31 @@ fn trainer<'a>(network: &'a Network, plan: &'a Plan, device: &Device) -> Result<
             )?
         }
     })
+}
+
+/// The weights that the run stands for, and after how many updates they were: with patience those of
+/// the best validation, otherwise the last.
+fn meant(
+    plan: &Plan,
+    trainer: &Trainer<'_>,
+    outcome: &Outcome,
+    device: &Device,
+    output: &Output,
+) -> Result<(Weights, u64)> {
+    let (Some(patience), Some(best)) = (plan.train.patience, outcome.best) else {
+        return Ok((trainer.averaged()?, outcome.step));
+    };
+    if outcome.early {
+        output.note(format_args!(
+            "no better validation in {patience}: training ended early"
+        ));
+    }
+    output.note(format_args!(
+        "the best validation was at step {}",
+        best.step
+    ));
+    let checkpoint = Checkpoint::open(&plan.directory.best_path(), device)?;
+    Ok((checkpoint.best_weights().clone(), checkpoint.step))
 }
 
 /// Mean nats per image of the validation images, or of training images where there are none.

@@ -7,7 +7,8 @@ use ar_data::{Encoding, Images, Order, batches};
 use ar_train::{Batch, BatchSource, BoxError};
 use candle_core::Device;
 
-use crate::dataset::{condition, tensor};
+use crate::condition::condition;
+use crate::dataset::tensor;
 
 /// Images in an order that the seed and the epoch decide, encoded as that epoch sees them.
 #[derive(Debug)]

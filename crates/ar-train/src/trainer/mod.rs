@@ -39,6 +39,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// The lowest validation.
     pub best: Option<Best>,
+    /// Whether it was patience that ended the run.
+    pub early: bool,
 }
 
 /// One training run: a model, its optimiser, and their directory.
@@ -216,6 +218,12 @@ impl<'a> Trainer<'a> {
         )
     }
 
+    /// Whether validations have not improved for as long as the configuration waits.
+    fn out_of_patience(&self) -> bool {
+        let patience = self.config.patience;
+        patience.is_some_and(|patience| self.progress.stale >= patience)
+    }
+
     /// Whether the present weights are those of the lowest validation.
     fn is_best(&self) -> bool {
         self.progress
@@ -225,10 +233,11 @@ impl<'a> Trainer<'a> {
 }
 
 /// Fields of a [`TrainConfig`] that say when things happen, not what happens.
-const FREE: [&str; 8] = [
+const FREE: [&str; 9] = [
     "epochs",
     "steps",
     "minutes",
+    "patience",
     "checkpoint_every",
     "validate_every",
     "validation_images",

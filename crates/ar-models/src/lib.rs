@@ -6,11 +6,13 @@
 
 mod gated_pixel_cnn;
 mod limits;
+mod made;
 mod pixel_cnn;
 mod registry;
 mod spec;
 
 pub use gated_pixel_cnn::GatedPixelCnnConfig;
+pub use made::{DegreeRule, MadeConfig, PixelOrder};
 pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
 pub use registry::{Built, Configuration, Entry, find, registry};
 pub use spec::Spec;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{GatedPixelCnnConfig, PixelCnnConfig, PixelCnnPlainConfig};
+use crate::{GatedPixelCnnConfig, MadeConfig, PixelCnnConfig, PixelCnnPlainConfig};
 
 /// What every model's configuration can do. `Default` is a size that a CPU trains in minutes.
 pub trait Configuration: Serialize + DeserializeOwned + Default {
@@ -93,7 +93,7 @@ impl Entry {
 const PIXEL_RNN: &str =
     "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
 
-static MODELS: [Entry; 3] = [
+static MODELS: [Entry; 4] = [
     Entry {
         name: "pixelcnn",
         aliases: &["pixel-cnn"],
@@ -114,6 +114,13 @@ static MODELS: [Entry; 3] = [
         about: "vertical and horizontal stacks of gated convolutions, without a blind spot",
         paper: "van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, arXiv:1606.05328",
         functions: Functions::of::<GatedPixelCnnConfig>(),
+    },
+    Entry {
+        name: "made",
+        aliases: &[],
+        about: "a masked multi-layer perceptron over all pixels, or any vector",
+        paper: "Germain et al. 2015, MADE: Masked Autoencoder for Distribution Estimation, arXiv:1502.03509",
+        functions: Functions::of::<MadeConfig>(),
     },
 ];
 

@@ -4,4 +4,5 @@
 
 mod common;
 mod gated_pixel_cnn;
+mod made;
 mod pixel_cnn;

@@ -7,6 +7,7 @@
 mod gated_pixel_cnn;
 mod image_gpt;
 mod limits;
+mod made;
 mod pixel_cnn;
 mod registry;
 mod spec;
@@ -14,6 +15,7 @@ mod wavenet;
 
 pub use gated_pixel_cnn::GatedPixelCnnConfig;
 pub use image_gpt::ImageGptConfig;
+pub use made::{DegreeRule, MadeConfig, PixelOrder};
 pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
 pub use registry::{Built, Configuration, Entry, find, registry};
 pub use spec::Spec;

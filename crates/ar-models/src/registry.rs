@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{GatedPixelCnnConfig, ImageGptConfig, PixelCnnConfig, PixelCnnPlainConfig, WaveNetConfig};
+use crate::{GatedPixelCnnConfig, ImageGptConfig, MadeConfig, PixelCnnConfig, PixelCnnPlainConfig, WaveNetConfig};
 
 /// What every model's configuration can do. `Default` is a size that a CPU trains in minutes.
 pub trait Configuration: Serialize + DeserializeOwned + Default {
@@ -128,6 +128,13 @@ static MODELS: &[Entry] = &[
         about: "a transformer over the pixels as a sequence, with a key/value cache",
         paper: "Chen et al. 2020, Generative Pretraining from Pixels, ICML",
         functions: Functions::of::<ImageGptConfig>(),
+    },
+    Entry {
+        name: "made",
+        aliases: &[],
+        about: "a masked multi-layer perceptron over all pixels, or any vector",
+        paper: "Germain et al. 2015, MADE: Masked Autoencoder for Distribution Estimation, arXiv:1502.03509",
+        functions: Functions::of::<MadeConfig>(),
     },
 ];
 

@@ -35,6 +35,10 @@ fn bad_configurations_name_the_field() {
         ("pixelcnn", json!({"hidden": -1}), "-1"),
         ("pixelcnn", json!({"kernel": 4}), "kernel"),
         ("pixelcnn", json!({"first_kernel": 1}), "first_kernel"),
+        ("made", json!({"hidden": [0]}), "hidden"),
+        ("made", json!({"hidden": [], "direct": false}), "direct"),
+        ("made", json!({"masks": 0}), "masks"),
+        ("made", json!({"masks": 2, "degrees": "cyclic"}), "masks"),
         ("pixelcn", json!({}), "pixelcnn"),
     ];
     for (model, config, expected) in cases {

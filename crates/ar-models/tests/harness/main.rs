@@ -5,5 +5,6 @@
 mod common;
 mod gated_pixel_cnn;
 mod image_gpt;
+mod made;
 mod pixel_cnn;
 mod wavenet;

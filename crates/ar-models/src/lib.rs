@@ -9,7 +9,9 @@ mod image_gpt;
 mod limits;
 mod made;
 mod pixel_cnn;
+mod pixel_rnn;
 mod registry;
+mod rnn;
 mod spec;
 mod wavenet;
 
@@ -17,7 +19,9 @@ pub use gated_pixel_cnn::GatedPixelCnnConfig;
 pub use image_gpt::ImageGptConfig;
 pub use made::{DegreeRule, MadeConfig, PixelOrder};
 pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
+pub use pixel_rnn::{PixelRnnConfig, Variant};
 pub use registry::{Built, Configuration, Entry, find, registry};
+pub use rnn::{RnnCell, RnnConfig};
 pub use spec::Spec;
 pub use wavenet::WaveNetConfig;
 

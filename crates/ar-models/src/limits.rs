@@ -28,11 +28,16 @@ pub(crate) fn hidden(domain: &Domain, features: usize) -> Result<()> {
     Ok(())
 }
 
-/// Number of layers or blocks.
+/// Number of blocks.
 pub(crate) fn blocks(count: usize, least: usize) -> Result<()> {
+    times("blocks", count, least)
+}
+
+/// How often something is repeated.
+pub(crate) fn times(field: &str, count: usize, least: usize) -> Result<()> {
     if !(least..=4096).contains(&count) {
         return Err(Error::config(
-            "blocks",
+            field,
             format!("must be from {least} to 4096, not {count}"),
         ));
     }

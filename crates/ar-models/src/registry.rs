@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{GatedPixelCnnConfig, ImageGptConfig, MadeConfig, PixelCnnConfig, PixelCnnPlainConfig, WaveNetConfig};
+use crate::{
+    GatedPixelCnnConfig, ImageGptConfig, MadeConfig, PixelCnnConfig, PixelCnnPlainConfig,
+    PixelRnnConfig, RnnConfig, WaveNetConfig,
+};
 
 /// What every model's configuration can do. `Default` is a size that a CPU trains in minutes.
 pub trait Configuration: Serialize + DeserializeOwned + Default {
@@ -135,6 +138,20 @@ static MODELS: &[Entry] = &[
         about: "a masked multi-layer perceptron over all pixels, or any vector",
         paper: "Germain et al. 2015, MADE: Masked Autoencoder for Distribution Estimation, arXiv:1502.03509",
         functions: Functions::of::<MadeConfig>(),
+    },
+    Entry {
+        name: "pixelrnn",
+        aliases: &["pixel-rnn"],
+        about: "LSTMs over the rows or the diagonals of an image (Row LSTM, Diagonal BiLSTM)",
+        paper: PIXEL_RNN,
+        functions: Functions::of::<PixelRnnConfig>(),
+    },
+    Entry {
+        name: "rnn",
+        aliases: &[],
+        about: "an LSTM or a GRU that reads an image value by value",
+        paper: "Graves 2013, Generating Sequences With Recurrent Neural Networks, arXiv:1308.0850",
+        functions: Functions::of::<RnnConfig>(),
     },
 ];
 

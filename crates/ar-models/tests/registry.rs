@@ -39,6 +39,10 @@ fn bad_configurations_name_the_field() {
         ("made", json!({"hidden": [], "direct": false}), "direct"),
         ("made", json!({"masks": 0}), "masks"),
         ("made", json!({"masks": 2, "degrees": "cyclic"}), "masks"),
+        ("pixelrnn", json!({"layers": 0}), "layers"),
+        ("pixelrnn", json!({"variant": "row"}), "row-lstm"),
+        ("rnn", json!({"cell": "elman"}), "gru"),
+        ("rnn", json!({"embedding": 0}), "embedding"),
         ("pixelcn", json!({}), "pixelcnn"),
     ];
     for (model, config, expected) in cases {

@@ -1,7 +1,7 @@
 //! Causal networks described once, as data, and run in every way they are needed.
 //!
-//! A [`Builder`] puts together a short program of primitives: live-tap convolutions, gates, norms,
-//! embeddings. [`Builder::finish`] makes it a [`Network`], which is an [`ar_core::Model`]:
+//! A [`Builder`] puts together a short program of primitives: live-tap convolutions, recurrences,
+//! gates, norms, embeddings. [`Builder::finish`] makes it a [`Network`], which is an [`ar_core::Model`]:
 //!
 //! | pass | on a CPU in f32 | elsewhere |
 //! |---|---|---|
@@ -22,5 +22,5 @@ mod program;
 
 pub use activation::Activation;
 pub use masked::{Degrees, Encoding, MaskedConfig, MaskedNetwork};
-pub use primitive::{ConvConfig, Neighbourhood};
+pub use primitive::{ConvConfig, Direction, Neighbourhood};
 pub use program::{Builder, Network, Route, Value};

@@ -1,6 +1,7 @@
 //! Every primitive by every route, in raster and other orders, with channels separate and joint.
 
 mod attention;
+mod recurrent;
 
 use std::collections::BTreeMap;
 

@@ -36,8 +36,9 @@ pub struct ConvConfig {
     pub neighbourhood: Neighbourhood,
     /// Features it produces.
     pub features: usize,
-    /// Whether a gate follows: each channel group then has an even number of features.
-    pub gated: bool,
+    /// Into how many parts of equal size the features of each channel group fall: the halves that a
+    /// gate reads, the gates of a recurrence.
+    pub parts: usize,
     /// Applied to the input.
     pub before: Activation,
     /// Applied to the result.
@@ -54,7 +55,7 @@ impl ConvConfig {
             kernel: Kernel::square(size),
             mask,
             neighbourhood: Neighbourhood::Plane,
-            gated: false,
+            parts: 1,
             features,
             before,
             after,
@@ -92,9 +93,23 @@ impl ConvConfig {
 
     /// For a gate over the two halves of each channel group; `features` is what the gate will make.
     pub fn for_gate(self) -> Self {
+        self.in_parts(2)
+    }
+
+    /// For the four gates of an LSTM in each channel group; `features` is what it will make.
+    pub fn for_lstm(self) -> Self {
+        self.in_parts(4)
+    }
+
+    /// For the three gates of a GRU in each channel group; `features` is what it will make.
+    pub fn for_gru(self) -> Self {
+        self.in_parts(3)
+    }
+
+    fn in_parts(self, parts: usize) -> Self {
         Self {
-            gated: true,
-            features: 2 * self.features,
+            parts,
+            features: parts * self.features,
             ..self
         }
     }

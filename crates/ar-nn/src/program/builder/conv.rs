@@ -88,11 +88,9 @@ impl Builder {
                 "a 1x1 convolution of type A reads nothing",
             ));
         }
-        let to = if config.gated {
-            self.split(config.features / 2, "features")?.scaled(2)
-        } else {
-            self.split(config.features, "features")?
-        };
+        let parts = config.parts.max(1);
+        let to = self.split(config.features / parts, "features")?;
+        let to = to.scaled(parts);
         if let Some(r) = residual
             && *self.groups(r) != to
         {

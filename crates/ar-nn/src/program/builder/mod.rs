@@ -1,5 +1,6 @@
 mod attention;
 mod conv;
+mod recurrent;
 
 use ar_core::{ChannelGroups, Conditioning, Domain, Error, Likelihood, Order, Result};
 use candle_core::Tensor;

@@ -1,0 +1,126 @@
+use ar_core::Taps;
+use pulp::{Arch, Simd, WithSimd};
+
+use super::{Flow, Recurrent};
+use crate::kernel::Panels;
+use crate::primitive::{StepPrimitive, StepValue};
+
+/// A recurrence in the step pass. What the states read contribute to the gates is computed for all
+/// channels at once, and of a Row LSTM for a whole row.
+pub(super) struct RecurrentStep {
+    recurrent: Recurrent,
+    batch: usize,
+    weight: Panels,
+    begin: Vec<f32>,
+    rows: Vec<f32>,
+    /// `(B, positions computed at once, gates)`.
+    sums: Vec<f32>,
+    /// The first of these positions.
+    first: Option<usize>,
+    before: Vec<f32>,
+}
+
+impl RecurrentStep {
+    pub(super) fn new(recurrent: &Recurrent, batch: usize, weights: &[f32]) -> Self {
+        let (k, gates) = (recurrent.k(), recurrent.gates());
+        let (weight, bias) = weights.split_at(k * gates);
+        Self {
+            batch,
+            weight: Panels::new(weight, k, gates),
+            begin: recurrent.begin(bias),
+            rows: Vec::new(),
+            sums: Vec::new(),
+            first: None,
+            before: vec![0.0; recurrent.states.features()],
+            recurrent: recurrent.clone(),
+        }
+    }
+
+    /// Positions whose sums are computed together.
+    fn at_once(&self) -> usize {
+        match self.recurrent.flow {
+            Flow::Rows(_) => self.recurrent.width,
+            _ => 1,
+        }
+    }
+
+    fn sum(&mut self, first: usize, states: &StepValue) {
+        let (of, h) = (&self.recurrent, self.recurrent.hidden.features());
+        let (count, k) = (self.at_once(), of.k());
+        self.rows.resize(self.batch * count * k, 0.0);
+        for (i, row) in self.rows.chunks_exact_mut(k).enumerate() {
+            let (b, p) = (i / count, first + i % count);
+            for (row, &source) in row.chunks_exact_mut(h).zip(of.waves.sources(p)) {
+                match source {
+                    Taps::NONE => row.fill(0.0),
+                    source => of.copy_hidden(states.row(b, source as usize), row),
+                }
+            }
+        }
+        self.sums = self.begin.repeat(self.batch * count);
+        self.weight.product(&self.rows, &mut self.sums);
+        self.first = Some(first);
+    }
+}
+
+impl StepPrimitive for RecurrentStep {
+    fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        let count = self.at_once();
+        let first = position / count * count;
+        if self.first != Some(first) {
+            self.sum(first, out);
+        }
+        Arch::new().dispatch(Site {
+            of: &self.recurrent,
+            position,
+            group,
+            x: inputs[0],
+            sums: &self.sums,
+            stride: count,
+            batch: self.batch,
+            before: &mut self.before,
+            out,
+        });
+    }
+}
+
+/// The state of one channel group at one position, in every image.
+struct Site<'a> {
+    of: &'a Recurrent,
+    position: usize,
+    group: usize,
+    x: &'a StepValue,
+    sums: &'a [f32],
+    stride: usize,
+    batch: usize,
+    before: &'a mut [f32],
+    out: &'a mut StepValue,
+}
+
+impl WithSimd for Site<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let (of, p, width) = (self.of, self.position, self.of.gates());
+        let (len, gates, state) = of.ranges(self.group);
+        for b in 0..self.batch {
+            let Some(input) = of.waves.input(p) else {
+                self.out.row_mut(b, p)[state.clone()].fill(0.0);
+                continue;
+            };
+            match of.waves.predecessor(p) {
+                Some(q) => self.before.copy_from_slice(self.out.row(b, q)),
+                None => self.before.fill(0.0),
+            }
+            let sums = &self.sums[(b * self.stride + p % self.stride) * width..][..width];
+            of.cell.forward(
+                len,
+                &self.x.row(b, input)[gates.clone()],
+                &sums[gates.clone()],
+                &self.before[state.clone()],
+                &mut self.out.row_mut(b, p)[state.clone()],
+            );
+        }
+    }
+}

@@ -4,7 +4,7 @@
 mod setup;
 
 use ar_benches::{DenseTwin, Layer, levels};
-use ar_core::Model;
+use ar_core::{Distribution as _, Model as _};
 use ar_nn::Route;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use setup::must;
@@ -32,7 +32,9 @@ fn forward(criterion: &mut Criterion) {
         );
         for (way, route) in ROUTES {
             let network = must(layer.frozen(&vars, route));
-            group.bench_function(id(way, size), |b| b.iter(|| must(network.parameters(&x))));
+            group.bench_function(id(way, size), |b| {
+                b.iter(|| must(network.parameters(&x, None)));
+            });
         }
         let twin = must(DenseTwin::new(size, &vars)).frozen();
         group.bench_function(id("conv2d", size), |b| b.iter(|| must(twin.parameters(&x))));
@@ -50,7 +52,7 @@ fn forward_and_backward(criterion: &mut Criterion) {
         );
         for (way, route) in ROUTES {
             let network = must(layer.trainable(&vars, route));
-            let both = || must(must(network.loss(&x)).backward());
+            let both = || must(must(network.loss(&x, None, 0)).backward());
             group.bench_function(id(way, size), |b| b.iter(both));
         }
         let twin = must(DenseTwin::new(size, &vars));

@@ -4,7 +4,7 @@
 mod setup;
 
 use ar_benches::{Layer, levels};
-use ar_core::Model;
+use ar_core::{Distribution as _, Model as _};
 use ar_nn::Route;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use setup::must;
@@ -29,7 +29,7 @@ fn forward(criterion: &mut Criterion) {
     for (name, layer) in LAYERS {
         let x = must(levels(&layer.domain(), BATCH));
         let network = must(layer.frozen(&must(layer.parameters()), Route::Fused));
-        group.bench_function(id(name), |b| b.iter(|| must(network.parameters(&x))));
+        group.bench_function(id(name), |b| b.iter(|| must(network.parameters(&x, None))));
     }
 }
 
@@ -39,7 +39,7 @@ fn forward_and_backward(criterion: &mut Criterion) {
     for (name, layer) in LAYERS {
         let x = must(levels(&layer.domain(), BATCH));
         let network = must(layer.trainable(&must(layer.parameters()), Route::Fused));
-        let both = || must(must(network.loss(&x)).backward());
+        let both = || must(must(network.loss(&x, None, 0)).backward());
         group.bench_function(id(name), |b| b.iter(both));
     }
 }

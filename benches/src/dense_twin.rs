@@ -104,7 +104,7 @@ impl DenseTwin {
 
 #[cfg(test)]
 mod tests {
-    use ar_core::Model;
+    use ar_core::{Distribution as _, Model as _};
     use ar_nn::Route;
 
     use super::*;
@@ -135,11 +135,11 @@ mod tests {
             let ours = layer.trainable(&vars, route).unwrap();
             let frozen = layer.frozen(&vars, route).unwrap();
             close(
-                &frozen.parameters(&x).unwrap(),
+                &frozen.parameters(&x, None).unwrap(),
                 &twin.frozen().parameters(&x).unwrap(),
             );
-            close(&ours.loss(&x).unwrap(), &twin.loss(&x).unwrap());
-            let gradients = ours.loss(&x).unwrap().backward().unwrap();
+            close(&ours.loss(&x, None, 0).unwrap(), &twin.loss(&x).unwrap());
+            let gradients = ours.loss(&x, None, 0).unwrap().backward().unwrap();
             for name in ["embed.weight", "conv.bias"] {
                 let of = |store: &candle_core::backprop::GradStore| {
                     store.get(&vars[name]).unwrap().clone()

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use ar_core::random::stream;
-use ar_core::{Domain, Model, Result};
+use ar_core::{Conditioning, Distribution, Domain, Result};
 use ar_models::Spec;
 use candle_core::{Device, Tensor, Var};
 use rand::Rng;
@@ -32,14 +32,27 @@ pub fn peer_spec(model: &str, domain: Domain) -> Result<Spec> {
         }
         _ => json!({}),
     };
-    Spec::new(model, config, domain)
+    Spec::new(model, config, domain, Conditioning::None)
+}
+
+/// `model` in the size it has unless told otherwise, over 28x28 images of two levels, as `train` has
+/// them of MNIST.
+///
+/// # Errors
+/// `Error::Config` when there is no such model.
+pub fn default_spec(model: &str) -> Result<Spec> {
+    let domain = Domain {
+        levels: 2,
+        ..PEER_DOMAIN
+    };
+    Spec::new(model, json!({}), domain, Conditioning::None)
 }
 
 /// Seeded parameters as plain tensors: what is sampled and scored records no graph.
 ///
 /// # Errors
 /// `Error::Config` when the configuration makes no network.
-pub fn frozen(spec: &Spec) -> Result<Box<dyn Model>> {
+pub fn frozen(spec: &Spec) -> Result<Box<dyn Distribution>> {
     spec.build(&detached(&spec.initialise(SEED, &Device::Cpu)?))
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use ar_core::{ChannelSteps, Domain, Kernel, MaskType, Order, Result};
+use ar_core::{ChannelSteps, Conditioning, Domain, Kernel, MaskType, Order, Result};
 use ar_nn::init::{Initializer, existing};
 use ar_nn::{Activation, Builder, ConvConfig, Network, Route, Value};
 use candle_core::{DType, Device, Tensor, Var};
@@ -79,7 +79,7 @@ impl Layer {
     }
 
     fn build(self, vb: &VarBuilder<'_>) -> Result<Network> {
-        let mut net = Builder::new(&self.domain(), &self.order());
+        let mut net = Builder::new(&self.domain(), &self.order(), Conditioning::None);
         let relu = Activation::Relu;
         let y = match self {
             Self::Convolution { size } => {

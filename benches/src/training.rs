@@ -1,7 +1,7 @@
 use std::iter::repeat;
 use std::time::{Duration, Instant};
 
-use ar_core::Model;
+use ar_core::Distribution;
 use ar_models::Spec;
 use ar_train::{
     Batch, BatchSource, Blueprint, BoxError, Manifest, Observer, RunDirectory, Schedule,
@@ -35,6 +35,7 @@ pub fn step_times(spec: &Spec, batch: usize, steps: u64) -> Result<Vec<Duration>
     let (blueprint, vars) = (Described(spec), spec.initialise(SEED, &Device::Cpu)?);
     let source = OneBatch(Batch {
         levels: levels(&spec.domain, batch)?,
+        condition: None,
     });
     let mut stopwatch = Stopwatch {
         laps: Vec::new(),
@@ -66,7 +67,7 @@ impl Observer for Stopwatch {
 struct Described<'a>(&'a Spec);
 
 impl Blueprint for Described<'_> {
-    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Model>> {
+    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Distribution>> {
         self.0.build(&weights.clone().into_map())
     }
 }

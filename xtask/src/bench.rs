@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: criterion, or one of the two comparisons the README's figures come from.
+//! `cargo xtask bench`: criterion, or one of the comparisons the README's figures come from.
 
 mod against_torch;
 mod criterion;
@@ -6,13 +6,18 @@ mod dev_build;
 mod measurement;
 mod peer;
 mod report;
+mod sampling;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 
-/// One of three jobs: criterion benches (the default), `--against-torch`, `--dev-build`.
+/// One of four jobs: criterion benches (the default), `--against-torch`, `--dev-build`, `--sampling`.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Args {
     /// Run only the benches whose name contains this
     filter: Option<String>,
@@ -32,6 +37,10 @@ pub(crate) struct Args {
     /// Time a training step of the plain `cargo build` beside --release
     #[arg(long, conflicts_with_all = ["filter", "save", "against", "quick", "against_torch"])]
     dev_build: bool,
+    /// Time sampling beside a forward pass and beside the loop of whole passes, every model in its
+    /// default size
+    #[arg(long, conflicts_with_all = ["filter", "save", "against", "quick", "against_torch", "dev_build"])]
+    sampling: bool,
 
     #[command(flatten)]
     comparison: Comparison,
@@ -40,8 +49,8 @@ pub(crate) struct Args {
 /// What the comparisons measure.
 #[derive(Debug, clap::Args)]
 struct Comparison {
-    /// Models to compare
-    #[arg(long, value_delimiter = ',', default_value = "pixelcnn,pixelcnn-plain")]
+    /// Models to compare [default: pixelcnn,pixelcnn-plain; with --sampling all]
+    #[arg(long, value_delimiter = ',')]
     models: Vec<String>,
     /// Images in a training step
     #[arg(long, default_value_t = 32, value_parser = positive())]
@@ -64,10 +73,23 @@ struct Comparison {
     /// The Python that has torch
     #[arg(long, value_name = "PATH", default_value = "python3")]
     python: PathBuf,
-    /// Where the table is written as JSON [default: target/bench/against-torch.json or dev-build.json]
+    /// Where the table is written as JSON [default: target/bench/against-torch.json, dev-build.json or sampling.json]
     #[arg(long, value_name = "FILE.json")]
     out: Option<PathBuf>,
 }
+
+impl Comparison {
+    fn models_or(&self, default: &[&str]) -> Vec<String> {
+        if self.models.is_empty() {
+            default.iter().map(|&name| name.to_owned()).collect()
+        } else {
+            self.models.clone()
+        }
+    }
+}
+
+/// Models that have a twin to compare with, layer for layer.
+const TWINS: &[&str] = &["pixelcnn", "pixelcnn-plain"];
 
 /// Runs the chosen job.
 ///
@@ -79,6 +101,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         against_torch::run(&args.comparison)
     } else if args.dev_build {
         dev_build::run(&args.comparison)
+    } else if args.sampling {
+        sampling::run(&args.comparison)
     } else {
         criterion::run(args)
     }

@@ -1,10 +1,10 @@
 //! Times one thing and prints a line of JSON, as `torch_peers.py` does, so that both can be compared
-//! in one run: `peer step|forward|sample MODEL [--batch N] [--repeats N]`.
+//! in one run: `peer step|forward|sample|whole MODEL [--batch N] [--repeats N] [--default]`.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ar_benches::{PEER_DOMAIN, frozen, levels, peer_spec, step_times};
+use ar_benches::{PEER_DOMAIN, default_spec, frozen, levels, peer_spec, step_times};
 use ar_core::{Engine, SampleOptions, sample};
 use ar_models::{Spec, registry};
 use ar_train::BoxError;
@@ -31,7 +31,13 @@ struct Args {
     /// Repetitions, of which the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     repeats: u32,
+    /// The model's default size over binary images, instead of the size of its PyTorch twin
+    #[arg(long)]
+    default: bool,
 }
+
+/// Steps timed of a loop of whole passes.
+const WHOLE_STEPS: usize = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Verb {
@@ -41,6 +47,8 @@ enum Verb {
     Forward,
     /// Drawing images step by step
     Sample,
+    /// Drawing images by a whole pass for every step: a few steps are timed and scaled to all
+    Whole,
 }
 
 #[expect(
@@ -64,12 +72,21 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<Value, BoxError> {
     let default = if args.verb == Verb::Step { 32 } else { 16 };
     let batch = args.batch.unwrap_or(default);
-    let spec = peer_spec(&args.model, PEER_DOMAIN)?;
+    let spec = if args.default {
+        default_spec(&args.model)?
+    } else {
+        peer_spec(&args.model, PEER_DOMAIN)?
+    };
     let times = match args.verb {
         Verb::Step => step_times(&spec, batch as usize, args.repeats.into())?,
         Verb::Forward => {
             let (model, x) = (frozen(&spec)?, levels(&spec.domain, batch as usize)?);
-            repeated(args.repeats, || model.parameters(&x))?
+            repeated(args.repeats, || -> ar_core::Result<()> {
+                for member in model.members() {
+                    member.parameters(&x, None)?;
+                }
+                Ok(())
+            })?
         }
         Verb::Sample => {
             let model = frozen(&spec)?;
@@ -80,6 +97,7 @@ fn run(args: &Args) -> Result<Value, BoxError> {
             };
             repeated(args.repeats, || sample(&*model, &options, &|_, _| true))?
         }
+        Verb::Whole => whole_passes(&spec, batch as usize, args.repeats)?,
     };
     let parameters = parameters(&spec)?;
     Ok(json!({
@@ -92,6 +110,25 @@ fn run(args: &Args) -> Result<Value, BoxError> {
         "live_parameters": parameters,
         "seconds": median(times).as_secs_f64(),
     }))
+}
+
+/// Times a few steps of the loop everyone writes first, and scales them to the whole image.
+fn whole_passes(spec: &Spec, batch: usize, repeats: u32) -> Result<Vec<Duration>, BoxError> {
+    let model = frozen(spec)?;
+    let options = SampleOptions {
+        count: batch,
+        engine: Engine::WholePass,
+        chunk: batch,
+        ..SampleOptions::default()
+    };
+    let few = || match sample(&*model, &options, &|done, _| done < WHOLE_STEPS * batch) {
+        Ok(_) | Err(ar_core::Error::Cancelled) => Ok(()),
+        Err(error) => Err(error),
+    };
+    let steps = model.members()[0].order().steps();
+    let scale = steps as f64 / steps.min(WHOLE_STEPS) as f64;
+    let times = repeated(repeats, few)?;
+    Ok(times.into_iter().map(|t| t.mul_f64(scale)).collect())
 }
 
 fn parameters(spec: &Spec) -> Result<usize, BoxError> {

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, complete, data, eval, info, sample, train};
+use crate::commands::{check, classify, complete, data, eval, info, sample, train};
 use crate::output::Verbosity;
 
 /// Train, sample, complete, score and check deep autoregressive models.
@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Sample(sample::Args),
     Complete(complete::Args),
     Eval(eval::Args),
+    Classify(classify::Args),
     Check(check::Args),
     Info(info::Args),
     Data(data::Args),
@@ -41,9 +42,10 @@ impl Cli {
     pub fn json(&self) -> bool {
         match &self.command {
             Command::Train(args) => args.json,
-            Command::Sample(args) => args.json,
-            Command::Complete(args) => args.json,
-            Command::Eval(args) => args.json,
+            Command::Sample(args) => args.drawing.json,
+            Command::Complete(args) => args.drawing.json,
+            Command::Eval(args) => args.scoring.json,
+            Command::Classify(args) => args.scoring.json,
             Command::Check(args) => args.json,
             Command::Info(args) => args.json,
             Command::Data(_) => false,

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Domain, Model};
-use ar_data::{Binarization, Encoding, Images, Order, Plan, Shape, Split};
+use ar_core::{Conditioning, Distribution, Domain};
+use ar_data::{Binarization, Dataset, Encoding, Images, Order, Plan, Shape, Split};
 use candle_core::{Device, Tensor};
 
+use crate::condition::condition;
 use crate::config::DataConfig;
+use crate::failure::usage;
 use crate::picture::Picture;
 
 /// A data set with its encoding.
@@ -30,15 +32,41 @@ pub(crate) struct Data {
 }
 
 impl Data {
-    /// Loads what `config` asks for, with the encoding it asks for.
+    /// Loads what `config` asks for, with the encoding it asks for; `usual_palette` is how many
+    /// colours RGB pixels are reduced to when it asks for none.
     ///
     /// # Errors
-    /// When the data cannot be had, or not with these levels.
-    pub(crate) fn load(config: &DataConfig) -> Result<Self> {
+    /// When the data cannot be had, or not with this encoding.
+    pub(crate) fn load(config: &DataConfig, usual_palette: Option<usize>) -> Result<Self> {
         config.validate()?;
+        Self::encoded(config, |dataset| config.encoding(dataset, usual_palette))
+    }
+
+    /// Loads what `config` asks for, to be seen as a run of `encoding` sees it: with its palette,
+    /// which would be another if it were fitted to these data.
+    ///
+    /// # Errors
+    /// As [`Data::load`].
+    pub(crate) fn like(config: &DataConfig, encoding: &Encoding) -> Result<Self> {
+        Self::encoded(config, |dataset| match encoding {
+            Encoding::Palette(_) => Ok(encoding.clone()),
+            Encoding::Levels(_) | Encoding::Binary(..) => config.encoding(dataset, None),
+        })
+    }
+
+    fn encoded(
+        config: &DataConfig,
+        encoding: impl FnOnce(&Dataset) -> Result<Encoding>,
+    ) -> Result<Self> {
         let dataset = ar_data::load(&config.source(), &config.load_options())
             .with_context(|| format!("cannot load --data {}", config.source))?;
-        let encoding = config.encoding(&dataset)?;
+        if config.conditional && (dataset.classes.is_empty() || dataset.train.labels().is_none()) {
+            return Err(usage(format!(
+                "--conditional: {} has no labels for a model to be conditioned on",
+                dataset.name
+            )));
+        }
+        let encoding = encoding(&dataset)?;
         let config = config.resolved(&dataset, &encoding);
         Ok(Self {
             name: dataset.name,
@@ -75,7 +103,10 @@ impl Data {
                 .iter()
                 .all(|&value| usize::from(value) < levels)
         };
-        if is_array && self.splits.iter().all(fits) {
+        // Pixels that a palette is for are no levels yet.
+        let shape = self.splits[0].shape();
+        let seen = shape.channels == 1 || self.encoding.shape(shape) == shape;
+        if is_array && seen && self.splits.iter().all(fits) {
             for images in &mut self.splits {
                 let labels = images.labels().map(<[u32]>::to_vec);
                 *images = Arc::new(Images::new(
@@ -96,6 +127,16 @@ impl Data {
     /// When images are too large.
     pub(crate) fn domain(&self) -> Result<Domain> {
         Ok(domain(self.splits[0].shape(), &self.encoding)?)
+    }
+
+    /// What a model of these data is conditioned on.
+    pub(crate) fn conditioning(&self) -> Conditioning {
+        if self.config.conditional {
+            let classes = self.classes.len();
+            Conditioning::Class { classes }
+        } else {
+            Conditioning::None
+        }
     }
 }
 
@@ -137,7 +178,7 @@ pub(crate) fn tensor(
 /// # Errors
 /// When the images are not of the model's domain, or a tensor operation fails.
 pub(crate) fn score(
-    model: &dyn Model,
+    model: &dyn Distribution,
     images: &Arc<Images>,
     encoding: Encoding,
     batch_size: usize,
@@ -159,11 +200,15 @@ pub(crate) fn score(
     )?
     .stream(0)?
     {
-        let mut levels = batch.levels;
+        let (mut levels, mut labels) = (batch.levels, batch.labels);
         levels.truncate((limit - nats.len()) * domain.dims());
+        if let Some(labels) = &mut labels {
+            labels.truncate(limit - nats.len());
+        }
         nats.extend(ar_core::score_images(
             model,
             &tensor(levels, &domain, model.device())?,
+            condition(labels, model.conditioning(), model.device())?.as_ref(),
         )?);
         if !progress(nats.len()) || nats.len() >= limit {
             break;

@@ -27,7 +27,8 @@ pub(crate) fn draw_diagrams(target: &Target, folder: &Path) -> Result<Vec<PathBu
             .get(field)
             .and_then(serde_json::Value::as_u64)
     };
-    let order = target.model.order();
+    let model = target.first()?;
+    let order = model.order();
     let masks = [
         ("mask-a", "first_kernel", MaskType::A),
         ("mask-b", "kernel", MaskType::B),
@@ -35,7 +36,7 @@ pub(crate) fn draw_diagrams(target: &Target, folder: &Path) -> Result<Vec<PathBu
     let drawn = masks.into_iter().filter_map(|(name, field, mask)| {
         Some((name, draw_mask(order, kernel(field)? as usize, mask)))
     });
-    let field = ("receptive-field", draw_field(target.model.as_ref()));
+    let field = ("receptive-field", draw_field(model));
     let mut files = Vec::new();
     for (name, picture) in drawn.chain([field]) {
         let file = folder.join(format!("{}-{name}.png", target.spec.model));

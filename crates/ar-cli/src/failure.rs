@@ -45,10 +45,12 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 fn is_bad_data_option(cause: &(dyn std::error::Error + 'static)) -> bool {
-    use ar_data::Error::{Levels, Option, UnknownName};
+    use ar_data::Error::{FewColours, Levels, NotRgb, Option, UnknownName};
     matches!(
         cause.downcast_ref(),
-        Some(Levels { .. } | Option { .. } | UnknownName { .. })
+        Some(
+            FewColours { .. } | Levels { .. } | NotRgb { .. } | Option { .. } | UnknownName { .. }
+        )
     )
 }
 

@@ -6,6 +6,7 @@
 mod animation;
 mod args;
 mod commands;
+mod condition;
 mod config;
 mod dataset;
 mod device;
@@ -16,6 +17,7 @@ mod output;
 pub mod picture;
 mod progress;
 mod run;
+mod scored;
 mod target;
 mod training;
 mod values;

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{Domain, Model};
+use ar_core::{Conditioning, Distribution, Domain, Order};
 use ar_data::Encoding;
 use ar_models::Spec;
 use ar_train::{Checkpoint, Manifest, Weights};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::config::DataConfig;
+use crate::config::{ConfigFile, DataConfig};
 use crate::dataset::Data;
 use crate::failure::usage;
 
@@ -24,6 +25,9 @@ pub(crate) struct DataRecord {
     pub(crate) source: String,
     /// SHA-256 over all pixels and labels.
     pub(crate) fingerprint: String,
+    /// Names of the classes, if there are any.
+    #[serde(default)]
+    pub(crate) classes: Vec<String>,
     /// What is applied to pixels.
     pub(crate) encoding: Encoding,
     /// How to load the same again.
@@ -37,6 +41,7 @@ impl DataRecord {
             name: data.name.clone(),
             source: data.source.clone(),
             fingerprint: data.fingerprint.clone(),
+            classes: data.classes.clone(),
             encoding: data.encoding.clone(),
             config: data.config.clone(),
         }
@@ -49,7 +54,7 @@ pub(crate) struct Run {
     /// Where results go unless told otherwise: the folder of the checkpoint.
     pub(crate) directory: PathBuf,
     /// The model, with averaged weights where there are any.
-    pub(crate) model: Box<dyn Model>,
+    pub(crate) model: Box<dyn Distribution>,
     /// Its name, configuration and domain.
     pub(crate) spec: Spec,
     /// Its weights.
@@ -64,6 +69,7 @@ pub(crate) struct Run {
 
 /// The checkpoint's name in a run directory.
 const MODEL_FILE: &str = "model.safetensors";
+const BEST_FILE: &str = "best.safetensors";
 
 impl Run {
     /// Opens `path`, a run directory or a checkpoint file, on `device`.
@@ -72,7 +78,7 @@ impl Run {
     /// When there is no run, or the checkpoint is damaged or of a model that is not known here.
     pub(crate) fn open(path: &Path, device: &Device) -> Result<Self> {
         let file = if path.is_dir() {
-            path.join(MODEL_FILE)
+            path.join(meant_by(path))
         } else {
             path.to_owned()
         };
@@ -91,6 +97,20 @@ impl Run {
         // Whatever is wrong in there is the file's fault, not the command line's.
         Self::from_checkpoint(&file, device)
             .map_err(|error| anyhow::anyhow!("cannot open {}: {error:#}", path.display()))
+    }
+
+    /// The order in which every member of the model generates.
+    ///
+    /// # Errors
+    /// When members differ in it.
+    pub(crate) fn order(&self) -> Result<&Order> {
+        let members = self.model.members();
+        match members.as_slice() {
+            [first, others @ ..] if others.iter().all(|m| m.order() == first.order()) => {
+                Ok(first.order())
+            }
+            _ => Err(usage("the model is a mixture of several orders")),
+        }
     }
 
     fn from_checkpoint(file: &Path, device: &Device) -> Result<Self> {
@@ -114,6 +134,18 @@ impl Run {
     }
 }
 
+/// The checkpoint that a run directory stands for: the last, or the best of a run that validation
+/// was to end.
+fn meant_by(directory: &Path) -> &'static str {
+    let config = ConfigFile::read(&directory.join("config.toml"));
+    let patient = config.is_ok_and(|file| file.get("train", "patience").is_some_and(Value::is_u64));
+    if patient && directory.join(BEST_FILE).exists() {
+        BEST_FILE
+    } else {
+        MODEL_FILE
+    }
+}
+
 /// What a checkpoint's header says: the model and the data.
 ///
 /// # Errors
@@ -124,6 +156,10 @@ pub(crate) fn described(manifest: &Manifest) -> Result<(Spec, DataRecord)> {
     let domain = Domain::new(domain.channels, domain.height, domain.width, domain.levels)?;
     let data: DataRecord = serde_json::from_value(manifest.dataset.clone())
         .context("its data record cannot be read")?;
+    let conditioning = match &manifest.conditioning {
+        Value::Null => Conditioning::None,
+        stored => Conditioning::deserialize(stored).context("its conditioning cannot be read")?,
+    };
     anyhow::ensure!(
         data.encoding.levels() == domain.levels,
         "it is damaged: its data have {} levels, its model {}",
@@ -131,7 +167,12 @@ pub(crate) fn described(manifest: &Manifest) -> Result<(Spec, DataRecord)> {
         domain.levels
     );
     Ok((
-        Spec::new(&manifest.model, manifest.config.clone(), domain)?,
+        Spec::new(
+            &manifest.model,
+            manifest.config.clone(),
+            domain,
+            conditioning,
+        )?,
         data,
     ))
 }
@@ -140,12 +181,21 @@ pub(crate) fn described(manifest: &Manifest) -> Result<(Spec, DataRecord)> {
 ///
 /// # Errors
 /// When a part cannot be written as JSON.
-pub(crate) fn manifest(spec: &Spec, order: &ar_core::Order, data: &DataRecord) -> Result<Manifest> {
+pub(crate) fn manifest(
+    spec: &Spec,
+    model: &dyn Distribution,
+    data: &DataRecord,
+) -> Result<Manifest> {
+    let orders: Vec<_> = model.members().iter().map(|m| m.order()).collect();
     Ok(Manifest {
         model: spec.model.clone(),
         config: spec.config.clone(),
         domain: serde_json::to_value(spec.domain)?,
-        order: serde_json::to_value(order)?,
+        conditioning: serde_json::to_value(spec.conditioning)?,
+        order: match orders.as_slice() {
+            [one] => serde_json::to_value(one)?,
+            all => serde_json::to_value(all)?,
+        },
         dataset: serde_json::to_value(data)?,
     })
 }

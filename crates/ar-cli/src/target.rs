@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use ar_core::{Domain, Model};
+use anyhow::{Context as _, Result};
+use ar_core::{Conditioning, Distribution, Domain, Model};
 use ar_models::Spec;
 use ar_train::Weights;
 use candle_core::{Device, Tensor};
@@ -12,7 +12,7 @@ use crate::config::{DataConfig, Draft};
 use crate::dataset::Data;
 use crate::failure::usage;
 use crate::run::Run;
-use crate::values::levels;
+use crate::values::{count, levels};
 
 /// What `check` and `info` look at.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,14 @@ pub(crate) struct TargetArgs {
     /// MODEL only: a field of its configuration
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+
+    /// MODEL only: a named size of it
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+
+    /// MODEL only: condition it on N classes
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    classes: Option<usize>,
 
     /// MODEL only: take shape and levels from this data set [default: 28x28 grey, 256 levels]
     #[arg(long, value_name = "DATA")]
@@ -37,6 +45,10 @@ pub(crate) struct TargetArgs {
     #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
     levels: Option<usize>,
 
+    /// MODEL only: reduce RGB pixels to the K colours of a palette
+    #[arg(long, value_name = "K", value_parser = levels, conflicts_with = "levels", allow_hyphen_values = true)]
+    palette: Option<usize>,
+
     /// MODEL only: channels, height and width, such as 3x32x32
     #[arg(long, value_name = "CxHxW", value_parser = shape, conflicts_with = "data")]
     shape: Option<[usize; 3]>,
@@ -46,7 +58,7 @@ pub(crate) struct TargetArgs {
 #[derive(Debug)]
 pub(crate) struct Target {
     /// The model.
-    pub(crate) model: Box<dyn Model>,
+    pub(crate) model: Box<dyn Distribution>,
     /// Its name, configuration and domain.
     pub(crate) spec: Spec,
     /// Its weights.
@@ -66,8 +78,21 @@ pub(crate) struct Trained {
     pub(crate) data: crate::run::DataRecord,
 }
 
+impl Target {
+    /// The model itself, or the first member of a mixture.
+    ///
+    /// # Errors
+    /// When a mixture has no members, which it cannot.
+    pub(crate) fn first(&self) -> Result<&dyn Model> {
+        let members = self.model.members();
+        members.first().copied().context("a model without members")
+    }
+}
+
 const DEFAULT_SHAPE: [usize; 3] = [1, 28, 28];
 const DEFAULT_LEVELS: usize = 256;
+/// Classes of a model whose name says that it is conditional.
+const DEFAULT_CLASSES: usize = 10;
 
 impl TargetArgs {
     /// Opens the run, or initialises the model.
@@ -75,8 +100,9 @@ impl TargetArgs {
     /// # Errors
     /// When there is neither, or the configuration is none.
     pub(crate) fn open(&self, device: &Device) -> Result<Target> {
-        if let Some(entry) = self.target.to_str().and_then(ar_models::find) {
-            return self.fresh(entry.name, device);
+        let name = self.target.to_str();
+        if let Some(name) = name.filter(|name| ar_models::find(name).is_some()) {
+            return self.fresh(name, device);
         }
         if !self.target.exists() {
             let known: Vec<_> = ar_models::registry()
@@ -91,9 +117,12 @@ impl TargetArgs {
         }
         let for_models = [
             ("--set", !self.set.is_empty()),
+            ("--preset", self.preset.is_some()),
+            ("--classes", self.classes.is_some()),
             ("--data", self.data.is_some()),
             ("--data-dir", self.data_dir.is_some()),
             ("--levels", self.levels.is_some()),
+            ("--palette", self.palette.is_some()),
             ("--shape", self.shape.is_some()),
         ];
         if let Some((flag, _)) = for_models.iter().find(|(_, given)| *given) {
@@ -116,12 +145,17 @@ impl TargetArgs {
     }
 
     fn fresh(&self, name: &str, device: &Device) -> Result<Target> {
-        let domain = self.domain()?;
-        let mut draft = Draft::new(name)?;
+        let mut draft = Draft::new(name, self.preset.as_deref())?;
         for assignment in &self.set {
             draft.set(assignment)?;
         }
-        let spec = Spec::new(name, draft.table("model"), domain)?;
+        let domain = self.domain(draft.usual_palette)?;
+        let usual_classes = (draft.get("data", "conditional") == true).then_some(DEFAULT_CLASSES);
+        let conditioning = match self.classes.or(usual_classes) {
+            Some(classes) => Conditioning::Class { classes },
+            None => Conditioning::None,
+        };
+        let spec = Spec::new(name, draft.table("model"), domain, conditioning)?;
         let vars = spec.initialise(0, device)?;
         let weights: std::collections::BTreeMap<String, Tensor> = vars
             .into_iter()
@@ -136,23 +170,27 @@ impl TargetArgs {
         })
     }
 
-    fn domain(&self) -> Result<Domain> {
+    fn domain(&self, usual_palette: Option<usize>) -> Result<Domain> {
         if let Some(source) = &self.data {
             let config = DataConfig {
                 source: source.clone(),
                 data_dir: self.data_dir.clone(),
                 levels: self.levels,
+                palette: self.palette,
                 ..DataConfig::default()
             };
-            return Data::load(&config)?.domain();
+            return Data::load(&config, usual_palette)?.domain();
         }
         let [channels, height, width] = self.shape.unwrap_or(DEFAULT_SHAPE);
-        Ok(Domain::new(
-            channels,
-            height,
-            width,
-            self.levels.unwrap_or(DEFAULT_LEVELS),
-        )?)
+        let usual_palette = usual_palette.filter(|_| channels == 3 && self.levels.is_none());
+        let (channels, levels) = match self.palette.or(usual_palette) {
+            Some(_) if channels != 3 => {
+                return Err(usage("--palette is for RGB; give --shape 3xHxW"));
+            }
+            Some(colours) => (1, colours),
+            None => (channels, self.levels.unwrap_or(DEFAULT_LEVELS)),
+        };
+        Ok(Domain::new(channels, height, width, levels)?)
     }
 }
 

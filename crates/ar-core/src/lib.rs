@@ -10,6 +10,7 @@
 //! model, no file and no clock.
 
 pub mod check;
+mod classify;
 mod conditioning;
 mod domain;
 mod draw;
@@ -25,6 +26,7 @@ mod sample;
 mod score;
 mod taps;
 
+pub use classify::{class_log_likelihoods, posterior};
 pub use conditioning::Conditioning;
 pub use domain::Domain;
 pub use draw::Tempering;

@@ -1,3 +1,5 @@
+use rand::Rng;
+use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::{Domain, Error, Result};
@@ -85,6 +87,20 @@ impl Order {
             path: Path::Permutation { positions, ranks },
             ..Self::raster(domain, channel_steps)
         })
+    }
+
+    /// The pixels in an order drawn from `rng`, every one equally likely.
+    pub fn random(domain: &Domain, channel_steps: ChannelSteps, rng: &mut impl Rng) -> Self {
+        let mut positions: Vec<u32> = (0..domain.positions() as u32).collect();
+        positions.shuffle(rng);
+        let mut ranks = vec![0; positions.len()];
+        for (rank, &p) in positions.iter().enumerate() {
+            ranks[p as usize] = rank as u32;
+        }
+        Self {
+            path: Path::Permutation { positions, ranks },
+            ..Self::raster(domain, channel_steps)
+        }
     }
 
     /// The same steps over an image whose every value is a pixel of its own: `(1, H, W · C)`, the
@@ -238,6 +254,20 @@ mod tests {
             Order::raster(&domain, ChannelSteps::Joint)
                 .of_subpixels()
                 .is_err()
+        );
+    }
+
+    #[test]
+    fn random_orders_are_permutations() {
+        let domain = Domain::new(2, 5, 7, 2).unwrap();
+        let mut rng = crate::random::stream(0, "test", &[]);
+        let order = Order::random(&domain, ChannelSteps::Separate, &mut rng);
+        let positions = (0..35).map(|r| order.position(r) as u32).collect();
+        let same = Order::permutation(&domain, ChannelSteps::Separate, positions);
+        assert_eq!(order, same.unwrap());
+        assert_ne!(
+            order,
+            Order::random(&domain, ChannelSteps::Separate, &mut rng)
         );
     }
 

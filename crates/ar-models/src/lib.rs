@@ -5,16 +5,27 @@
 //! and no file.
 
 mod gated_pixel_cnn;
+mod image_gpt;
 mod limits;
+mod made;
 mod pixel_cnn;
 mod pixel_rnn;
 mod registry;
 mod rnn;
 mod spec;
+mod wavenet;
 
 pub use gated_pixel_cnn::GatedPixelCnnConfig;
+pub use image_gpt::ImageGptConfig;
+pub use made::{DegreeRule, MadeConfig, PixelOrder};
 pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
 pub use pixel_rnn::{PixelRnnConfig, Variant};
 pub use registry::{Built, Configuration, Entry, find, registry};
 pub use rnn::{RnnCell, RnnConfig};
 pub use spec::Spec;
+pub use wavenet::WaveNetConfig;
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -7,7 +7,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::{GatedPixelCnnConfig, PixelCnnConfig, PixelCnnPlainConfig, PixelRnnConfig, RnnConfig};
+use crate::{
+    GatedPixelCnnConfig, ImageGptConfig, MadeConfig, PixelCnnConfig, PixelCnnPlainConfig,
+    PixelRnnConfig, RnnConfig, WaveNetConfig,
+};
 
 /// What every model's configuration can do. `Default` is a size that a CPU trains in minutes.
 pub trait Configuration: Serialize + DeserializeOwned + Default {
@@ -93,7 +96,7 @@ impl Entry {
 const PIXEL_RNN: &str =
     "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
 
-static MODELS: [Entry; 5] = [
+static MODELS: &[Entry] = &[
     Entry {
         name: "pixelcnn",
         aliases: &["pixel-cnn"],
@@ -116,6 +119,27 @@ static MODELS: [Entry; 5] = [
         functions: Functions::of::<GatedPixelCnnConfig>(),
     },
     Entry {
+        name: "wavenet",
+        aliases: &["wave-net"],
+        about: "dilated causal convolutions along the pixels as one sequence",
+        paper: "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio, arXiv:1609.03499",
+        functions: Functions::of::<WaveNetConfig>(),
+    },
+    Entry {
+        name: "imagegpt",
+        aliases: &["image-gpt", "igpt"],
+        about: "a transformer over the pixels as a sequence, with a key/value cache",
+        paper: "Chen et al. 2020, Generative Pretraining from Pixels, ICML",
+        functions: Functions::of::<ImageGptConfig>(),
+    },
+    Entry {
+        name: "made",
+        aliases: &[],
+        about: "a masked multi-layer perceptron over all pixels, or any vector",
+        paper: "Germain et al. 2015, MADE: Masked Autoencoder for Distribution Estimation, arXiv:1502.03509",
+        functions: Functions::of::<MadeConfig>(),
+    },
+    Entry {
         name: "pixelrnn",
         aliases: &["pixel-rnn"],
         about: "LSTMs over the rows or the diagonals of an image (Row LSTM, Diagonal BiLSTM)",
@@ -133,7 +157,7 @@ static MODELS: [Entry; 5] = [
 
 /// Every model, in the order they are listed.
 pub fn registry() -> &'static [Entry] {
-    &MODELS
+    MODELS
 }
 
 /// The model called `name`, by name or alias.

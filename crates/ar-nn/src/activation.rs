@@ -1,8 +1,9 @@
 use ar_core::Result;
 use candle_core::Tensor;
+use candle_nn::ops;
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::{add_assign, each, each_row_with, each_with, each_with_both, exp};
+use crate::kernel::{add_assign, each, each_row_with, each_with, each_with_both, exp, sigmoid};
 
 /// An elementwise function before or after a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -15,7 +16,13 @@ pub enum Activation {
     Relu,
     /// x for x > 0, e^x - 1 otherwise.
     Elu,
+    /// x · sigmoid(1.702 x), the approximation of Hendrycks & Gimpel 2016, arXiv:1606.08415. Before a
+    /// convolution only: its gradient does not follow from its result.
+    Gelu,
 }
+
+/// Of [`Activation::Gelu`].
+const GELU: f32 = 1.702;
 
 impl Activation {
     /// As a differentiable tensor operation.
@@ -24,6 +31,7 @@ impl Activation {
             Self::Identity => x.clone(),
             Self::Relu => x.relu()?,
             Self::Elu => x.elu(1.0)?,
+            Self::Gelu => (x * ops::sigmoid(&(x * f64::from(GELU))?)?)?,
         })
     }
 
@@ -33,6 +41,7 @@ impl Activation {
             Self::Identity => each_row_with(x, bias, |v, b| *v += b),
             Self::Relu => each_row_with(x, bias, |v, b| *v = relu(*v + b)),
             Self::Elu => each_row_with(x, bias, |v, b| *v = elu(*v + b)),
+            Self::Gelu => each_row_with(x, bias, |v, b| *v = gelu(*v + b)),
         }
     }
 
@@ -42,6 +51,7 @@ impl Activation {
             Self::Identity => {}
             Self::Relu => each(x, |v| *v = relu(*v)),
             Self::Elu => each(x, |v| *v = elu(*v)),
+            Self::Gelu => each(x, |v| *v = gelu(*v)),
         }
     }
 
@@ -51,13 +61,14 @@ impl Activation {
             Self::Identity => out.copy_from_slice(x),
             Self::Relu => each_with(out, x, |o, x| *o = relu(x)),
             Self::Elu => each_with(out, x, |o, x| *o = elu(x)),
+            Self::Gelu => each_with(out, x, |o, x| *o = gelu(x)),
         }
     }
 
-    /// `grad *= f'`, given the function's results.
+    /// `grad *= f'`, given the function's results. No network has a gelu there.
     pub(crate) fn backward_from_output(self, grad: &mut [f32], y: &[f32]) {
         match self {
-            Self::Identity => {}
+            Self::Identity | Self::Gelu => {}
             Self::Relu => each_with(grad, y, |g, y| *g = if y > 0.0 { *g } else { 0.0 }),
             Self::Elu => each_with(grad, y, |g, y| *g *= if y > 0.0 { 1.0 } else { y + 1.0 }),
         }
@@ -73,6 +84,9 @@ impl Activation {
             }),
             Self::Elu => each_with_both(out, grad, x, |o, g, x| {
                 *o += Self::Elu.times_derivative(g, x);
+            }),
+            Self::Gelu => each_with_both(out, grad, x, |o, g, x| {
+                *o += Self::Gelu.times_derivative(g, x);
             }),
         }
     }
@@ -90,6 +104,10 @@ impl Activation {
                 }
             }
             Self::Elu => grad * if x > 0.0 { 1.0 } else { exp(x) },
+            Self::Gelu => {
+                let s = sigmoid(GELU * x);
+                grad * s * (1.0 + GELU * x * (1.0 - s))
+            }
         }
     }
 }
@@ -97,6 +115,11 @@ impl Activation {
 #[inline(always)]
 fn relu(x: f32) -> f32 {
     if x > 0.0 { x } else { 0.0 }
+}
+
+#[inline(always)]
+fn gelu(x: f32) -> f32 {
+    x * sigmoid(GELU * x)
 }
 
 #[inline(always)]

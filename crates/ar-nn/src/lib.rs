@@ -9,13 +9,18 @@
 //! | step | packed products on the rows of one position | tensor operations on one position |
 //!
 //! Each primitive keeps its routes beside each other, and one test holds them together.
+//!
+//! A [`MaskedNetwork`] has no positions: a perceptron over the whole image, whose units' degrees say
+//! what each may see and when, in a step pass, it is computed.
 
 mod activation;
 pub mod init;
 mod kernel;
+mod masked;
 mod primitive;
 mod program;
 
 pub use activation::Activation;
+pub use masked::{Degrees, Encoding, MaskedConfig, MaskedNetwork};
 pub use primitive::{ConvConfig, Direction, Neighbourhood};
 pub use program::{Builder, Network, Route, Value};

@@ -23,7 +23,10 @@ pub struct Manifest {
     pub config: Value,
     /// What it is a distribution over.
     pub domain: Value,
-    /// The generation order.
+    /// What it is conditioned on; no value in files older than conditions.
+    #[serde(default)]
+    pub conditioning: Value,
+    /// The generation order; of a mixture, that of each member.
     pub order: Value,
     /// The data it was trained on: name, fingerprint, levels, binarization, colours.
     pub dataset: Value,

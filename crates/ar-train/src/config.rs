@@ -27,6 +27,8 @@ pub struct TrainConfig {
     pub steps: Option<u64>,
     /// Wall-clock minutes, validation and saving included, added up over resumptions.
     pub minutes: Option<f64>,
+    /// Validations in a row without a lower one that end the run (early stopping); none for no end.
+    pub patience: Option<u64>,
     /// Images in a batch; read by whoever makes the batches.
     pub batch_size: usize,
     /// Learning rate after the warm-up.
@@ -71,6 +73,7 @@ impl Default for TrainConfig {
             epochs: None,
             steps: None,
             minutes: None,
+            patience: None,
             batch_size: 16,
             learning_rate: 1e-3,
             schedule: Schedule::Cosine,
@@ -106,6 +109,9 @@ pub enum ConfigError {
     /// No time at all.
     #[error("minutes: must be a positive number, not {0}")]
     Minutes(f64),
+    /// Patience that nothing tries.
+    #[error("patience: needs validations; validate_every must be at least 1")]
+    Patience,
     /// Empty batches.
     #[error("batch_size: must be at least 1")]
     BatchSize,
@@ -153,6 +159,11 @@ impl TrainConfig {
         if let Some(minutes) = self.minutes {
             rule(positive(minutes), ConfigError::Minutes(minutes))?;
         }
+        rule(self.patience != Some(0), ConfigError::ZeroLimit("patience"))?;
+        rule(
+            self.patience.is_none() || self.validate_every > 0,
+            ConfigError::Patience,
+        )?;
         rule(self.batch_size > 0, ConfigError::BatchSize)?;
         rule(
             positive(self.learning_rate),
@@ -213,6 +224,11 @@ mod tests {
             (
                 |c| c.minutes = Some(f64::NAN),
                 "minutes: must be a positive number, not NaN",
+            ),
+            (|c| c.patience = Some(0), "patience: must be at least 1"),
+            (
+                |c| (c.patience, c.validate_every) = (Some(1), 0),
+                "patience: needs validations; validate_every must be at least 1",
             ),
             (|c| c.batch_size = 0, "batch_size: must be at least 1"),
             (

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use ar_core::Model;
+use ar_core::Distribution;
 
 use crate::{BoxError, StepMetrics, ValidationMetrics};
 
@@ -21,7 +21,7 @@ pub trait Observer {
     ///
     /// # Errors
     /// Whatever ends the run: samples that cannot be written.
-    fn sample_due(&mut self, model: &dyn Model, step: u64) -> Result<(), BoxError> {
+    fn sample_due(&mut self, model: &dyn Distribution, step: u64) -> Result<(), BoxError> {
         let _ = (model, step);
         Ok(())
     }

@@ -7,6 +7,8 @@ use crate::BoxError;
 pub struct Batch {
     /// `(B, C, H, W)`, `u32`, on the model's device.
     pub levels: Tensor,
+    /// What each image is conditioned on, as the model's [`ar_core::Conditioning`] says.
+    pub condition: Option<Tensor>,
 }
 
 /// A stateless stream of training data: what it yields depends on `epoch` alone, so that a resumed

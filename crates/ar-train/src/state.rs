@@ -22,6 +22,9 @@ pub(crate) struct Progress {
     /// The step of the last validation, 0 before the first.
     pub(crate) validated: u64,
     pub(crate) best: Option<Best>,
+    /// Validations since the best.
+    #[serde(default)]
+    pub(crate) stale: u64,
     /// Running mean of the loss, in nats per image; of no meaning before the first step.
     #[serde(with = "exact")]
     pub(crate) smoothed: f64,

@@ -1,4 +1,4 @@
-use ar_core::Model;
+use ar_core::Distribution;
 use candle_core::DType;
 
 use crate::optimizer::{Gradients, Optimizer, Update};
@@ -16,7 +16,7 @@ pub(crate) struct Report {
 
 /// One update, the `step`-th counted from 1. Where loss or gradient are not finite nothing is updated.
 pub(crate) fn step(
-    model: &dyn Model,
+    model: &dyn Distribution,
     optimizer: &mut Optimizer,
     config: &TrainConfig,
     batch: &Batch,
@@ -30,7 +30,7 @@ pub(crate) fn step(
             Err(Error::NonFinite { what, step, value })
         }
     };
-    let loss = model.loss(&batch.levels)?;
+    let loss = model.loss(&batch.levels, batch.condition.as_ref(), step - 1)?;
     let loss_nats = finite(
         "the loss",
         f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?),

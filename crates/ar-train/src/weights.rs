@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use ar_core::Model;
+use ar_core::Distribution;
 use candle_core::{Tensor, Var};
 
 /// Parameters by name, sorted: everything a model needs beside its configuration.
@@ -15,7 +15,7 @@ pub trait Blueprint: Debug + Sync {
     ///
     /// # Errors
     /// When a parameter is missing, left over or of another shape.
-    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Model>>;
+    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Distribution>>;
 }
 
 impl Weights {

@@ -5,9 +5,9 @@ use std::num::NonZero;
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use super::Comparison;
 use super::peer::{Job, Peer};
 use super::report::{ModelReport, as_json, as_table, write};
+use super::{Comparison, TWINS};
 use crate::process::target_dir;
 
 /// Times every model on both sides, prints the table, writes the JSON.
@@ -24,11 +24,8 @@ pub(super) fn run(options: &Comparison) -> Result<()> {
         }
     };
     let (torch, version) = torch.unzip();
-    let mut models: Vec<ModelReport> = options
-        .models
-        .iter()
-        .map(|name| ModelReport::new(name))
-        .collect();
+    let names = options.models_or(TWINS);
+    let mut models: Vec<ModelReport> = names.iter().map(|name| ModelReport::new(name)).collect();
     // Rounds outermost: a slow minute of the machine falls on every model and both sides.
     for _ in 0..options.rounds {
         for model in &mut models {
@@ -80,6 +77,7 @@ fn round(
         batch,
         repeats,
         threads: options.threads,
+        default_size: false,
     };
     let step = job("step", options.batch, Some(options.repeats));
     report.step.ours.add(ours.time(&step)?);

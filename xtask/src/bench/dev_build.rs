@@ -3,9 +3,9 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::Comparison;
 use super::peer::{Job, Peer};
 use super::report::{Runs, write};
+use super::{Comparison, TWINS};
 use crate::process::target_dir;
 use crate::table::{cell, seconds, table, times};
 
@@ -18,8 +18,9 @@ const PROMISED: f64 = 0.8;
 /// When a program does not build or fails, or the JSON cannot be written.
 pub(super) fn run(options: &Comparison) -> Result<()> {
     let (dev, release) = (Peer::ours("dev")?, Peer::ours("release")?);
-    let names = options.models.iter();
+    let names = options.models_or(TWINS);
     let mut models: Vec<(&str, Runs, Runs)> = names
+        .iter()
         .map(|name| (name.as_str(), Runs::default(), Runs::default()))
         .collect();
     for _ in 0..options.rounds {
@@ -30,6 +31,7 @@ pub(super) fn run(options: &Comparison) -> Result<()> {
                 batch: options.batch,
                 repeats: Some(options.repeats),
                 threads: options.threads,
+                default_size: false,
             };
             dev_runs.add(dev.time(&job)?);
             release_runs.add(release.time(&job)?);

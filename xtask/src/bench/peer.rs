@@ -16,7 +16,7 @@ const SCRIPT: &str = "xtask/torch_peers.py";
 /// What to time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Job<'a> {
-    /// `step`, `sample` or `forward`.
+    /// `step`, `sample` or `forward`, of ours also `whole`.
     pub(super) verb: &'a str,
     pub(super) model: &'a str,
     /// Images at once.
@@ -24,6 +24,8 @@ pub(super) struct Job<'a> {
     /// Repetitions whose median is reported; the program's own number when there is none.
     pub(super) repeats: Option<u64>,
     pub(super) threads: u64,
+    /// The model's default size; otherwise that of its PyTorch twin. Ours only.
+    pub(super) default_size: bool,
 }
 
 /// A program that times a [`Job`].
@@ -92,6 +94,9 @@ impl Peer {
         if let Some(repeats) = job.repeats {
             command.args(["--repeats", &repeats.to_string()]);
         }
+        if job.default_size {
+            command.arg("--default");
+        }
         // Ours takes its threads from the environment, as the program itself does.
         if is_script {
             command.args(["--threads", &threads]);
@@ -143,6 +148,7 @@ mod tests {
             batch: 32,
             repeats: Some(5),
             threads: 2,
+            default_size: false,
         };
         let words = |path: &[&str]| path.iter().map(PathBuf::from).collect();
         let ours = Peer {

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use ar_core::check::{Leak, MAX_LEAKS, Report, causality};
+use serde::Serialize;
 
 use crate::device::DeviceChoice;
 use crate::output::Output;
@@ -11,7 +12,8 @@ use crate::values::{count, seed};
 
 /// Prove that a model is causal, by changing every value and looking at every conditional
 ///
-/// Exit code 1 if it leaks. MODEL is initialised at random; RUN is checked as trained.
+/// Exit code 1 if it leaks. MODEL is initialised at random; RUN is checked as trained. Of a mixture
+/// every member is checked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -45,33 +47,48 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if dims > most {
         bail!("images of {dims} values are too large to check; at most {most}");
     }
-    let bar = Progress::new(
-        output,
-        "checking",
-        "values",
-        (args.trials * target.spec.domain.dims()) as u64,
-    );
-    let report = causality(
-        target.model.as_ref(),
-        args.seed,
-        args.trials,
-        &mut |done, _| {
-            bar.at(done as u64, String::new);
+    let members = target.model.members();
+    let each = args.trials * dims;
+    let bar = Progress::new(output, "checking", "values", (members.len() * each) as u64);
+    let mut reports = Vec::new();
+    for (i, member) in members.iter().enumerate() {
+        let mut progress = |done: usize, _| {
+            bar.at((i * each + done) as u64, String::new);
             true
-        },
-    )
-    .context("cannot check the model")?;
-    bar.finish();
-    for line in in_words(&report, &target.spec.model) {
-        output.say(line)?;
+        };
+        let report = causality(*member, args.seed, args.trials, &mut progress);
+        reports.push(report.context("cannot check the model")?);
     }
-    output.json(&report)?;
-    Ok(verdict(&report))
+    bar.finish();
+    for (i, report) in reports.iter().enumerate() {
+        let name = match members.len() {
+            1 => target.spec.model.clone(),
+            n => format!("{}, member {} of {n},", target.spec.model, i + 1),
+        };
+        for line in in_words(report, &name) {
+            output.say(line)?;
+        }
+    }
+    match reports.as_slice() {
+        [report] => output.json(report)?,
+        members => output.json(&Mixed {
+            causal: verdict(members) == 0,
+            members,
+        })?,
+    }
+    Ok(verdict(&reports))
 }
 
-/// The exit code.
-fn verdict(report: &Report) -> u8 {
-    u8::from(!report.causal)
+/// The result for a mixture: of every member.
+#[derive(Debug, Serialize)]
+struct Mixed<'a> {
+    causal: bool,
+    members: &'a [Report],
+}
+
+/// The exit code: 1 if one of them leaks.
+fn verdict(reports: &[Report]) -> u8 {
+    u8::from(reports.iter().any(|report| !report.causal))
 }
 
 /// The report, line by line.
@@ -128,7 +145,9 @@ fn leak_in_words(leak: &Leak) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ar_core::{ChannelSteps, Dependence, Domain, Likelihood, Model, Order, Stepper};
+    use ar_core::{
+        ChannelSteps, Dependence, Distribution, Domain, Likelihood, Model, Order, Stepper, nll_of,
+    };
     use candle_core::{DType, Device, Tensor};
 
     use super::*;
@@ -137,11 +156,25 @@ mod tests {
     #[derive(Debug)]
     struct Leaky(Domain, Order);
 
-    impl Model for Leaky {
+    impl Distribution for Leaky {
         fn domain(&self) -> Domain {
             self.0
         }
 
+        fn device(&self) -> &Device {
+            &Device::Cpu
+        }
+
+        fn members(&self) -> Vec<&dyn Model> {
+            vec![self]
+        }
+
+        fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> ar_core::Result<Tensor> {
+            nll_of(self, levels, condition)
+        }
+    }
+
+    impl Model for Leaky {
         fn order(&self) -> &Order {
             &self.1
         }
@@ -150,22 +183,18 @@ mod tests {
             Likelihood::Bernoulli
         }
 
-        fn device(&self) -> &Device {
-            &Device::Cpu
-        }
-
         fn dependence(&self) -> Dependence {
             Dependence::none(self.1.steps(), self.0.dims())
         }
 
-        fn parameters(&self, levels: &Tensor) -> ar_core::Result<Tensor> {
+        fn parameters(&self, levels: &Tensor, _: Option<&Tensor>) -> ar_core::Result<Tensor> {
             let below = levels
                 .to_dtype(DType::F32)?
                 .narrow(2, 1, self.0.height - 1)?;
             Ok(below.pad_with_zeros(2, 0, 1)?.unsqueeze(4)?)
         }
 
-        fn stepper(&self, _: usize) -> ar_core::Result<Box<dyn Stepper + '_>> {
+        fn stepper(&self, _: usize, _: Option<&Tensor>) -> ar_core::Result<Box<dyn Stepper + '_>> {
             Err(ar_core::Error::Cancelled)
         }
     }
@@ -185,7 +214,7 @@ mod tests {
             "  row 0, column 0, channel 0 (step 0) sees the later value at row 1, column 0, channel 0"
         );
         assert_eq!(lines.len(), 7);
-        assert_eq!(verdict(&report), 1);
+        assert_eq!(verdict(&[report]), 1);
     }
 
     #[test]

@@ -3,32 +3,38 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
-use ar_core::{Domain, Given, SampleOptions};
-use ar_data::{Binarization, Encoding, Images, read_images};
+use anyhow::Result;
+use ar_core::{Conditioning, Given, SampleOptions};
 use serde::Serialize;
 
-use super::sample::{check_count, draw, wants_array};
-use super::tempering::Draw;
+use super::drawing::{Drawing, draw};
+use super::inputs::{Input, known_pixels, of_test, read};
+use crate::condition::condition;
 use crate::dataset::{pictures, save_levels};
-use crate::device::DeviceChoice;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::{completion_grid, masked_input};
 use crate::progress::duration;
-use crate::run::Run;
 use crate::values::count;
 
 /// Complete images of which a part is given
+///
+/// A model conditioned on classes completes each image as one of its own class (that of a test
+/// image, or of the folder it lies in), or as one of each class that --class names.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("part").required(true).args(["keep_rows", "mask"]))]
+#[command(group = clap::ArgGroup::new("images").required(true).args(["input", "test"]))]
 pub(crate) struct Args {
-    /// Run directory or checkpoint file
-    run: PathBuf,
+    #[command(flatten)]
+    pub(crate) drawing: Drawing,
 
     /// Images to complete: PNG files, or .npy files of levels (N, C, H, W)
-    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     input: Vec<PathBuf>,
+
+    /// Complete the first N test images of the run's data
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    test: Option<usize>,
 
     /// Keep the first N rows of each image and draw the rest
     #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
@@ -38,25 +44,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE.png")]
     mask: Option<PathBuf>,
 
-    /// Completions of each image
+    /// Completions of each image, and of each class
     #[arg(short = 'n', long = "count", value_name = "N", default_value = "4", value_parser = count, allow_hyphen_values = true)]
     count: usize,
-
-    #[command(flatten)]
-    draw: Draw,
-
-    /// File to write: .png for a grid of original, given part and completions, .npy for the levels
-    /// of the completions (inputs x N, C, H, W) [default: completed.png in the run]
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-
-    /// auto, cpu, cuda:N or metal
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    device: DeviceChoice,
-
-    /// One JSON object on standard output: images, inputs, seconds, file
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Serialize)]
@@ -68,176 +58,89 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
-    let run = Run::open(&args.run, &args.device.open()?)?;
-    let file = args
-        .output
-        .clone()
-        .unwrap_or_else(|| run.directory.join("completed.png"));
-    let as_array = wants_array(&file)?;
-    let domain = run.model.domain();
-    let known = known_pixels(args, &domain)?;
-
-    let mut originals = Vec::new();
-    for path in &args.input {
-        read_input(path, &domain, &run.encoding, &mut originals, output)?;
-    }
-    let inputs = originals.len() / domain.dims();
-    let count = inputs.saturating_mul(args.count);
-    check_count(count, &domain)?;
-    let given = originals
-        .chunks(domain.dims())
-        .flat_map(|image| image.repeat(args.count))
-        .collect();
+    let (run, target) = args.drawing.open("completed.png")?;
+    let (domain, conditioning) = (run.model.domain(), run.spec.conditioning);
+    let classes = args.drawing.classes(&run)?;
+    let known = known_pixels(args.mask.as_deref(), args.keep_rows.unwrap_or(0), &domain)?;
+    let inputs = args.inputs(&run, output)?;
+    let rows = rows(&inputs, &classes, conditioning)?;
+    let options = args
+        .drawing
+        .options(rows.len().saturating_mul(args.count), &domain)?;
+    let given = rows.iter().flat_map(|row| row.0.levels.repeat(args.count));
+    let labels = rows.iter().flat_map(|row| vec![row.1; args.count]);
     let options = SampleOptions {
-        count,
-        seed: args.draw.seed,
-        tempering: args.draw.tempering(),
         given: Some(Given {
-            levels: given,
+            levels: given.collect(),
             known: known.repeat(domain.channels),
         }),
-        ..SampleOptions::default()
+        condition: condition(labels.collect(), conditioning, run.model.device())?,
+        ..options
     };
     let started = Instant::now();
     let drawn = draw(&run, &options, output)?;
     let seconds = started.elapsed().as_secs_f64();
 
     let completions = pictures(&drawn.levels, &domain, &run.encoding)?;
-    if as_array {
-        save_levels(&file, &drawn.levels, &domain)?;
+    if target.as_array {
+        save_levels(&target.file, &drawn.levels, &domain)?;
     } else {
-        let originals = pictures(&originals, &domain, &run.encoding)?;
-        let rows = originals
-            .into_iter()
-            .zip(completions.chunks(args.count))
-            .map(|(original, own)| {
-                let given = masked_input(&original, &known)?;
-                Ok((original, given, own.to_vec()))
-            });
-        completion_grid(&rows.collect::<Result<Vec<_>>>()?).save_png(&file)?;
+        let shown = rows.iter().zip(completions.chunks(args.count));
+        let shown = shown.map(|((input, _), own)| {
+            let original = pictures(&input.levels, &domain, &run.encoding)?.remove(0);
+            let given = masked_input(&original, &known)?;
+            Ok((original, given, own.to_vec()))
+        });
+        completion_grid(&shown.collect::<Result<Vec<_>>>()?).save_png(&target.file)?;
     }
     output.preview(&completions[..completions.len().min(8)]);
     output.say(format_args!(
-        "{} completions of {inputs} images in {}: {}",
+        "{} completions of {} images in {}: {}",
         drawn.count,
+        inputs.len(),
         duration(seconds),
-        file.display()
+        target.file.display()
     ))?;
     output.json(&Report {
         images: drawn.count,
-        inputs,
+        inputs: inputs.len(),
         seconds,
-        file: &file,
+        file: &target.file,
     })?;
     Ok(0)
 }
 
-/// Which pixels are given, `(H, W)`.
-fn known_pixels(args: &Args, domain: &Domain) -> Result<Vec<bool>> {
-    let (height, width) = (domain.height, domain.width);
-    if let Some(path) = &args.mask {
-        let mask =
-            read_images(path).with_context(|| format!("cannot read --mask {}", path.display()))?;
-        let shape = mask.shape();
-        if (mask.len(), shape.height, shape.width) != (1, height, width) {
-            let got = format!("{}x{}", shape.height, shape.width);
+impl Args {
+    fn inputs(&self, run: &crate::run::Run, output: &Output) -> Result<Vec<Input>> {
+        if let Some(count) = self.test {
+            return of_test(count, run, output);
+        }
+        let mut inputs = Vec::new();
+        for path in &self.input {
+            inputs.extend(read(path, run, output)?);
+        }
+        Ok(inputs)
+    }
+}
+
+/// What is completed in each row: an image, as one of which class.
+fn rows<'a>(
+    inputs: &'a [Input],
+    classes: &[u32],
+    conditioning: Conditioning,
+) -> Result<Vec<(&'a Input, Option<u32>)>> {
+    let conditional = conditioning != Conditioning::None;
+    let mut rows = Vec::new();
+    for (i, input) in inputs.iter().enumerate() {
+        if !classes.is_empty() {
+            rows.extend(classes.iter().map(|&class| (input, Some(class))));
+        } else if conditional && input.class.is_none() {
             return Err(usage(format!(
-                "--mask {} is {got} pixels, the model's images are {height}x{width}",
-                path.display()
+                "the model is conditioned on classes and image {i} has no label; name its class with --class"
             )));
+        } else {
+            rows.push((input, input.class));
         }
-        let planes = mask.image(0);
-        return Ok((0..height * width)
-            .map(|p| {
-                planes
-                    .iter()
-                    .skip(p)
-                    .step_by(height * width)
-                    .any(|&v| v > 0)
-            })
-            .collect());
     }
-    let rows = args.keep_rows.unwrap_or(0);
-    if rows > height {
-        return Err(usage(format!(
-            "--keep-rows {rows}: the model's images have {height} rows"
-        )));
-    }
-    Ok((0..height * width).map(|p| p / width < rows).collect())
-}
-
-/// Appends the levels of the images of one input file.
-fn read_input(
-    path: &Path,
-    domain: &Domain,
-    encoding: &Encoding,
-    levels: &mut Vec<u32>,
-    output: &Output,
-) -> Result<()> {
-    let images =
-        read_images(path).with_context(|| format!("cannot read --input {}", path.display()))?;
-    if images.is_empty() {
-        return Err(usage(format!("--input {} holds no images", path.display())));
-    }
-    let given = images.shape();
-    // Levels as `sample` writes them, or what becomes such levels.
-    let shape = if given.channels == domain.channels {
-        given
-    } else {
-        encoding.shape(given)
-    };
-    if [shape.channels, shape.height, shape.width] != [domain.channels, domain.height, domain.width]
-    {
-        return Err(usage(format!(
-            "--input {} is {given} (channels x height x width), the model's images are {}x{}x{}",
-            path.display(),
-            domain.channels,
-            domain.height,
-            domain.width
-        )));
-    }
-    let is_array = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-    if is_array
-        && images
-            .pixels()
-            .iter()
-            .all(|&value| usize::from(value) < domain.levels)
-    {
-        levels.extend(images.pixels().iter().map(|&value| u32::from(value)));
-        return Ok(());
-    }
-    let native = encoding.native_levels();
-    let images = with_levels(images, native).map_err(|highest| {
-        usage(format!(
-            "--input {}: value {highest} is outside the data's 0..{native}",
-            path.display()
-        ))
-    })?;
-    // A picture to complete has no split and no number that a stored draw could belong to.
-    let encoding = match encoding {
-        Encoding::Binary(_, native) => {
-            output.note(format_args!(
-                "{}: made binary at half the range",
-                path.display()
-            ));
-            Encoding::binary(*native, Binarization::Threshold)?
-        }
-        Encoding::Levels(_) | Encoding::Palette(_) => encoding.clone(),
-    };
-    for i in 0..images.len() {
-        encoding.encode(&images, i, 0, levels)?;
-    }
-    Ok(())
-}
-
-/// The same images as ones of `native` levels, or the value that is none.
-fn with_levels(images: Images, native: usize) -> std::result::Result<Images, u16> {
-    if images.native_levels() == native {
-        return Ok(images);
-    }
-    let (shape, pixels) = (images.shape(), images.pixels().to_vec());
-    let highest = pixels.iter().copied().max().unwrap_or(0);
-    Images::new(shape, native, pixels, None).map_err(|_| highest)
+    Ok(rows)
 }

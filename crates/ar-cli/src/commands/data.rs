@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use ar_data::{Fetched, LoadOptions, Split};
+use ar_data::{Encoding, Fetched, LoadOptions, Split};
 
 use crate::config::{Binarize, DataConfig};
 use crate::dataset::{Data, domain, for_scoring, pictures};
 use crate::failure::usage;
 use crate::output::Output;
-use crate::picture::grid;
+use crate::picture::sheet;
 use crate::values::levels;
 
 /// List, show and fetch data sets
@@ -59,6 +59,10 @@ struct Show {
     /// Make values 0 or 1
     #[arg(long)]
     binarize: Option<Binarize>,
+
+    /// Reduce RGB pixels to the K colours of a palette
+    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
+    palette: Option<usize>,
 }
 
 /// Images drawn by `show`.
@@ -115,10 +119,11 @@ fn show(args: Show, output: &Output) -> Result<()> {
         source: args.name,
         data_dir: args.data_dir,
         levels: args.levels,
+        palette: args.palette,
         binarize: args.binarize,
         ..DataConfig::default()
     };
-    let data = Data::load(&config)?;
+    let data = Data::load(&config, None)?;
     let train = data.split(Split::Train);
     let sizes = [Split::Train, Split::Validation, Split::Test]
         .map(|split| format!("{} {}", data.split(split).len(), split.name()))
@@ -129,10 +134,11 @@ fn show(args: Show, output: &Output) -> Result<()> {
         train.shape()
     ))?;
     let (levels, native) = (data.encoding.levels(), data.encoding.native_levels());
-    output.say(format_args!(
-        "levels: {levels} of {native}, binarization {}",
-        data.encoding.binarization()
-    ))?;
+    let made = match data.encoding {
+        Encoding::Palette(_) => "colours of a palette".to_owned(),
+        _ => format!("binarization {}", data.encoding.binarization()),
+    };
+    output.say(format_args!("levels: {levels} of {native}, {made}"))?;
     if !data.classes.is_empty() {
         output.say(format_args!("classes: {}", data.classes.join(", ")))?;
     }
@@ -146,7 +152,7 @@ fn show(args: Show, output: &Output) -> Result<()> {
     }
     let images = pictures(&levels, &domain, &encoding)?;
     if let Some(file) = args.output {
-        grid(&images, None, 2).save_png(&file)?;
+        sheet(&images, None).save_png(&file)?;
         output.say(format_args!(
             "the first {} training images: {}",
             images.len(),

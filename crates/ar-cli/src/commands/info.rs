@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Domain, Likelihood};
+use ar_core::{Conditioning, Domain, Likelihood};
+use ar_data::Encoding;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::condition::in_words;
 use crate::device::DeviceChoice;
 use crate::diagrams::draw_diagrams;
 use crate::output::Output;
@@ -35,6 +37,10 @@ struct Report<'a> {
     about: &'a str,
     paper: &'a str,
     domain: Domain,
+    conditioning: Conditioning,
+    presets: Vec<&'static str>,
+    /// Models of which it is an equal mixture; 1 when it is one itself.
+    members: usize,
     order: &'static str,
     steps_per_image: usize,
     likelihood: Likelihood,
@@ -73,19 +79,23 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
 
 fn report(target: &Target) -> Result<Report<'_>> {
     let entry = ar_models::find(&target.spec.model).context("the model is not in the registry")?;
-    let order = target.model.order();
+    let first = target.first()?;
+    let order = first.order();
     Ok(Report {
         name: entry.name,
         about: entry.about,
         paper: entry.paper,
         domain: target.spec.domain,
+        conditioning: target.spec.conditioning,
+        presets: entry.presets()?.into_iter().map(|(name, _)| name).collect(),
+        members: target.model.members().len(),
         order: if order.is_raster() {
             "raster"
         } else {
             "permutation"
         },
         steps_per_image: order.steps(),
-        likelihood: target.model.likelihood(),
+        likelihood: first.likelihood(),
         parameters: target.weights.elements(),
         tensors: target
             .weights
@@ -116,8 +126,18 @@ fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
     output.say(format_args!(
         "domain: {channels}x{height}x{width} (channels x height x width), {levels} levels"
     ))?;
+    if report.conditioning != Conditioning::None {
+        output.say(format_args!("given: {}", in_words(report.conditioning)))?;
+    }
+    let of_first = if report.members > 1 {
+        let members = report.members;
+        output.say(format_args!("an equal mixture of {members} models"))?;
+        " (of the first)"
+    } else {
+        ""
+    };
     output.say(format_args!(
-        "order: {}, {} steps an image",
+        "order{of_first}: {}, {} steps an image",
         report.order, report.steps_per_image
     ))?;
     let likelihood = match report.likelihood {
@@ -128,6 +148,9 @@ fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
     output.say(format_args!("likelihood: {likelihood}"))?;
     if let Some(run) = &report.run {
         tell_run(run, output)?;
+    }
+    if report.run.is_none() && !report.presets.is_empty() {
+        output.say(format_args!("presets: {}", report.presets.join(", ")))?;
     }
     output.say("configuration:")?;
     for (field, value) in report.config.as_object().into_iter().flatten() {
@@ -146,18 +169,20 @@ fn tell_run(run: &RunInfo<'_>, output: &Output) -> Result<()> {
         "trained: {} steps on {}",
         run.steps, run.data.source
     ))?;
+    if !run.data.classes.is_empty() {
+        output.say(format_args!("classes: {}", run.data.classes.join(", ")))?;
+    }
     output.say(format_args!(
-        "binarization: {}, fingerprint of the data: {}",
-        encoding.binarization(),
+        "{}, fingerprint of the data: {}",
+        match encoding {
+            Encoding::Palette(palette) => format!("palette of {} colours", palette.levels()),
+            other => format!("binarization: {}", other.binarization()),
+        },
         run.data.fingerprint
     ))?;
     // A result of other steps belongs to a run that has been extended since.
-    match run
-        .result
-        .as_ref()
-        .filter(|result| result.steps == run.steps)
-        .and_then(|result| result.test.as_ref())
-    {
+    let result = run.result.as_ref();
+    match result.and_then(|result| result.test_of(run.steps)) {
         Some(test) => output.say(format_args!("test: {}", test.line())),
         None => Ok(()),
     }

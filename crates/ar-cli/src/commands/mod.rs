@@ -1,12 +1,15 @@
 //! One file per command: its arguments and what it does.
 
 pub(crate) mod check;
+pub(crate) mod classify;
 pub(crate) mod complete;
 pub(crate) mod data;
+mod drawing;
 pub(crate) mod eval;
 pub(crate) mod info;
+mod inputs;
 pub(crate) mod sample;
-mod tempering;
+mod scoring;
 pub(crate) mod train;
 mod train_args;
 
@@ -25,6 +28,7 @@ pub fn run(cli: Cli, output: &Output) -> Result<u8> {
         Command::Sample(args) => sample::run(&args, output),
         Command::Complete(args) => complete::run(&args, output),
         Command::Eval(args) => eval::run(&args, output),
+        Command::Classify(args) => classify::run(&args, output),
         Command::Check(args) => check::run(&args, output),
         Command::Info(args) => info::run(&args, output),
         Command::Data(args) => data::run(args, output),

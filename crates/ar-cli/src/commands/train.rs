@@ -1,9 +1,9 @@
 //! `ar-cli train`: a new run, or the rest of one.
 
 use anyhow::{Context as _, Result};
-use ar_core::Model;
+use ar_core::Distribution;
 use ar_data::Split;
-use ar_train::{BoxError, Trainer};
+use ar_train::{BoxError, Checkpoint, Outcome, Trainer, Weights};
 use candle_core::Device;
 
 pub(crate) use super::train_args::Args;
@@ -34,6 +34,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         batch_size: plan.train.batch_size,
         seed: plan.train.seed,
         domain: plan.spec.domain,
+        conditioning: plan.spec.conditioning,
         device: device.clone(),
     };
     announce(&plan, &trainer, &device, output);
@@ -59,6 +60,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         steps: outcome.step,
         parameters,
         seconds: outcome.seconds,
+        best: outcome.best.map(Into::into),
+        tested_step: None,
         test: None,
     };
     if !outcome.finished {
@@ -66,7 +69,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         output.json(&result)?;
         return Ok(1);
     }
-    let model = plan.spec.build(&trainer.averaged()?.into_map())?;
+    let (weights, step) = meant(&plan, &trainer, &outcome, &device, output)?;
+    let result = RunResult {
+        tested_step: Some(step),
+        ..result
+    };
+    let model = plan.spec.build(&weights.into_map())?;
     let result = finish(
         model.as_ref(),
         &plan.data,
@@ -93,9 +101,9 @@ fn trainer<'a>(network: &'a Network, plan: &'a Plan, device: &Device) -> Result<
             .with_context(|| format!("cannot resume {}", directory.path().display()))?,
         Begun::Anew => {
             let parameters = spec.initialise(plan.train.seed, device)?;
-            let weights = ar_train::Weights::from_vars(&parameters);
-            let order = spec.build(&weights.into_map())?.order().clone();
-            let manifest = manifest(spec, &order, &DataRecord::of(&plan.data))?;
+            let weights = Weights::from_vars(&parameters);
+            let model = spec.build(&weights.into_map())?;
+            let manifest = manifest(spec, &*model, &DataRecord::of(&plan.data))?;
             Trainer::new(
                 network,
                 &parameters,
@@ -107,8 +115,33 @@ fn trainer<'a>(network: &'a Network, plan: &'a Plan, device: &Device) -> Result<
     })
 }
 
+/// The weights that the run stands for, and after how many updates they were: with patience those of
+/// the best validation, otherwise the last.
+fn meant(
+    plan: &Plan,
+    trainer: &Trainer<'_>,
+    outcome: &Outcome,
+    device: &Device,
+    output: &Output,
+) -> Result<(Weights, u64)> {
+    let (Some(patience), Some(best)) = (plan.train.patience, outcome.best) else {
+        return Ok((trainer.averaged()?, outcome.step));
+    };
+    if outcome.early {
+        output.note(format_args!(
+            "no better validation in {patience}: training ended early"
+        ));
+    }
+    output.note(format_args!(
+        "the best validation was at step {}",
+        best.step
+    ));
+    let checkpoint = Checkpoint::open(&plan.directory.best_path(), device)?;
+    Ok((checkpoint.best_weights().clone(), checkpoint.step))
+}
+
 /// Mean nats per image of the validation images, or of training images where there are none.
-fn validate(model: &dyn Model, plan: &Plan) -> Result<f64, BoxError> {
+fn validate(model: &dyn Distribution, plan: &Plan) -> Result<f64, BoxError> {
     let Data { encoding, .. } = &plan.data;
     let validation = plan.data.split(Split::Validation);
     let images = if validation.is_empty() {

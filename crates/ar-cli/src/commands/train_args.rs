@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::Binarize;
+use crate::config::{Binarize, presets_help};
 use crate::device::DeviceChoice;
 use crate::training::{Given, absolute_source};
 use crate::values::{count, levels, positive, seed};
@@ -13,6 +13,7 @@ use crate::values::{count, levels, positive, seed};
 /// last and the best checkpoint, metrics, sample grids, the loss curve, the result. Ctrl-C saves and
 /// stops. Without --epochs, --steps and --minutes a run takes a few minutes.
 #[derive(Debug, clap::Args)]
+#[command(after_help = presets_help())]
 pub(crate) struct Args {
     /// Name of the model, such as pixelcnn; may be left out with --resume or a --config that names it
     model: Option<String>,
@@ -33,6 +34,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOW", help_heading = "Data")]
     binarize: Option<Binarize>,
 
+    /// Reduce RGB pixels to the K colours of a palette fitted to the training images
+    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true, help_heading = "Data")]
+    palette: Option<usize>,
+
+    /// Condition the model on the images' labels
+    #[arg(long, help_heading = "Data")]
+    conditional: bool,
+
     /// End after N passes over the data
     #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true, help_heading = "Training")]
     epochs: Option<usize>,
@@ -44,6 +53,10 @@ pub(crate) struct Args {
     /// End after M minutes
     #[arg(long, value_name = "M", value_parser = positive, allow_hyphen_values = true, help_heading = "Training")]
     minutes: Option<f64>,
+
+    /// End after N validations without a better one; the best weights are what the run then means
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true, help_heading = "Training")]
+    patience: Option<usize>,
 
     /// Images in a batch
     #[arg(long, value_name = "B", value_parser = count, allow_hyphen_values = true, help_heading = "Training")]
@@ -65,6 +78,10 @@ pub(crate) struct Args {
         help_heading = "Training"
     )]
     pub(super) device: DeviceChoice,
+
+    /// A named size of the model, as listed below; --set goes over it
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    preset: Option<String>,
 
     /// Take values from a TOML file with [model], [train] and [data]; options go over it
     #[arg(long, value_name = "FILE.toml")]
@@ -116,6 +133,13 @@ impl Args {
                 "binarize",
                 self.binarize.and_then(|how| serde_json::to_value(how).ok()),
             ),
+            ("--palette", "data", "palette", number(self.palette)),
+            (
+                "--conditional",
+                "data",
+                "conditional",
+                self.conditional.then(|| true.into()),
+            ),
             ("--epochs", "train", "epochs", number(self.epochs)),
             ("--steps", "train", "steps", number(self.steps)),
             (
@@ -124,6 +148,7 @@ impl Args {
                 "minutes",
                 self.minutes.map(Into::into),
             ),
+            ("--patience", "train", "patience", number(self.patience)),
             (
                 "--batch-size",
                 "train",
@@ -133,18 +158,13 @@ impl Args {
             ("--lr", "train", "learning_rate", self.lr.map(Into::into)),
             ("--seed", "train", "seed", self.seed.map(Into::into)),
         ];
-        let (model, config, set, run) = (
-            self.model.clone(),
-            self.config.clone(),
-            self.set.clone(),
-            self.run.clone(),
-        );
         Given {
-            model,
-            config,
-            set,
+            model: self.model.clone(),
+            config: self.config.clone(),
+            set: self.set.clone(),
             flags,
-            run,
+            preset: self.preset.clone(),
+            run: self.run.clone(),
         }
     }
 }

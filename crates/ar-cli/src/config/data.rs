@@ -21,9 +21,13 @@ pub(crate) struct DataConfig {
     pub(crate) levels: Option<usize>,
     /// How values become 0 or 1, if they do.
     pub(crate) binarize: Option<Binarize>,
+    /// Colours K of the palette that RGB pixels are reduced to, if they are.
+    pub(crate) palette: Option<usize>,
     /// Seed of stochastic binarization; apart from the training seed, so that runs are compared on
     /// the same images.
     pub(crate) binarize_seed: u64,
+    /// Whether labels are what the model is conditioned on.
+    pub(crate) conditional: bool,
     /// At most so many images held out for validation where the data come without.
     pub(crate) validation: usize,
     /// At most so many images held out for the test where the data come without.
@@ -60,7 +64,9 @@ impl Default for DataConfig {
             data_dir: None,
             levels: None,
             binarize: None,
+            palette: None,
             binarize_seed: 0,
+            conditional: false,
             validation,
             test,
             digits,
@@ -91,29 +97,44 @@ impl DataConfig {
     /// Refuses what contradicts itself, before anything is loaded.
     ///
     /// # Errors
-    /// On binarization to more than two levels.
+    /// On binarization to more than two levels, or a palette beside either.
     pub(crate) fn validate(&self) -> Result<()> {
-        match (self.binarize, self.levels) {
-            (Some(_), Some(levels)) if levels != 2 => Err(usage(format!(
-                "--levels {levels} contradicts --binarize, which gives 2 levels"
-            ))),
-            _ => Ok(()),
-        }
+        let contradiction = match (self.palette, self.binarize, self.levels) {
+            (Some(k), Some(_), _) => format!("--palette {k} contradicts --binarize"),
+            (Some(k), _, Some(levels)) => {
+                format!("--palette {k} contradicts --levels {levels}: the colours are the levels")
+            }
+            (None, Some(_), Some(levels)) if levels != 2 => {
+                format!("--levels {levels} contradicts --binarize, which gives 2 levels")
+            }
+            _ => return Ok(()),
+        };
+        Err(usage(contradiction))
     }
 
-    /// What is applied to the pixels of `dataset`.
+    /// What is applied to the pixels of `dataset`; `usual_palette` is how many colours RGB pixels
+    /// are reduced to when nothing is asked for.
     ///
     /// # Errors
-    /// On more levels than the data have, or fewer than two.
-    pub(crate) fn encoding(&self, dataset: &Dataset) -> Result<Encoding> {
+    /// On more levels than the data have, or fewer than two; on a palette for what is not RGB.
+    pub(crate) fn encoding(
+        &self,
+        dataset: &Dataset,
+        usual_palette: Option<usize>,
+    ) -> Result<Encoding> {
         self.validate()?;
         let native = dataset.native_levels();
-        let asked = (self.levels, self.binarize);
-        let (levels, binarize) = if asked == (None, None) {
-            defaults::encoding(&dataset.name)
+        let is_rgb = dataset.shape().channels == 3 && native == 256;
+        let asked = (self.palette, self.levels, self.binarize);
+        let (palette, levels, binarize) = if asked == (None, None, None) {
+            let (levels, binarize) = defaults::encoding(&dataset.name);
+            (usual_palette.filter(|_| is_rgb), levels, binarize)
         } else {
             asked
         };
+        if let Some(colours) = palette {
+            return Ok(Encoding::palette(&dataset.train, colours)?);
+        }
         Ok(match (binarize, levels) {
             (Some(how), _) => Encoding::binary(native, how.seeded(self.binarize_seed))?,
             (None, levels) => Encoding::levels_of(native, levels.unwrap_or(native))?,
@@ -137,11 +158,16 @@ impl DataConfig {
                 Binarization::Threshold => Binarize::Threshold,
             }),
         };
+        let palette = match encoding {
+            Encoding::Palette(palette) => Some(palette.levels()),
+            Encoding::Levels(_) | Encoding::Binary(..) => None,
+        };
         Self {
             source,
             data_dir: self.data_dir.as_ref().map(absolute),
-            levels: Some(encoding.levels()),
+            levels: palette.is_none().then(|| encoding.levels()),
             binarize,
+            palette,
             ..self.clone()
         }
     }

@@ -2,7 +2,7 @@
 
 use ar_train::TrainConfig;
 
-use super::Binarize;
+use super::{Binarize, DataConfig};
 
 /// How the data set called `name` is quantized when neither `--levels` nor `--binarize` is given:
 /// levels K (none: as many as the data have), and how values are made binary, if they are.
@@ -13,6 +13,24 @@ pub(super) fn encoding(name: &str) -> (Option<usize>, Option<Binarize>) {
     match name {
         "mnist" | "digits" => (None, Some(Binarize::Fixed)),
         _ => (None, None),
+    }
+}
+
+/// Colours that model `name`, in the size `preset`, sees RGB pixels by when neither `--palette` nor
+/// `--levels` nor `--binarize` is given; none: RGB values as they are.
+pub(super) fn palette(name: &str, preset: Option<&str>) -> Option<usize> {
+    match (name, preset) {
+        ("imagegpt", Some("s" | "m" | "l" | "paper")) => Some(512),
+        ("imagegpt", _) => Some(64),
+        _ => None,
+    }
+}
+
+/// The data of a model asked for as `name`, which may be an alias that says more.
+pub(super) fn data(name: &str) -> DataConfig {
+    DataConfig {
+        conditional: name == "conditional-pixelcnn",
+        ..DataConfig::default()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::section::Section;
 use super::value::{parse, to_toml};
-use super::{ConfigFile, DataConfig};
+use super::{ConfigFile, DataConfig, defaults};
 use crate::failure::usage;
 
 /// A configuration that starts with every default and takes a file's and then the flags' values.
@@ -14,18 +14,32 @@ use crate::failure::usage;
 pub(crate) struct Draft {
     /// The model's name.
     pub(crate) name: String,
+    /// Colours it sees RGB pixels by unless told otherwise.
+    pub(crate) usual_palette: Option<usize>,
     sections: [Section; 3],
 }
 
 impl Draft {
-    /// The defaults of model `name`, the trainer and the data.
+    /// The defaults of the model asked for as `name`, the trainer and the data; with a `preset`, the
+    /// model in that size.
     ///
     /// # Errors
-    /// When there is no such model.
-    pub(crate) fn new(name: &str) -> Result<Self> {
-        let model = ar_models::Spec::default_config(name)?;
-        let train = serde_json::to_value(super::defaults::train(name))?;
-        let data = serde_json::to_value(DataConfig::default())?;
+    /// When there is no such model, or no such preset of it.
+    pub(crate) fn new(asked: &str, preset: Option<&str>) -> Result<Self> {
+        let entry = ar_models::find(asked).ok_or_else(|| {
+            let names: Vec<_> = ar_models::registry().iter().map(|e| e.name).collect();
+            usage(format!(
+                "unknown model {asked:?}; models are {}",
+                names.join(", ")
+            ))
+        })?;
+        let name = entry.name;
+        let model = match preset {
+            Some(preset) => super::presets::preset(entry, preset)?,
+            None => ar_models::Spec::default_config(name)?,
+        };
+        let train = serde_json::to_value(defaults::train(name))?;
+        let data = serde_json::to_value(defaults::data(asked))?;
         let sections = [
             Section::new("model", model, |_| Ok(())),
             Section::new("train", train, readable::<ar_train::TrainConfig>),
@@ -33,6 +47,7 @@ impl Draft {
         ];
         Ok(Self {
             name: name.to_owned(),
+            usual_palette: defaults::palette(name, preset),
             sections,
         })
     }

@@ -52,6 +52,16 @@ impl ConfigFile {
         Ok(file)
     }
 
+    /// Whether it says anything of table `title`.
+    pub(crate) fn has(&self, title: &str) -> bool {
+        self.table(title).next().is_some()
+    }
+
+    /// The field `key` of table `title`, if it says.
+    pub(crate) fn get(&self, title: &str, key: &str) -> Option<&Value> {
+        self.tables.get(title)?.get(key)
+    }
+
     /// The fields of table `title`, none if it is not there.
     pub(super) fn table(&self, title: &str) -> impl Iterator<Item = (&String, &Value)> {
         self.tables

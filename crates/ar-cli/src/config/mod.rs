@@ -4,6 +4,7 @@ mod data;
 mod defaults;
 mod draft;
 mod file;
+mod presets;
 mod section;
 mod value;
 
@@ -11,3 +12,4 @@ pub(crate) use data::{Binarize, DataConfig};
 pub(crate) use defaults::DEFAULT_STEPS;
 pub(crate) use draft::Draft;
 pub(crate) use file::ConfigFile;
+pub(crate) use presets::help as presets_help;

@@ -43,9 +43,27 @@ pub fn grid(images: &[Picture], columns: Option<usize>, gap: usize) -> Picture {
     sheet
 }
 
+/// The images as the program shows them, see [`grid`]: with a thin gap, in so many columns. Vectors,
+/// which are images of one row, become the rows of one picture.
+pub fn sheet(images: &[Picture], columns: Option<usize>) -> Picture {
+    if images.iter().all(is_vector) {
+        grid(images, Some(1), 0)
+    } else {
+        grid(images, columns, 2)
+    }
+}
+
 /// One row per image: the original, what was given (see [`masked_input`]), and after a wider gap
 /// the completions, which may differ in number from row to row.
+///
+/// Vectors, images of one row, lie below each other.
 pub fn completion_grid(rows: &[(Picture, Picture, Vec<Picture>)]) -> Picture {
+    if rows.iter().all(|(original, ..)| is_vector(original)) {
+        let all = rows.iter().flat_map(|(original, given, drawn)| {
+            [original, given].into_iter().chain(drawn).cloned()
+        });
+        return sheet(&all.collect::<Vec<_>>(), None);
+    }
     let all = || {
         rows.iter()
             .flat_map(|(a, b, drawn)| [a, b].into_iter().chain(drawn))
@@ -95,6 +113,10 @@ pub fn masked_input(image: &Picture, known: &[bool]) -> Result<Picture> {
         masked.paste(&unknown, at % width, at / width);
     }
     Ok(masked)
+}
+
+fn is_vector(image: &Picture) -> bool {
+    image.height() == 1 && image.width() > 1
 }
 
 /// About the square root of `n`, preferring a number that divides `n`.
@@ -193,6 +215,16 @@ mod tests {
         let sheet = grid(&[], Some(4), 0);
         assert!(sheet.width() > 0 && sheet.height() > 0);
         assert!(completion_grid(&[]).width() > 0);
+    }
+
+    #[test]
+    fn vectors_become_rows_of_one_picture() {
+        let vectors: Vec<_> = (0..3).map(|i| Picture::filled(60, 1, [i; 3])).collect();
+        let picture = sheet(&vectors, Some(2));
+        assert_eq!((picture.width(), picture.height()), (60, 3));
+        assert_eq!([0, 1, 2].map(|y| picture.rgb(9, y)[0]), [0, 1, 2]);
+        let images = vec![Picture::filled(60, 60, [9; 3]); 4];
+        assert_eq!(sheet(&images, None), grid(&images, None, 2));
     }
 
     #[test]

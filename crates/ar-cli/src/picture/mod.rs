@@ -18,6 +18,6 @@ pub use animation::save_apng;
 pub use canvas::Picture;
 pub use curve::{Curve, save_loss_curve};
 pub use file::write_whole;
-pub use grid::{completion_grid, grid, masked_input};
+pub use grid::{completion_grid, grid, masked_input, sheet};
 pub use masks::heat_grid;
 pub use terminal::{preview, preview_samples};

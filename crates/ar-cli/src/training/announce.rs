@@ -1,10 +1,12 @@
 //! What is said of a run at its beginning and when it is stopped.
 
-use ar_data::Split;
+use ar_core::Conditioning;
+use ar_data::{Encoding, Split};
 use ar_train::Trainer;
 use candle_core::Device;
 
 use super::plan::{Begun, Plan};
+use crate::condition::in_words;
 use crate::device::name;
 use crate::output::Output;
 
@@ -14,13 +16,14 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
         spec, data, train, ..
     } = plan;
     let domain = spec.domain;
-    let binarization = match data.encoding.binarization() {
-        "none" => String::new(),
-        how => format!(" ({how} binarization)"),
+    let encoding = match (&data.encoding, data.encoding.binarization()) {
+        (Encoding::Palette(_), _) => " (colours of a palette)".to_owned(),
+        (_, "none") => String::new(),
+        (_, how) => format!(" ({how} binarization)"),
     };
     output.note(format_args!("data: {}", data.source));
     output.note(format_args!(
-        "{} images, {}x{}x{} (channels x height x width), {} levels{binarization}",
+        "{} images, {}x{}x{} (channels x height x width), {} levels{encoding}",
         data.split(Split::Train).len(),
         domain.channels,
         domain.height,
@@ -28,8 +31,9 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
         domain.levels
     ));
     output.note(format_args!(
-        "model: {}, {} parameters, on {}",
+        "model: {}{}, {} parameters, on {}",
         spec.model,
+        given(spec.conditioning),
         trainer.parameters(),
         name(device)
     ));
@@ -40,6 +44,9 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
         train.epochs.map(|n| format!("{n} epochs")),
         train.steps.map(|n| format!("{n} steps")),
         train.minutes.map(|n| format!("{n} minutes")),
+        train
+            .patience
+            .map(|n| format!("{n} validations without a better one")),
     ];
     let limits: Vec<_> = limits.into_iter().flatten().collect();
     let from = match plan.begun {
@@ -52,6 +59,14 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
         limits.join(" or "),
         train.batch_size
     ));
+}
+
+/// ", given one of 10 classes" of a conditional model.
+fn given(conditioning: Conditioning) -> String {
+    match conditioning {
+        Conditioning::None => String::new(),
+        other => format!(", given {}", in_words(other)),
+    }
 }
 
 /// How to go on.

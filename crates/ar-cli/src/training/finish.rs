@@ -3,19 +3,17 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use ar_core::{Model, Score};
+use ar_core::Distribution;
 use ar_data::Split;
 use serde::{Deserialize, Serialize};
 
 use super::watch::draw_samples;
-use crate::commands::eval::{Scored, with_bar};
 use crate::dataset::Data;
 use crate::interrupt;
 use crate::output::Output;
-use crate::picture::{grid, write_whole};
+use crate::picture::{sheet, write_whole};
+use crate::scored::{Scored, with_bar};
 
-/// Images shown in the terminal.
-const PREVIEWED: usize = 8;
 /// The result's name in a run directory.
 const RESULT_FILE: &str = "result.json";
 
@@ -30,11 +28,41 @@ pub(crate) struct RunResult {
     pub(crate) parameters: usize,
     /// Seconds of training, over all resumptions.
     pub(crate) seconds: f64,
+    /// The lowest validation.
+    #[serde(default)]
+    pub(crate) best: Option<BestStep>,
+    /// Updates of the weights that were tested: all, or with patience those of the best.
+    #[serde(default)]
+    pub(crate) tested_step: Option<u64>,
     /// Likelihood of the test images; none when the run was stopped or the data have none.
     pub(crate) test: Option<Scored>,
 }
 
+/// When validation was lowest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct BestStep {
+    /// Updates made then.
+    pub(crate) step: u64,
+    /// Of the validation images.
+    pub(crate) nats_per_image: f64,
+}
+
+impl From<ar_train::Best> for BestStep {
+    fn from(best: ar_train::Best) -> Self {
+        Self {
+            step: best.step,
+            nats_per_image: best.nats_per_image,
+        }
+    }
+}
+
 impl RunResult {
+    /// The test likelihood of the weights after `step` updates, if those were tested.
+    pub(crate) fn test_of(&self, step: u64) -> Option<&Scored> {
+        let tested = self.tested_step.unwrap_or(self.steps);
+        self.test.as_ref().filter(|_| tested == step)
+    }
+
     /// What the run in `directory` left, if it was finished.
     pub(crate) fn read(directory: &std::path::Path) -> Option<Self> {
         let text = std::fs::read_to_string(directory.join(RESULT_FILE)).ok()?;
@@ -56,16 +84,16 @@ impl RunResult {
 /// # Errors
 /// When drawing, scoring or writing fails, or somebody asked to stop.
 pub(crate) fn finish(
-    model: &dyn Model,
+    model: &dyn Distribution,
     data: &Data,
     batch_size: usize,
     mut result: RunResult,
     output: &Output,
 ) -> Result<RunResult> {
-    let images = draw_samples(model, &data.encoding).context("cannot draw samples")?;
+    let (images, rows) = draw_samples(model, &data.encoding).context("cannot draw samples")?;
     let file = result.run.join("samples.png");
-    grid(&images, None, 2).save_png(&file)?;
-    output.preview(&images[..PREVIEWED.min(images.len())]);
+    sheet(&images, rows.columns()).save_png(&file)?;
+    output.preview(&rows.few(&images));
     output.note(format_args!("samples: {}", file.display()));
     output.note(format_args!(
         "loss curve: {}",
@@ -92,10 +120,7 @@ pub(crate) fn finish(
             let run = result.run.display();
             bail!("stopped before all test images were scored; to score them: ar-cli eval {run}");
         }
-        result.test = Some(Scored::new(
-            &Score::of(&nats, &model.domain()),
-            &data.encoding,
-        ));
+        result.test = Some(Scored::new(&nats, model, &data.encoding));
     }
     result.write()?;
     Ok(result)

@@ -20,6 +20,8 @@ pub(crate) struct Given {
     pub(crate) set: Vec<String>,
     /// Options that stand for a field: option, table, field, value.
     pub(crate) flags: Vec<(&'static str, &'static str, &'static str, Option<Value>)>,
+    /// `--preset`.
+    pub(crate) preset: Option<String>,
     /// `--run`.
     pub(crate) run: Option<PathBuf>,
 }

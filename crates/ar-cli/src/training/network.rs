@@ -1,6 +1,6 @@
 //! How the trainer makes the model of a run.
 
-use ar_core::Model;
+use ar_core::Distribution;
 use ar_models::Spec;
 use ar_train::{Blueprint, Weights};
 
@@ -9,7 +9,7 @@ use ar_train::{Blueprint, Weights};
 pub(crate) struct Network(pub(crate) Spec);
 
 impl Blueprint for Network {
-    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Model>> {
+    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Distribution>> {
         self.0.build(&weights.clone().into_map())
     }
 }

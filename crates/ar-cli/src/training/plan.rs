@@ -38,10 +38,11 @@ pub(crate) enum Begun {
 }
 
 /// Fields of `[train]` that a resumed run may change: they say when things happen, not what.
-const FREE: [&str; 8] = [
+const FREE: [&str; 9] = [
     "train.epochs",
     "train.steps",
     "train.minutes",
+    "train.patience",
     "train.checkpoint_every",
     "train.validate_every",
     "train.validation_images",
@@ -56,9 +57,16 @@ impl Plan {
     /// On a configuration that is none, data that cannot be had, a directory that cannot be used.
     pub(crate) fn begin(given: &Given) -> Result<Self> {
         let file = given.config.as_deref().map(ConfigFile::read).transpose()?;
-        let name = model_name(given, file.as_ref())?;
-        let mut draft = Draft::new(&name)?;
+        let asked = model_name(given, file.as_ref())?;
+        let mut draft = Draft::new(&asked, given.preset.as_deref())?;
+        let name = draft.name.clone();
         if let Some(file) = &file {
+            if let (Some(preset), true) = (&given.preset, file.has("model")) {
+                return Err(usage(format!(
+                    "--preset {preset}: {} has a [model] of its own; give one of them",
+                    file.path.display()
+                )));
+            }
             draft.merge(file)?;
         }
         given.apply(&mut draft)?;
@@ -69,11 +77,17 @@ impl Plan {
             draft.flag("the default", "train", "steps", Some(DEFAULT_STEPS.into()))?;
         }
         let train = train_config(&draft)?;
-        let data = Data::load(&draft.typed("data")?)?;
+        let data = Data::load(&draft.typed("data")?, draft.usual_palette)?;
         if data.split(Split::Train).is_empty() {
             return Err(usage(format!("{} has no training images", data.name)));
         }
-        let spec = Spec::new(&name, draft.table("model"), data.domain()?).context("in [model]")?;
+        let spec = Spec::new(
+            &name,
+            draft.table("model"),
+            data.domain()?,
+            data.conditioning(),
+        )
+        .context("in [model]")?;
         draft.resolve(spec.config.clone(), &data.config)?;
 
         let path = given
@@ -135,6 +149,15 @@ impl Plan {
             draft.merge(&file)?;
         }
         given.apply(&mut draft)?;
+        if let Some(asked) = &given.model {
+            let implied = Draft::new(asked, None)?.get("data", "conditional") == true;
+            if implied && draft.get("data", "conditional") != true {
+                return Err(usage(format!(
+                    "{} is not conditional, as {asked} would be",
+                    path.display()
+                )));
+            }
+        }
         let mut changed = draft.differences(&stored);
         let extended = !changed.is_empty();
         changed.retain(|field| !FREE.contains(&field.as_str()));
@@ -145,7 +168,7 @@ impl Plan {
             )));
         }
         let train = train_config(&draft)?;
-        let data = Data::load(&record.config)?;
+        let data = Data::like(&record.config, &record.encoding)?;
         same_data(&data, &record)?;
         if extended {
             directory.write_config(&draft.to_toml()?)?;
@@ -172,13 +195,7 @@ fn model_name(given: &Given, file: Option<&ConfigFile>) -> Result<String> {
         (Some(asked), _) | (None, Some(asked)) => asked,
         (None, None) => return Err(usage(format!("which MODEL? models are {}", model_names()))),
     };
-    match ar_models::find(asked) {
-        Some(entry) => Ok(entry.name.to_owned()),
-        None => Err(usage(format!(
-            "unknown model {asked:?}; models are {}",
-            model_names()
-        ))),
-    }
+    Ok(asked.to_owned())
 }
 
 fn model_names() -> String {
@@ -207,7 +224,7 @@ fn train_config(draft: &Draft) -> Result<TrainConfig> {
 
 /// The configuration that a run keeps.
 fn stored(directory: &RunDirectory, name: &str) -> Result<Draft> {
-    let mut draft = Draft::new(name)?;
+    let mut draft = Draft::new(name, None)?;
     draft.merge(&ConfigFile::read(&directory.config_path())?)?;
     Ok(draft)
 }

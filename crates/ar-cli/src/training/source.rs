@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use ar_core::Domain;
+use ar_core::{Conditioning, Domain};
 use ar_data::{Encoding, Images, Order, batches};
 use ar_train::{Batch, BatchSource, BoxError};
 use candle_core::Device;
 
+use crate::condition::condition;
 use crate::dataset::tensor;
 
 /// Images in an order that the seed and the epoch decide, encoded as that epoch sees them.
@@ -17,6 +18,7 @@ pub(crate) struct Shuffled {
     pub(crate) batch_size: usize,
     pub(crate) seed: u64,
     pub(crate) domain: Domain,
+    pub(crate) conditioning: Conditioning,
     pub(crate) device: Device,
 }
 
@@ -43,7 +45,8 @@ impl BatchSource for Shuffled {
         ) {
             Ok(batches) => Box::new(batches.map(|batch| {
                 let levels = tensor(batch.levels, &self.domain, &self.device)?;
-                Ok(Batch { levels })
+                let condition = condition(batch.labels, self.conditioning, &self.device)?;
+                Ok(Batch { levels, condition })
             })),
             Err(error) => Box::new(std::iter::once(Err(error.into()))),
         }

@@ -3,18 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ar_core::{Domain, Model, SampleOptions};
+use ar_core::{Distribution, Domain, SampleOptions};
 use ar_data::Encoding;
 use ar_train::{BoxError, Observer, RunDirectory, StepMetrics, TrainConfig, ValidationMetrics};
 
 use super::curve::draw_loss;
+use crate::condition::Rows;
 use crate::dataset::pictures;
 use crate::interrupt;
 use crate::output::Output;
-use crate::picture::{Picture, grid};
+use crate::picture::{Picture, sheet};
 use crate::progress::Progress;
+use crate::scored::bits_unit;
 
-/// Images in a sample grid.
+/// Images in a sample grid, about: a conditional model draws as many of each class.
 pub(super) const GRID: usize = 36;
 
 /// Progress, sample grids and the loss curve of a run.
@@ -78,22 +80,29 @@ impl Watch {
 
     fn units(&self, nats: f64) -> String {
         let bits = nats / (self.domain.dims() as f64 * std::f64::consts::LN_2);
-        format!("{nats:.2} nats/image, {bits:.4} bits/dim")
+        let unit = bits_unit(&self.encoding);
+        format!("{nats:.2} nats/image, {bits:.4} {unit}")
     }
 }
 
-/// The same images as a grid would show, of whatever model: the same seed every time, so that
+/// Samples as a sheet shows them, a row for each class of a conditional model, of whatever model: the same seed every time, so that
 /// grids of one run can be compared.
 ///
 /// # Errors
 /// When drawing fails; [`ar_core::Error::Cancelled`] after Ctrl-C.
-pub(super) fn draw_samples(model: &dyn Model, encoding: &Encoding) -> Result<Vec<Picture>> {
+pub(super) fn draw_samples(
+    model: &dyn Distribution,
+    encoding: &Encoding,
+) -> Result<(Vec<Picture>, Rows)> {
+    let rows = Rows::about(GRID, model.conditioning());
     let options = SampleOptions {
-        count: GRID,
+        count: rows.count(),
+        condition: rows.condition(model.conditioning(), model.device())?,
         ..SampleOptions::default()
     };
     let drawn = ar_core::sample(model, &options, &|_, _| !interrupt::asked())?;
-    pictures(&drawn.levels, &model.domain(), encoding)
+    let images = pictures(&drawn.levels, &model.domain(), encoding)?;
+    Ok((images, rows))
 }
 
 impl Observer for Watch {
@@ -126,13 +135,13 @@ impl Observer for Watch {
         }
     }
 
-    fn sample_due(&mut self, model: &dyn Model, step: u64) -> Result<(), BoxError> {
-        let images = match draw_samples(model, &self.encoding) {
+    fn sample_due(&mut self, model: &dyn Distribution, step: u64) -> Result<(), BoxError> {
+        let (images, rows) = match draw_samples(model, &self.encoding) {
             Err(_) if interrupt::asked() => return Ok(()),
-            images => images?,
+            drawn => drawn?,
         };
         let file = self.samples.join(format!("step-{step:06}.png"));
-        grid(&images, None, 2).save_png(&file)?;
+        sheet(&images, rows.columns()).save_png(&file)?;
         Ok(())
     }
 

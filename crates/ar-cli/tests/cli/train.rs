@@ -19,7 +19,10 @@ fn a_run_leaves_everything_it_should() {
     )
     .ok();
     let result = ran.json();
-    has_keys(&result, "run steps parameters seconds test");
+    has_keys(
+        &result,
+        "run steps parameters seconds best tested_step test",
+    );
     assert_eq!(result["steps"], 3);
     let test = &result["test"];
     has_keys(test, SCORE);

@@ -12,7 +12,7 @@ Each model has a file of its own with a dictionary CASES: model, domain (C, H, W
 function `net` that makes the network, a function `parameters(net, value)` that gives our names and
 layouts, and `classes` where it is conditional. A network takes levels scaled to 0..1 (with
 `integers=True`: as they are) of shape (B, C, H, W), and the classes if any, and gives logits of
-shape (B, C * K, H, W), channel by channel.
+shape (B, C * K, H, W), channel by channel; of two levels one logit, (B, C, H, W).
 """
 import json
 import pathlib
@@ -22,12 +22,15 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 import gated_pixel_cnn
+import image_gpt
+import made
 import pixel_cnn
 import pixel_rnn
 import rnn
+import wavenet
 
 HERE = pathlib.Path(__file__).parent
-MODELS = [pixel_cnn, gated_pixel_cnn, pixel_rnn, rnn]
+MODELS = [pixel_cnn, gated_pixel_cnn, pixel_rnn, rnn, wavenet, image_gpt, made]
 
 
 def export(name, case):
@@ -37,8 +40,12 @@ def export(name, case):
     inputs = [levels if case.get("integers") else levels.float() / (k - 1)]
     if classes:
         inputs.append(torch.randint(0, classes, (2,)))
-    logits = net(*inputs).view(2, c, k, h, w).permute(0, 1, 3, 4, 2)  # (B, C, H, W, K)
-    loss = F.cross_entropy(logits.reshape(-1, k), levels.flatten(), reduction="sum") / 2  # nats per image
+    p = 1 if k == 2 else k
+    logits = net(*inputs).view(2, c, p, h, w).permute(0, 1, 3, 4, 2)  # (B, C, H, W, P)
+    if p == 1:
+        loss = F.binary_cross_entropy_with_logits(logits.flatten(), levels.float().flatten(), reduction="sum") / 2
+    else:
+        loss = F.cross_entropy(logits.reshape(-1, k), levels.flatten(), reduction="sum") / 2  # nats per image
     loss.backward()
     tensors = {"levels": levels.to(torch.int64), "logits": logits.detach().contiguous(), "loss": loss.detach()[None]}
     tensors |= {f"parameter.{n}": t for n, t in case["parameters"](net, lambda p: p.detach()).items()}

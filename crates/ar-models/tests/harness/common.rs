@@ -95,3 +95,14 @@ pub(crate) fn prove_conditional(model: &str, config: &Value, odd: [usize; 4], ti
         case.prove(conditioning);
     }
 }
+
+/// Under a class.
+pub(crate) fn prove_class(model: &str, config: &Value, odd: [usize; 4], tiny: [usize; 4]) {
+    let case = Case {
+        model,
+        config: config.clone(),
+        odd,
+        tiny,
+    };
+    case.prove(Conditioning::Class { classes: 3 });
+}

@@ -4,6 +4,9 @@
 
 mod common;
 mod gated_pixel_cnn;
+mod image_gpt;
+mod made;
 mod pixel_cnn;
 mod pixel_rnn;
 mod rnn;
+mod wavenet;

@@ -1,6 +1,7 @@
 //! What programs are made of. A primitive has its composite, forward, backward and step side by side.
 
 mod add;
+mod attention;
 mod condition;
 mod conv;
 mod embedding;
@@ -11,6 +12,7 @@ mod half;
 mod norm;
 mod pointwise;
 mod position;
+mod previous;
 mod recurrent;
 mod scale;
 mod step_tensor;
@@ -22,6 +24,7 @@ use ar_core::{ChannelGroups, Dependence, Result};
 use candle_core::Tensor;
 
 pub(crate) use add::Add;
+pub(crate) use attention::Attention;
 pub(crate) use condition::Condition;
 pub(crate) use conv::Conv;
 pub use conv::{ConvConfig, Neighbourhood};
@@ -30,7 +33,8 @@ pub(crate) use gate::Gate;
 pub(crate) use gradients::Gradients;
 pub(crate) use half::Half;
 pub(crate) use norm::Norm;
-pub(crate) use position::Position;
+pub(crate) use position::{Axis, Position};
+pub(crate) use previous::Previous;
 pub use recurrent::Direction;
 pub(crate) use recurrent::{Cell, Flow, Recurrent};
 pub(crate) use scale::Scale;
@@ -42,9 +46,9 @@ pub(crate) trait Primitive: Debug + Send + Sync {
     /// How the features it produces belong to the channel steps.
     fn groups(&self) -> &ChannelGroups;
 
-    /// Whether the result at a site may depend on the inputs' features of that very site (of the
-    /// same position and channel): false for a type A convolution only.
-    fn sees_itself(&self) -> bool {
+    /// Whether the result at a site may depend on the `input`-th input's features of that very site
+    /// (of the same position and channel): false for what reads it at earlier sites only.
+    fn sees_itself(&self, _input: usize) -> bool {
         true
     }
 

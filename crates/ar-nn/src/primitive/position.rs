@@ -5,29 +5,57 @@ use super::{Backward, Primitive, StepPrimitive};
 use crate::kernel::add_assign;
 use crate::primitive::{StepTensor, StepValue};
 
-/// x plus a learned vector for the row and one for the column of each position. Parameters: rows
-/// `(H, c)`, columns `(W, c)`.
-#[derive(Debug, Clone)]
-pub(crate) struct Position {
-    groups: ChannelGroups,
-    height: usize,
-    width: usize,
+/// One coordinate of a position: position / stride mod size.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Axis {
+    size: usize,
+    stride: usize,
+    /// Vectors of the axes before it.
+    start: usize,
 }
 
-impl Position {
-    pub(crate) fn new(groups: ChannelGroups, height: usize, width: usize) -> Self {
+impl Axis {
+    pub(crate) fn rows_and_columns(height: usize, width: usize) -> Vec<Self> {
+        let axis = |size, stride, start| Self {
+            size,
+            stride,
+            start,
+        };
+        vec![axis(height, width, 0), axis(width, 1, height)]
+    }
+
+    /// The position itself.
+    pub(crate) fn every_position(positions: usize) -> Self {
         Self {
-            groups,
-            height,
-            width,
+            size: positions,
+            stride: 1,
+            start: 0,
         }
     }
 
+    fn coordinate(self, position: usize) -> usize {
+        position / self.stride % self.size
+    }
+}
+
+/// x plus a learned vector for where a position is along each of some axes. Parameters: for each axis
+/// `(size, c)`.
+#[derive(Debug, Clone)]
+pub(crate) struct Position {
+    groups: ChannelGroups,
+    axes: Vec<Axis>,
+}
+
+impl Position {
+    pub(crate) fn new(groups: ChannelGroups, axes: Vec<Axis>) -> Self {
+        Self { groups, axes }
+    }
+
     /// Where the vectors of `position` (counted on through the images) begin among the parameters.
-    fn places(&self, position: usize) -> [usize; 2] {
+    fn places(&self, position: usize) -> impl Iterator<Item = usize> + '_ {
         let c = self.groups.features();
-        let (row, column) = (position / self.width % self.height, position % self.width);
-        [row * c, (self.height + column) * c]
+        let axes = self.axes.iter();
+        axes.map(move |a| (a.start + a.coordinate(position)) * c)
     }
 }
 
@@ -41,11 +69,17 @@ impl Primitive for Position {
     }
 
     fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
-        let c = self.groups.features();
-        let rows = weights[0].reshape((self.height, 1, c))?;
-        let columns = weights[1].reshape((1, self.width, c))?;
-        let all = rows.broadcast_add(&columns)?.reshape(((), c))?;
-        Ok(inputs[0].broadcast_add(&all)?)
+        let (_, n, c) = inputs[0].dims3()?;
+        let mut sum = inputs[0].clone();
+        for (axis, table) in self.axes.iter().zip(weights) {
+            let shape = (n / axis.size / axis.stride, axis.size, axis.stride, c);
+            let all = table
+                .reshape((1, axis.size, 1, c))?
+                .broadcast_as(shape)?
+                .reshape((n, c))?;
+            sum = sum.broadcast_add(&all)?;
+        }
+        Ok(sum)
     }
 
     fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Vec<f32>) {
@@ -75,9 +109,11 @@ impl Primitive for Position {
         _: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
-        let row = weights[0].get(position / self.width)?;
-        let vector = (row + weights[1].get(position % self.width)?)?;
-        Ok(inputs[0].at(position)?.broadcast_add(&vector)?)
+        let mut sum = inputs[0].at(position)?;
+        for (axis, table) in self.axes.iter().zip(weights) {
+            sum = sum.broadcast_add(&table.get(axis.coordinate(position))?)?;
+        }
+        Ok(sum)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {

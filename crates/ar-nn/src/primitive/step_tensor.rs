@@ -58,6 +58,14 @@ impl StepTensor {
         Ok(cache.index_select(&Tensor::new(index, cache.device())?, 1)?)
     }
 
+    /// Features at positions 0..`count`, `(B, count, c)`, of a value kept at every position.
+    pub(crate) fn first(&self, count: usize) -> Result<Tensor> {
+        Ok(match &self.cache {
+            Some(cache) => cache.narrow(1, 0, count)?,
+            None => self.current.clone(),
+        })
+    }
+
     pub(crate) fn set(&mut self, position: usize, current: Tensor) -> Result<()> {
         if let Some(cache) = &self.cache {
             cache.slice_set(&current.contiguous()?, 1, position % slots(cache))?;

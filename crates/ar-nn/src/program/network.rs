@@ -60,7 +60,7 @@ impl Network {
         Self { route, ..self }
     }
 
-    fn program(&self) -> &Program {
+    pub(super) fn program(&self) -> &Program {
         &self.fused.program
     }
 

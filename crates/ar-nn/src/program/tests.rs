@@ -1,5 +1,6 @@
 //! Every primitive by every route, in raster and other orders, with channels separate and joint.
 
+mod attention;
 mod recurrent;
 
 use std::collections::BTreeMap;
@@ -219,6 +220,23 @@ fn they_are_distributions_and_samples_follow() {
         prove(smooth, [1, 3, 3, 2], channels, shuffled, none, true);
         prove(sequence, [2, 1, 3, 3], channels, shuffled, none, true);
     }
+}
+
+#[test]
+fn memory_of_a_step_pass_does_not_grow_with_the_length() {
+    let slots = |length: usize| {
+        let domain = Domain::new(1, 1, length, 4).unwrap();
+        let order = Order::raster(&domain, ChannelSteps::Separate);
+        let init = Initializer::new(5);
+        let vb = init.builder(DType::F32, &Device::Cpu);
+        let net = sequence(&domain, &order, Conditioning::None, &vb).unwrap();
+        let program = net.program();
+        (0..program.values())
+            .map(|v| program.slots(v))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(slots(100), slots(10_000));
+    assert!(slots(100).iter().all(|&s| s <= 4), "{:?}", slots(100));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ar_core::Model;
+use ar_core::Distribution;
 use candle_core::{Device, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,6 +39,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// The lowest validation.
     pub best: Option<Best>,
+    /// Whether it was patience that ended the run.
+    pub early: bool,
 }
 
 /// One training run: a model, its optimiser, and their directory.
@@ -47,7 +49,7 @@ pub struct Trainer<'a> {
     run: &'a RunDirectory,
     config: TrainConfig,
     manifest: Manifest,
-    model: Box<dyn Model>,
+    model: Box<dyn Distribution>,
     optimizer: Optimizer,
     progress: Progress,
     /// Whether anything happened since the last checkpoint.
@@ -216,6 +218,12 @@ impl<'a> Trainer<'a> {
         )
     }
 
+    /// Whether validations have not improved for as long as the configuration waits.
+    fn out_of_patience(&self) -> bool {
+        let patience = self.config.patience;
+        patience.is_some_and(|patience| self.progress.stale >= patience)
+    }
+
     /// Whether the present weights are those of the lowest validation.
     fn is_best(&self) -> bool {
         self.progress
@@ -225,10 +233,11 @@ impl<'a> Trainer<'a> {
 }
 
 /// Fields of a [`TrainConfig`] that say when things happen, not what happens.
-const FREE: [&str; 8] = [
+const FREE: [&str; 9] = [
     "epochs",
     "steps",
     "minutes",
+    "patience",
     "checkpoint_every",
     "validate_every",
     "validation_images",

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ar_core::Model;
+use ar_core::Distribution;
 
 use super::{Best, Outcome, Trainer};
 use crate::metrics::smooth;
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Mean negative log-likelihood of the validation images under a model, in nats per image.
-type Validation<'v> = &'v (dyn Fn(&dyn Model) -> std::result::Result<f64, BoxError> + Sync);
+type Validation<'v> = &'v (dyn Fn(&dyn Distribution) -> std::result::Result<f64, BoxError> + Sync);
 
 /// Images and seconds since the last line of the metrics.
 #[derive(Debug, Default)]
@@ -58,6 +58,7 @@ impl Trainer<'_> {
                 step,
                 seconds,
                 best,
+                early: self.out_of_patience(),
             })
         })?
     }
@@ -169,7 +170,7 @@ impl Trainer<'_> {
         before: f64,
     ) -> Result<Option<bool>> {
         let step = self.progress.step;
-        let finished = limits.reached(step, self.progress.seconds);
+        let mut finished = limits.reached(step, self.progress.seconds);
         if step > 0
             && self.progress.validated != step
             && (finished || due(self.config.validate_every, step))
@@ -182,6 +183,7 @@ impl Trainer<'_> {
                 other => other?,
             }
         }
+        finished |= self.out_of_patience();
         let stop = !finished && observer.should_stop();
         let improved = self.progress.validated == step && self.is_best();
         if finished || stop || improved || due(self.config.checkpoint_every, step) {
@@ -215,6 +217,7 @@ impl Trainer<'_> {
                 nats_per_image: nats,
             });
         }
+        self.progress.stale = if best { 0 } else { self.progress.stale + 1 };
         self.progress.validated = step;
         self.dirty = true;
         let metrics = ValidationMetrics {

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ar_core::Model;
+use ar_core::Distribution;
 use ar_train::{Blueprint, Checkpoint, Error, RunDirectory, TrainConfig, Trainer};
 use candle_core::Device;
 
@@ -27,7 +27,7 @@ fn a_checkpoint_opens_without_any_flag() {
         RunDirectory::open(dir.path()).unwrap().manifest().unwrap(),
         manifest()
     );
-    let model: Box<dyn Model> = Plan.build(checkpoint.best_weights()).unwrap();
+    let model: Box<dyn Distribution> = Plan.build(checkpoint.best_weights()).unwrap();
     let nats = validate(&*model).unwrap();
     let metrics = fs::read_to_string(dir.path().join("metrics.jsonl")).unwrap();
     assert!(
@@ -231,7 +231,7 @@ fn headers_are_not_trusted() {
 struct Other;
 
 impl Blueprint for Other {
-    fn build(&self, weights: &ar_train::Weights) -> ar_core::Result<Box<dyn Model>> {
+    fn build(&self, weights: &ar_train::Weights) -> ar_core::Result<Box<dyn Distribution>> {
         Err(ar_core::Error::config(
             "weights",
             format!("{} are not enough", weights.len()),

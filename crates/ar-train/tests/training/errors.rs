@@ -1,6 +1,6 @@
 use std::fs;
 
-use ar_core::Model;
+use ar_core::Distribution;
 use ar_train::{
     Batch, BatchSource, BoxError, Checkpoint, Error, RunDirectory, TrainConfig, Trainer,
 };
@@ -109,7 +109,7 @@ fn a_validation_that_is_not_a_number_is_never_the_best() {
         let run = RunDirectory::create(dir.path()).unwrap();
         let mut trainer = Trainer::new(&Plan, &parameters(), manifest(), config(), &run).unwrap();
         let outcome = trainer
-            .train(&Parity, &|_: &dyn Model| Ok(f64::NAN), &mut ())
+            .train(&Parity, &|_: &dyn Distribution| Ok(f64::NAN), &mut ())
             .unwrap();
         assert_eq!(outcome.best, None);
     }

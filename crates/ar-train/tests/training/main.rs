@@ -4,6 +4,7 @@
 
 mod checkpoints;
 mod errors;
+mod patience;
 mod resume;
 mod toy;
 mod tracking;

@@ -9,13 +9,13 @@ use crate::toy::{Notes, Parity, Plan, begin, config, go_on, manifest, parameters
 
 /// Everything of a finished run that must not depend on interruptions.
 #[derive(Debug, PartialEq)]
-struct Trace {
+pub(crate) struct Trace {
     model: Vec<u8>,
     best: Vec<u8>,
     metrics: Vec<Value>,
 }
 
-fn trace(path: &Path) -> Trace {
+pub(crate) fn trace(path: &Path) -> Trace {
     let read = |name: &str| fs::read(path.join(name)).unwrap();
     let metrics = String::from_utf8(read("metrics.jsonl")).unwrap();
     let without_clock = |line: &str| {
@@ -43,7 +43,7 @@ fn uninterrupted(config: TrainConfig) -> Trace {
 }
 
 /// Data that fail before a given step, as suddenly as a kill: nothing is saved then.
-struct Dying(u64);
+pub(crate) struct Dying(pub(crate) u64);
 
 impl BatchSource for Dying {
     fn batches_per_epoch(&self) -> u64 {

@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ar_core::{ChannelSteps, Dependence, Domain, Likelihood, Model, Order, Stepper};
+use ar_core::{
+    ChannelSteps, Dependence, Distribution, Domain, Likelihood, Model, Order, Stepper, nll_of,
+};
 use ar_train::{
     Batch, BatchSource, Blueprint, BoxError, Manifest, Observer, Outcome, Result, RunDirectory,
     StepMetrics, TrainConfig, Trainer, ValidationMetrics, Weights,
@@ -30,11 +32,34 @@ fn domain() -> Domain {
     Domain::new(1, 1, DIMS, 2).unwrap()
 }
 
-impl Model for Linear {
+impl Distribution for Linear {
     fn domain(&self) -> Domain {
         domain()
     }
 
+    fn device(&self) -> &Device {
+        self.weight.device()
+    }
+
+    fn members(&self) -> Vec<&dyn Model> {
+        vec![self]
+    }
+
+    fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> ar_core::Result<Tensor> {
+        nll_of(self, levels, condition)
+    }
+
+    fn loss(&self, levels: &Tensor, condition: Option<&Tensor>, _: u64) -> ar_core::Result<Tensor> {
+        let loss = self.nll(levels, condition)?.mean(0)?;
+        if self.kinked {
+            let same = &self.bias;
+            return Ok((loss + (&self.bias - same)?.sqrt()?.sum_all()?)?);
+        }
+        Ok(loss)
+    }
+}
+
+impl Model for Linear {
     fn order(&self) -> &Order {
         &self.order
     }
@@ -43,17 +68,13 @@ impl Model for Linear {
         Likelihood::Bernoulli
     }
 
-    fn device(&self) -> &Device {
-        self.weight.device()
-    }
-
     fn dependence(&self) -> Dependence {
         let mut dependence = Dependence::none(DIMS, DIMS);
         (0..DIMS).for_each(|step| (0..step).for_each(|dim| dependence.insert(step, dim)));
         dependence
     }
 
-    fn parameters(&self, levels: &Tensor) -> ar_core::Result<Tensor> {
+    fn parameters(&self, levels: &Tensor, _: Option<&Tensor>) -> ar_core::Result<Tensor> {
         let batch = domain().batch_of(levels)?;
         let x = levels.to_dtype(DType::F32)?.reshape((batch, DIMS))?;
         let mask: Vec<f32> = (0..DIMS * DIMS)
@@ -66,16 +87,7 @@ impl Model for Linear {
         Ok(logits.reshape((batch, 1, 1, DIMS, 1))?)
     }
 
-    fn loss(&self, levels: &Tensor) -> ar_core::Result<Tensor> {
-        let loss = self.nll(levels)?.mean(0)?;
-        if self.kinked {
-            let same = &self.bias;
-            return Ok((loss + (&self.bias - same)?.sqrt()?.sum_all()?)?);
-        }
-        Ok(loss)
-    }
-
-    fn stepper(&self, _batch: usize) -> ar_core::Result<Box<dyn Stepper + '_>> {
+    fn stepper(&self, _: usize, _: Option<&Tensor>) -> ar_core::Result<Box<dyn Stepper + '_>> {
         Err(ar_core::Error::Cancelled)
     }
 }
@@ -87,7 +99,7 @@ pub(crate) struct Plan;
 #[derive(Debug)]
 pub(crate) struct Kinked;
 
-fn build(weights: &Weights, kinked: bool) -> ar_core::Result<Box<dyn Model>> {
+fn build(weights: &Weights, kinked: bool) -> ar_core::Result<Box<dyn Distribution>> {
     let get = |name: &str| {
         weights
             .get(name)
@@ -104,13 +116,13 @@ fn build(weights: &Weights, kinked: bool) -> ar_core::Result<Box<dyn Model>> {
 }
 
 impl Blueprint for Plan {
-    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Model>> {
+    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Distribution>> {
         build(weights, false)
     }
 }
 
 impl Blueprint for Kinked {
-    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Model>> {
+    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Distribution>> {
         build(weights, true)
     }
 }
@@ -127,6 +139,7 @@ pub(crate) fn manifest() -> Manifest {
         model: "linear".to_owned(),
         config: json!({"rate": 0.1, "names": ["a", "b"]}),
         domain: json!({"channels": 1}),
+        conditioning: json!(null),
         order: json!("raster"),
         dataset: json!({"name": "parity", "fingerprint": "00ff"}),
     }
@@ -151,6 +164,7 @@ fn batch(seed: u64) -> Batch {
     }
     Batch {
         levels: Tensor::from_vec(bits, (BATCH, 1, 1, DIMS), &Device::Cpu).unwrap(),
+        condition: None,
     }
 }
 
@@ -168,9 +182,9 @@ impl BatchSource for Parity {
     }
 }
 
-pub(crate) fn validate(model: &dyn Model) -> std::result::Result<f64, BoxError> {
+pub(crate) fn validate(model: &dyn Distribution) -> std::result::Result<f64, BoxError> {
     Ok(f64::from(
-        model.loss(&batch(77).levels)?.to_scalar::<f32>()?,
+        model.loss(&batch(77).levels, None, 0)?.to_scalar::<f32>()?,
     ))
 }
 
@@ -194,7 +208,11 @@ impl Observer for Notes {
         self.validations.push(*metrics);
     }
 
-    fn sample_due(&mut self, model: &dyn Model, step: u64) -> std::result::Result<(), BoxError> {
+    fn sample_due(
+        &mut self,
+        model: &dyn Distribution,
+        step: u64,
+    ) -> std::result::Result<(), BoxError> {
         assert_eq!(model.domain(), domain());
         self.samples.push(step);
         Ok(())

@@ -26,7 +26,7 @@ pub enum Neighbourhood {
 }
 
 /// A causal convolution with what is fused into it: `after(conv(before(x)) + bias) [+ residual]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ConvConfig {
     /// Its extent; 1x1 mixes the features of one position.
     pub kernel: Kernel,
@@ -43,6 +43,8 @@ pub struct ConvConfig {
     pub before: Activation,
     /// Applied to the result.
     pub after: Activation,
+    /// Deviation of the initial weights, in units of the usual one.
+    pub scale: f64,
 }
 
 impl ConvConfig {
@@ -57,6 +59,7 @@ impl ConvConfig {
             features,
             before,
             after,
+            scale: 1.0,
         }
     }
 
@@ -125,6 +128,11 @@ impl ConvConfig {
             after: activation,
             ..self
         }
+    }
+
+    /// With initial weights `by` times as large.
+    pub fn scaled(self, by: f64) -> Self {
+        Self { scale: by, ..self }
     }
 }
 
@@ -207,8 +215,9 @@ impl Primitive for Conv {
         self.neighbourhood == Neighbourhood::Rows
     }
 
-    fn sees_itself(&self) -> bool {
-        self.mask == MaskType::B
+    fn sees_itself(&self, input: usize) -> bool {
+        // A residual is read at the site itself even by type A.
+        input > 0 || self.mask == MaskType::B
     }
 
     fn reach(&self, input: usize) -> Reach {

@@ -109,7 +109,7 @@ impl Primitive for Recurrent {
         &self.states
     }
 
-    fn sees_itself(&self) -> bool {
+    fn sees_itself(&self, _: usize) -> bool {
         !self.runs_leftward()
     }
 

@@ -9,11 +9,12 @@ use crate::primitive::{Conv, ConvConfig, Neighbourhood};
 
 impl Builder {
     /// A causal convolution of `x`. Parameters `weight (taps, c_in, c_out)`, normal with variance
-    /// 2 / (taps · c_in) (He et al. 2015) when a rectifier follows and 1 / (taps · c_in) otherwise,
-    /// and `bias (c_out)`, zero.
+    /// 2 / (taps · c_in) (He et al. 2015) when a rectifier follows and 1 / (taps · c_in) otherwise
+    /// (the deviation times [`ConvConfig::scale`]), and `bias (c_out)`, zero.
     ///
     /// # Errors
-    /// [`Error::Config`] when the kernel is even, reads nothing, or a channel group gets no feature.
+    /// [`Error::Config`] when the kernel is even, reads nothing, a channel group gets no feature, or
+    /// [`Activation::Gelu`] is to follow: its gradient needs what went into it.
     pub fn conv(&mut self, x: Value, config: ConvConfig, vb: &VarBuilder<'_>) -> Result<Value> {
         self.conv_plus(x, config, None, vb)
     }
@@ -104,6 +105,12 @@ impl Builder {
                 "a residual convolution takes no activation after it",
             ));
         }
+        if config.after == Activation::Gelu {
+            return Err(Error::config(
+                "after",
+                "gelu comes before the next convolution: its gradient needs its input",
+            ));
+        }
         let (from, k) = (
             self.groups(x).clone(),
             taps.count() * self.groups(x).features(),
@@ -113,7 +120,7 @@ impl Builder {
         } else {
             2.0
         };
-        let stdev = (gain / k as f64).sqrt();
+        let stdev = config.scale * (gain / k as f64).sqrt();
         let shape = (taps.count(), from.features(), config.features);
         let weight = vb.get_with_hints(shape, "weight", Init::Randn { mean: 0.0, stdev })?;
         let bias = vb.get_with_hints(config.features, "bias", Init::Const(0.0))?;

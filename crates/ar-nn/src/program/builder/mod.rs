@@ -1,3 +1,4 @@
+mod attention;
 mod conv;
 mod recurrent;
 
@@ -6,7 +7,9 @@ use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
 use super::{CONDITION, INPUTS, LEVELS, Network, Node, Program};
-use crate::primitive::{Add, Condition, Embedding, Gate, Norm, Position, Primitive, Reach, Scale};
+use crate::primitive::{
+    Add, Axis, Condition, Embedding, Gate, Norm, Position, Primitive, Reach, Scale,
+};
 
 /// A value of the network under construction: features at every position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,19 @@ impl Builder {
     /// # Errors
     /// What `vb` gives for the parameter.
     pub fn embedded_levels(&mut self, features: usize, vb: &VarBuilder<'_>) -> Result<Value> {
+        self.embedded_levels_scaled(features, 1.0, vb)
+    }
+
+    /// [`Builder::embedded_levels`] whose vectors begin with another `deviation`.
+    ///
+    /// # Errors
+    /// What `vb` gives for the parameter.
+    pub fn embedded_levels_scaled(
+        &mut self,
+        features: usize,
+        deviation: f64,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Value> {
         let Domain {
             channels, levels, ..
         } = self.program.domain;
@@ -93,7 +109,7 @@ impl Builder {
             "weight",
             Init::Randn {
                 mean: 0.0,
-                stdev: 1.0,
+                stdev: deviation,
             },
         )?;
         Ok(self.push(embedding, &[Value(LEVELS)], vec![table]))
@@ -138,11 +154,24 @@ impl Builder {
         let zero = Init::Const(0.0);
         let rows = vb.get_with_hints((height, groups.features()), "rows", zero)?;
         let columns = vb.get_with_hints((width, groups.features()), "columns", zero)?;
-        Ok(self.push(
-            Position::new(groups, height, width),
-            &[x],
-            vec![rows, columns],
-        ))
+        let position = Position::new(groups, Axis::rows_and_columns(height, width));
+        Ok(self.push(position, &[x], vec![rows, columns]))
+    }
+
+    /// Adds a learned vector for each position. Parameter `weight (positions, c)`, normal with
+    /// deviation 0.01.
+    ///
+    /// # Errors
+    /// What `vb` gives for the parameter.
+    pub fn position_table(&mut self, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
+        let (n, groups) = (self.program.domain.positions(), self.groups(x).clone());
+        let init = Init::Randn {
+            mean: 0.0,
+            stdev: 0.01,
+        };
+        let table = vb.get_with_hints((n, groups.features()), "weight", init)?;
+        let position = Position::new(groups, vec![Axis::every_position(n)]);
+        Ok(self.push(position, &[x], vec![table]))
     }
 
     /// x + W·h, with h what the image is conditioned on; x itself where that is nothing. Parameter
@@ -253,9 +282,8 @@ impl Builder {
         let start = self.program.parameters;
         self.program.parameters += weights.iter().map(Tensor::elem_count).sum::<usize>();
         let inputs: Vec<usize> = inputs.iter().map(|v| v.0).collect();
-        // A residual is read at the site itself even when the convolution is of type A.
-        let strict = usize::from(!primitive.sees_itself());
-        let observed = inputs.iter().skip(strict).any(|&i| self.observed(i));
+        let observed =
+            (0..inputs.len()).any(|i| primitive.sees_itself(i) && self.observed(inputs[i]));
         let by_rows = primitive.by_rows()
             || (!primitive.mixes_sites() && inputs.iter().all(|&i| self.by_rows(i)));
         self.program.nodes.push(Node {

@@ -1,0 +1,245 @@
+//! `ar-cli classify`: which class an image is of, by Bayes' rule.
+
+use anyhow::Result;
+use ar_core::{Conditioning, class_log_likelihoods, posterior};
+use ar_data::{Order, Plan, Split};
+use serde::Serialize;
+
+use super::scoring::Scoring;
+use crate::dataset::{Data, for_scoring, tensor};
+use crate::failure::usage;
+use crate::output::Output;
+use crate::progress::Progress;
+
+/// Classify images under a model conditioned on classes
+///
+/// Bayes' rule: p(class | image) is proportional to p(image | class) p(class), so an image costs as
+/// many likelihoods as there are classes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) scoring: Scoring,
+
+    /// p(class) before the image is seen
+    #[arg(long, value_name = "PRIOR", default_value = "uniform")]
+    prior: Prior,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum Prior {
+    /// The same for every class
+    Uniform,
+    /// How often each class is among the training images
+    Train,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    images: usize,
+    accuracy: f64,
+    /// Of the accuracy, over images.
+    standard_error: f64,
+    /// Mean -ln p(label | image).
+    nats_per_label: f64,
+    prior: Prior,
+    classes: Vec<String>,
+    /// Images of the row's class that were taken for the column's.
+    confusion: Vec<Vec<usize>>,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    let run = args.scoring.run()?;
+    let Conditioning::Class { classes } = run.spec.conditioning else {
+        return Err(usage(format!(
+            "{} is not conditioned on classes, so there is no p(image | class); train one with --conditional",
+            run.spec.model
+        )));
+    };
+    let (data, split) = args.scoring.data(&run, output)?;
+    let images = data.split(split);
+    let Some(labels) = images.labels() else {
+        return Err(usage(format!(
+            "{} has no labels to compare with",
+            data.name
+        )));
+    };
+    let prior = args.prior.of(&data, classes)?;
+    let limit = match args.scoring.limit() {
+        0 => images.len(),
+        limit => limit.min(images.len()),
+    };
+    let label = format!("classifying {}", split.name());
+    let bar = Progress::new(output, label, "images", limit as u64);
+    let (domain, device) = (run.model.domain(), run.model.device());
+    let mut tally = Tally::new(classes);
+    let encoding = for_scoring(data.encoding.clone());
+    let plan = Plan::new(
+        images.clone(),
+        encoding,
+        args.scoring.batch_size,
+        Order::Sequential,
+    )?;
+    for batch in plan.stream(0)? {
+        let mut levels = batch.levels;
+        levels.truncate((limit - tally.images) * domain.dims());
+        let levels = tensor(levels, &domain, device)?;
+        for row in class_log_likelihoods(run.model.as_ref(), &levels)? {
+            tally.count(labels[tally.images] as usize, &posterior(&row, &prior));
+        }
+        bar.at(tally.images as u64, String::new);
+        if tally.images >= limit {
+            break;
+        }
+    }
+    bar.finish();
+    let report = tally.report(args.prior, run.data.classes);
+    output.say(format_args!(
+        "{} {}: {}",
+        data.name,
+        split.name(),
+        report.line()
+    ))?;
+    for line in report.table() {
+        output.say(line)?;
+    }
+    output.json(&report)?;
+    Ok(0)
+}
+
+impl Prior {
+    fn of(self, data: &Data, classes: usize) -> Result<Vec<f64>> {
+        let train = data.split(Split::Train);
+        match (self, train.labels()) {
+            (Self::Uniform, _) => Ok(vec![1.0 / classes as f64; classes]),
+            (Self::Train, Some(labels)) if !labels.is_empty() => {
+                let count = |class| labels.iter().filter(|l| **l as usize == class).count();
+                let share = |class| count(class) as f64 / labels.len() as f64;
+                Ok((0..classes).map(share).collect())
+            }
+            (Self::Train, _) => Err(usage(format!(
+                "--prior train: {} has no labelled training images",
+                data.name
+            ))),
+        }
+    }
+}
+
+/// What was decided so far.
+#[derive(Debug)]
+struct Tally {
+    images: usize,
+    nats: f64,
+    confusion: Vec<Vec<usize>>,
+}
+
+impl Tally {
+    fn new(classes: usize) -> Self {
+        Self {
+            images: 0,
+            nats: 0.0,
+            confusion: vec![vec![0; classes]; classes],
+        }
+    }
+
+    /// One image of class `label`; the most probable class wins, of equals the first.
+    fn count(&mut self, label: usize, posterior: &[f64]) {
+        let mut taken = 0;
+        for (class, p) in posterior.iter().enumerate() {
+            if *p > posterior[taken] {
+                taken = class;
+            }
+        }
+        self.images += 1;
+        self.nats -= posterior[label].ln();
+        self.confusion[label][taken] += 1;
+    }
+
+    fn report(self, prior: Prior, classes: Vec<String>) -> Report {
+        let n = self.images as f64;
+        let right: usize = self
+            .confusion
+            .iter()
+            .enumerate()
+            .map(|(i, row)| row[i])
+            .sum();
+        let accuracy = right as f64 / n;
+        Report {
+            images: self.images,
+            accuracy,
+            standard_error: (accuracy * (1.0 - accuracy) / n).sqrt(),
+            nats_per_label: self.nats / n,
+            prior,
+            classes,
+            confusion: self.confusion,
+        }
+    }
+}
+
+impl Report {
+    fn line(&self) -> String {
+        let prior = match self.prior {
+            Prior::Uniform => "uniform",
+            Prior::Train => "that of the training images",
+        };
+        format!(
+            "{:.2} ± {:.2} % right ({} images, prior {prior}), {:.3} nats/label",
+            100.0 * self.accuracy,
+            100.0 * self.standard_error,
+            self.images,
+            self.nats_per_label
+        )
+    }
+
+    /// The confusion matrix, a line for each class.
+    fn table(&self) -> Vec<String> {
+        let name = |class: usize| {
+            self.classes
+                .get(class)
+                .cloned()
+                .unwrap_or(class.to_string())
+        };
+        let names: Vec<String> = (0..self.confusion.len()).map(name).collect();
+        let longest = names.iter().map(|name| name.chars().count()).max();
+        let width = longest.unwrap_or(0).max(5);
+        let row = |first: &str, cells: &[String]| {
+            let cells = cells.iter().map(|cell| format!("{cell:>width$}"));
+            let line = std::iter::once(format!("{first:>width$}")).chain(cells);
+            line.collect::<Vec<_>>().join(" ")
+        };
+        let counts = |counts: &[usize]| counts.iter().map(usize::to_string).collect::<Vec<_>>();
+        let head = row("", &names);
+        let body = names.iter().zip(&self.confusion);
+        let body = body.map(|(name, own)| row(name, &counts(own)));
+        let title = "confusion (rows: labels, columns: decisions):".to_owned();
+        [title, head].into_iter().chain(body).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_are_tallied() {
+        let mut tally = Tally::new(2);
+        tally.count(0, &[0.75, 0.25]);
+        tally.count(0, &[0.25, 0.75]);
+        tally.count(1, &[0.5, 0.5]);
+        tally.count(1, &[0.0, 1.0]);
+        let report = tally.report(Prior::Uniform, vec!["even".to_owned(), "odd".to_owned()]);
+        assert_eq!(report.confusion, [[1, 1], [1, 1]]);
+        assert_eq!((report.accuracy, report.standard_error), (0.5, 0.25));
+        let nats = -(0.75f64.ln() + 0.25f64.ln() + 0.5f64.ln()) / 4.0;
+        assert!((report.nats_per_label - nats).abs() < 1e-12);
+        let table = report.table();
+        assert_eq!(
+            table[1..],
+            [
+                "       even   odd",
+                " even     1     1",
+                "  odd     1     1"
+            ]
+        );
+    }
+}

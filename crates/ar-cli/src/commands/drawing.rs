@@ -1,0 +1,149 @@
+//! What commands that draw from a run have in common.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ar_core::{Conditioning, Domain, SampleOptions, Sampled, Tempering};
+
+use crate::condition::class_named;
+use crate::device::DeviceChoice;
+use crate::failure::usage;
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::run::Run;
+use crate::values::{count, positive, seed, share};
+
+/// From which run, how, and whereto.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Drawing {
+    /// Run directory or checkpoint file
+    run: PathBuf,
+
+    /// Class of a conditional model, by name or by number from 0; several as 3,7
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
+    class: Vec<String>,
+
+    /// Divide logits by T: below 1 sharpens, above 1 flattens
+    #[arg(long, value_name = "T", default_value = "1", value_parser = positive, allow_hyphen_values = true)]
+    temperature: f64,
+
+    /// Draw from the K most probable levels only
+    #[arg(long, value_name = "K", value_parser = count, allow_hyphen_values = true)]
+    top_k: Option<usize>,
+
+    /// Draw from the most probable levels that together reach probability P
+    #[arg(long, value_name = "P", value_parser = share, allow_hyphen_values = true)]
+    top_p: Option<f64>,
+
+    /// Seed; the same seed gives the same images
+    #[arg(long, value_name = "S", default_value = "0", value_parser = seed, allow_hyphen_values = true)]
+    seed: u64,
+
+    /// File to write: .png for a picture, .npy for the levels drawn (N, C, H, W) [default:
+    /// sampled.png or completed.png in the run]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// auto, cpu, cuda:N or metal
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+
+    /// One JSON object on standard output: images, seconds, file, and more
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Values of all images together: 2 GiB of levels.
+const MOST_VALUES: usize = 1 << 29;
+
+/// The file to write.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) file: PathBuf,
+    /// Whether it holds levels rather than a picture.
+    pub(super) as_array: bool,
+}
+
+impl Drawing {
+    /// Opens the run and decides where results go: `name` in the run unless told otherwise.
+    ///
+    /// # Errors
+    /// When there is no run, or the file ends in neither `.png` nor `.npy`.
+    pub(super) fn open(&self, name: &str) -> Result<(Run, Target)> {
+        let run = Run::open(&self.run, &self.device.open()?)?;
+        let file = self.output.clone();
+        let file = file.unwrap_or_else(|| run.directory.join(name));
+        let as_array = is_array(&file)?;
+        Ok((run, Target { file, as_array }))
+    }
+
+    /// The classes of `--class`.
+    ///
+    /// # Errors
+    /// When the model is not conditioned on classes, or there is no such class.
+    pub(super) fn classes(&self, run: &Run) -> Result<Vec<u32>> {
+        match (run.spec.conditioning, self.class.first()) {
+            (_, None) => Ok(Vec::new()),
+            (Conditioning::Class { classes }, _) => self
+                .class
+                .iter()
+                .map(|text| class_named(text, &run.data.classes, classes))
+                .collect(),
+            (_, Some(class)) => Err(usage(format!(
+                "--class {class}: the model is not conditioned on classes; train one with --conditional"
+            ))),
+        }
+    }
+
+    /// `count` images, drawn as asked.
+    ///
+    /// # Errors
+    /// When they are more than can be held at once.
+    pub(super) fn options(&self, count: usize, domain: &Domain) -> Result<SampleOptions> {
+        let most = MOST_VALUES / domain.dims();
+        if count > most {
+            return Err(usage(format!(
+                "-n: at most {most} images of this size in one call"
+            )));
+        }
+        let tempering = Tempering {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+        };
+        Ok(SampleOptions {
+            count,
+            seed: self.seed,
+            tempering,
+            ..SampleOptions::default()
+        })
+    }
+}
+
+/// Draws with a bar.
+///
+/// # Errors
+/// When drawing fails.
+pub(super) fn draw(run: &Run, options: &SampleOptions, output: &Output) -> Result<Sampled> {
+    let members = run.model.members();
+    let steps = members.first().map_or(0, |member| member.order().steps());
+    let total = (options.count * steps) as u64;
+    let bar = Progress::new(output, "drawing", "values", total);
+    let drawn = ar_core::sample(run.model.as_ref(), options, &|done, _| {
+        bar.at(done as u64, String::new);
+        true
+    });
+    drawn.context("cannot draw images")
+}
+
+fn is_array(file: &Path) -> Result<bool> {
+    let extension = file.extension().and_then(|e| e.to_str());
+    match extension.map(str::to_ascii_lowercase).as_deref() {
+        Some("npy") => Ok(true),
+        Some("png") => Ok(false),
+        _ => Err(usage(format!(
+            "--output {}: name it .png for a picture or .npy for levels",
+            file.display()
+        ))),
+    }
+}

@@ -1,0 +1,161 @@
+//! What commands that look at images through a run have in common.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use ar_core::{Conditioning, Domain};
+use ar_data::Split;
+
+use crate::config::DataConfig;
+use crate::dataset::Data;
+use crate::device::DeviceChoice;
+use crate::failure::usage;
+use crate::output::Output;
+use crate::run::Run;
+use crate::values::count;
+
+/// Which run, and which images.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Scoring {
+    /// Run directory or checkpoint file
+    run: PathBuf,
+
+    /// auto, mnist, cifar10, digits, or a path [default: the run's own data]
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
+
+    /// Folder of data sets, looked at before the cache
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// Which part of the data
+    #[arg(long, value_name = "SPLIT", default_value = "test")]
+    split: SplitName,
+
+    /// Only the first N images
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    limit: Option<usize>,
+
+    /// Images at once
+    #[arg(long, value_name = "B", default_value = "64", value_parser = count, allow_hyphen_values = true)]
+    pub(super) batch_size: usize,
+
+    /// auto, cpu, cuda:N or metal
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum SplitName {
+    /// Held out for the final figure
+    Test,
+    /// Held out for choosing
+    Validation,
+    /// What the model was fitted to
+    Train,
+}
+
+impl Scoring {
+    /// The run.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn run(&self) -> Result<Run> {
+        Run::open(&self.run, &self.device.open()?)
+    }
+
+    /// The data, with the run's encoding, and which part of them to look at; it has images.
+    ///
+    /// # Errors
+    /// When there are none, or they are not of the run's kind.
+    pub(super) fn data(&self, run: &Run, output: &Output) -> Result<(Data, Split)> {
+        let data = data_of(run, self.data.as_deref(), self.data_dir.as_deref(), output)?;
+        let split = match self.split {
+            SplitName::Test => Split::Test,
+            SplitName::Validation => Split::Validation,
+            SplitName::Train => Split::Train,
+        };
+        if data.split(split).is_empty() {
+            return Err(usage(format!(
+                "{} has no {} images; choose another --split",
+                data.name,
+                split.name()
+            )));
+        }
+        Ok((data, split))
+    }
+
+    /// At most so many images; 0 for all.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.unwrap_or(0)
+    }
+}
+
+/// The data of `source`, or those of the run, with the run's encoding.
+///
+/// # Errors
+/// When they cannot be had or are not of the run's kind.
+pub(super) fn data_of(
+    run: &Run,
+    source: Option<&str>,
+    data_dir: Option<&Path>,
+    output: &Output,
+) -> Result<Data> {
+    let own = &run.data.config;
+    let config = DataConfig {
+        source: source.unwrap_or(&own.source).to_owned(),
+        data_dir: data_dir
+            .map(Path::to_owned)
+            .or_else(|| own.data_dir.clone()),
+        // Whether labels are needed is for the model to say.
+        conditional: false,
+        ..own.clone()
+    };
+    let data = Data::like(&config, &run.encoding)?.with_own_levels(run.encoding.levels())?;
+    let (got, expected) = (data.domain()?, run.model.domain());
+    if got != expected {
+        return Err(usage(format!(
+            "{} is {}, the model is of {}",
+            data.name,
+            described(&got),
+            described(&expected)
+        )));
+    }
+    let (native, expected) = (data.encoding.native_levels(), run.encoding.native_levels());
+    if native != expected && native != run.encoding.levels() {
+        return Err(usage(format!(
+            "{} has {native} native levels, the run's data {expected}",
+            data.name
+        )));
+    }
+    let by_class = matches!(run.spec.conditioning, Conditioning::Class { .. });
+    if by_class && !run.data.classes.starts_with(&data.classes) {
+        return Err(usage(format!(
+            "the classes of {} are {}, those of the run's data {}",
+            data.name,
+            data.classes.join(", "),
+            run.data.classes.join(", ")
+        )));
+    }
+    if data.fingerprint != run.data.fingerprint {
+        output.warn(format_args!(
+            "note: these are not the data the model was trained with ({}, {}): {}",
+            run.data.name, run.data.source, data.source
+        ));
+    }
+    Ok(data)
+}
+
+fn described(domain: &Domain) -> String {
+    let Domain {
+        channels,
+        height,
+        width,
+        levels,
+    } = domain;
+    format!("{channels}x{height}x{width} with {levels} levels")
+}

@@ -1,0 +1,175 @@
+//! What images are conditioned on: their labels, or the classes asked for.
+
+use anyhow::Result;
+use ar_core::Conditioning;
+use candle_core::{Device, Tensor};
+
+use crate::failure::usage;
+use crate::picture::Picture;
+
+/// What a batch with these labels is conditioned on.
+///
+/// # Errors
+/// When the model needs what labels do not give, there are none, or the tensor cannot be made.
+pub(crate) fn condition(
+    labels: Option<Vec<u32>>,
+    conditioning: Conditioning,
+    device: &Device,
+) -> Result<Option<Tensor>> {
+    match (conditioning, labels) {
+        (Conditioning::None, _) => Ok(None),
+        (Conditioning::Class { .. }, Some(labels)) => {
+            let n = labels.len();
+            Ok(Some(Tensor::from_vec(labels, n, device)?))
+        }
+        (Conditioning::Class { .. }, None) => Err(usage(
+            "the model is conditioned on classes, and these images have no labels",
+        )),
+        (other, _) => Err(usage(format!(
+            "the model is conditioned on {other:?}, which labels do not give"
+        ))),
+    }
+}
+
+/// The class that `text` means: a class's name, or else its number from 0.
+///
+/// # Errors
+/// When there is no such class; the message lists those there are.
+pub(crate) fn class_named(text: &str, names: &[String], classes: usize) -> Result<u32> {
+    let by_name = names.iter().position(|name| name == text);
+    let by_number = || text.parse().ok().filter(|n| *n < classes);
+    by_name
+        .or_else(by_number)
+        .map(|class| class as u32)
+        .ok_or_else(|| {
+            let numbered = |name: &String| *name != text && name.parse::<usize>().is_err();
+            let known = if names.iter().any(numbered) {
+                format!(": {}", names.join(", "))
+            } else {
+                String::new()
+            };
+            let last = classes.saturating_sub(1);
+            usage(format!(
+                "--class {text}: there is no such class; there are 0 to {last}{known}"
+            ))
+        })
+}
+
+/// Samples in rows of one class each; of an unconditional model just so many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rows {
+    /// Class of each row; none for an unconditional model.
+    pub(crate) classes: Vec<u32>,
+    /// Images of each class, or all in all.
+    pub(crate) each: usize,
+}
+
+impl Rows {
+    /// About `about` images: as many of every class of the model, at least one and at most eight.
+    pub(crate) fn about(about: usize, conditioning: Conditioning) -> Self {
+        let classes = every_class(conditioning);
+        let each = match classes.len() {
+            0 => about,
+            n => about.div_ceil(n).clamp(1, 8),
+        };
+        Self { classes, each }
+    }
+
+    /// All images.
+    pub(crate) fn count(&self) -> usize {
+        self.each.saturating_mul(self.classes.len().max(1))
+    }
+
+    /// What each image is conditioned on.
+    ///
+    /// # Errors
+    /// As [`condition`].
+    pub(crate) fn condition(
+        &self,
+        conditioning: Conditioning,
+        device: &Device,
+    ) -> Result<Option<Tensor>> {
+        let repeated = |class: &u32| std::iter::repeat_n(*class, self.each);
+        let labels = self.classes.iter().flat_map(repeated).collect();
+        condition(Some(labels), conditioning, device)
+    }
+
+    /// Columns of a sheet with a row for each class; none where rows mean nothing.
+    pub(crate) fn columns(&self) -> Option<usize> {
+        (self.classes.len() > 1 && self.each > 1).then_some(self.each)
+    }
+
+    /// A few images to show in the terminal: the first of each class, or the first of all.
+    pub(crate) fn few(&self, images: &[Picture]) -> Vec<Picture> {
+        const FEW: usize = 10;
+        let step = if self.classes.len() > 1 { self.each } else { 1 };
+        images.iter().step_by(step).take(FEW).cloned().collect()
+    }
+}
+
+/// All classes of a model that is conditioned on one, otherwise none.
+pub(crate) fn every_class(conditioning: Conditioning) -> Vec<u32> {
+    match conditioning {
+        Conditioning::Class { classes } => (0..classes as u32).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A line for people: "nothing", "one of 10 classes".
+pub(crate) fn in_words(conditioning: Conditioning) -> String {
+    match conditioning {
+        Conditioning::None => "nothing".to_owned(),
+        Conditioning::Class { classes } => format!("one of {classes} classes"),
+        Conditioning::Vector { size } => format!("a vector of {size} numbers"),
+        Conditioning::Map { features } => format!("{features} features of every pixel"),
+        other => format!("{other:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_go_by_name_and_then_by_number() {
+        let names = ["daisy".to_owned(), "0".to_owned(), "tulip".to_owned()];
+        let class = |text: &str| class_named(text, &names, 3);
+        assert_eq!(class("tulip").unwrap(), 2);
+        assert_eq!(class("0").unwrap(), 1, "a name goes before a number");
+        assert_eq!(class("2").unwrap(), 2);
+        for wrong in ["3", "-1", "rose", ""] {
+            let error = class(wrong).unwrap_err().to_string();
+            assert!(error.contains("0 to 2: daisy, 0, tulip"), "{error}");
+        }
+    }
+
+    #[test]
+    fn rows_are_of_one_class_each() {
+        let class = |classes| Conditioning::Class { classes };
+        assert_eq!(
+            Rows::about(36, Conditioning::None),
+            Rows {
+                classes: Vec::new(),
+                each: 36
+            }
+        );
+        let sizes = |classes| {
+            let rows = Rows::about(36, class(classes));
+            (rows.each, rows.count(), rows.columns())
+        };
+        assert_eq!(sizes(10), (4, 40, Some(4)));
+        assert_eq!(sizes(2), (8, 16, Some(8)));
+        assert_eq!(sizes(100), (1, 100, None));
+        let rows = Rows {
+            classes: vec![3, 1],
+            each: 2,
+        };
+        let condition = rows.condition(class(4), &Device::Cpu).unwrap().unwrap();
+        assert_eq!(condition.to_vec1::<u32>().unwrap(), [3, 3, 1, 1]);
+        assert!(condition_of_none(&rows).is_none());
+    }
+
+    fn condition_of_none(rows: &Rows) -> Option<Tensor> {
+        rows.condition(Conditioning::None, &Device::Cpu).unwrap()
+    }
+}

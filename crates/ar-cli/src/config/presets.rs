@@ -1,0 +1,38 @@
+//! `--preset`: named sizes of a model.
+
+use anyhow::Result;
+use ar_models::{Entry, registry};
+use serde_json::Value;
+
+use crate::failure::usage;
+
+/// The configuration that `entry` calls `name`.
+///
+/// # Errors
+/// When it has none of that name; the message lists those it has.
+pub(crate) fn preset(entry: &Entry, name: &str) -> Result<Value> {
+    let all = entry.presets()?;
+    let names = all.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let known = match names.as_slice() {
+        [] => format!("{} has no presets", entry.name),
+        names => format!("those of {} are {}", entry.name, names.join(", ")),
+    };
+    let found = all.into_iter().find(|(known, _)| *known == name);
+    found
+        .map(|(_, config)| config)
+        .ok_or_else(|| usage(format!("--preset {name}: there is none; {known}")))
+}
+
+/// The models and their presets, for `--help`.
+pub(crate) fn help() -> String {
+    let line = |entry: &Entry| {
+        let presets = entry.presets().unwrap_or_default();
+        let names: Vec<_> = presets.iter().map(|(name, _)| *name).collect();
+        match names.as_slice() {
+            [] => format!("  {}", entry.name),
+            names => format!("  {} (presets: {})", entry.name, names.join(", ")),
+        }
+    };
+    let lines: Vec<_> = registry().iter().map(line).collect();
+    format!("Models:\n{}", lines.join("\n"))
+}

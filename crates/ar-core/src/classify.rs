@@ -1,0 +1,125 @@
+use candle_core::{DType, Tensor};
+
+use crate::{Conditioning, Distribution, Error, Result};
+
+/// log p(x | c) in nats of each image of `levels` `(B, C, H, W)` under each class: B rows of one
+/// number a class. One full pass of the batch a class.
+///
+/// # Errors
+/// [`Error::Config`] when `model` is not conditioned on classes, otherwise as [`Distribution::nll`].
+pub fn class_log_likelihoods(model: &dyn Distribution, levels: &Tensor) -> Result<Vec<Vec<f64>>> {
+    let Conditioning::Class { classes } = model.conditioning() else {
+        return Err(Error::config(
+            "conditioning",
+            "must be a class: Bayes' rule needs p(x | c)",
+        ));
+    };
+    let batch = model.domain().batch_of(levels)?;
+    let mut rows = vec![Vec::with_capacity(classes); batch];
+    for class in 0..classes as u32 {
+        let condition = Tensor::full(class, batch, model.device())?;
+        let nll = model.nll(levels, Some(&condition))?.to_dtype(DType::F64)?;
+        for (row, nats) in rows.iter_mut().zip(nll.to_vec1::<f64>()?) {
+            row.push(-nats);
+        }
+    }
+    Ok(rows)
+}
+
+/// Bayes' rule: p(c | x) = p(x | c) p(c) / Σ p(x | c') p(c'), from log p(x | c) and p(c) of every
+/// class. All zero where no class with a prior can have given x.
+pub fn posterior(log_likelihoods: &[f64], prior: &[f64]) -> Vec<f64> {
+    let joint: Vec<f64> = log_likelihoods
+        .iter()
+        .zip(prior)
+        .map(|(log_likelihood, prior)| log_likelihood + prior.ln())
+        .collect();
+    let most = joint.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if most == f64::NEG_INFINITY {
+        return vec![0.0; joint.len()];
+    }
+    let shares: Vec<f64> = joint.iter().map(|log| (log - most).exp()).collect();
+    let all: f64 = shares.iter().sum();
+    shares.into_iter().map(|share| share / all).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::{Domain, Model};
+
+    /// One binary value that is 1 with a probability of each class's own.
+    #[derive(Debug)]
+    struct Coins(Vec<f32>);
+
+    impl Distribution for Coins {
+        fn domain(&self) -> Domain {
+            Domain {
+                channels: 1,
+                height: 1,
+                width: 1,
+                levels: 2,
+            }
+        }
+
+        fn conditioning(&self) -> Conditioning {
+            match self.0.len() {
+                1 => Conditioning::None,
+                classes => Conditioning::Class { classes },
+            }
+        }
+
+        fn device(&self) -> &Device {
+            &Device::Cpu
+        }
+
+        fn members(&self) -> Vec<&dyn Model> {
+            Vec::new()
+        }
+
+        fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+            let (x, c) = (
+                levels.flatten_all()?.to_vec1::<u32>()?,
+                condition.map(Tensor::to_vec1::<u32>).transpose()?,
+            );
+            let nats = x.iter().zip(c.unwrap_or_default()).map(|(x, c)| {
+                let p = self.0[c as usize];
+                if *x == 1 { -p.ln() } else { -(1.0 - p).ln() }
+            });
+            Ok(Tensor::from_iter(nats.collect::<Vec<_>>(), &Device::Cpu)?)
+        }
+    }
+
+    #[test]
+    fn bayes_rule_on_coins() {
+        let levels = Tensor::from_vec(vec![1u32, 0], (2, 1, 1, 1), &Device::Cpu).unwrap();
+        let logs = class_log_likelihoods(&Coins(vec![0.9, 0.3, 0.3]), &levels).unwrap();
+        let expected = [[0.9f64, 0.3, 0.3], [0.1, 0.7, 0.7]];
+        for (row, expected) in logs.iter().zip(expected) {
+            assert_eq!(row.len(), 3);
+            for (log, p) in row.iter().zip(expected) {
+                assert!((log.exp() - p).abs() < 1e-6, "{row:?}");
+            }
+        }
+        let close = |prior: &[f64], expected: &[f64]| {
+            for (p, e) in posterior(&logs[0], prior).iter().zip(expected) {
+                assert!((p - e).abs() < 1e-6, "{prior:?}: {p} {e}");
+            }
+        };
+        close(&[1.0 / 3.0; 3], &[0.6, 0.2, 0.2]);
+        close(&[0.2, 0.8, 0.0], &[3.0 / 7.0, 4.0 / 7.0, 0.0]);
+        close(&[0.0; 3], &[0.0; 3]);
+        // Far below what exp can hold.
+        let far = posterior(&[-2000.0, -2001.0], &[0.5, 0.5]);
+        assert!((far[0] - 1.0 / (1.0 + (-1f64).exp())).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_has_no_classes_is_refused() {
+        let levels = Tensor::zeros((1, 1, 1, 1), DType::U32, &Device::Cpu).unwrap();
+        let error = class_log_likelihoods(&Coins(vec![0.5]), &levels).unwrap_err();
+        assert!(error.to_string().contains("conditioning"), "{error}");
+    }
+}

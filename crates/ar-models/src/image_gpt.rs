@@ -1,0 +1,133 @@
+//! ImageGPT: a transformer decoder over the pixels as a sequence.
+//!
+//! Chen, Radford, Child, Wu, Jun, Luan, Sutskever, "Generative Pretraining from Pixels", 2020 (ICML),
+//! section 2.3, and its reference code <https://github.com/openai/image-gpt>.
+//!
+//! p(x) = Π p(xᵢ | x₍<ᵢ₎) in raster order. The network reads at every position the embedding of the
+//! value before it (at the first a learned start) and a vector of its own for the position predicted;
+//! then blocks of causal self-attention and a two-layer perceptron, each behind a norm and added to
+//! the stream. As in the reference code the norm is x · g / sqrt(mean x² + ε), the rectifier
+//! x · sigmoid(1.702 x), and the output layer has weights of its own.
+//!
+//! The paper quantizes colour to a palette, so that a pixel is one token: data of one channel here.
+//! Colour channels as they are become a sequence of sub-pixels, R, G, B, three times as long.
+//!
+//! The class of an image, an option that the paper has not, is its start: a learned vector for each.
+//!
+//! Deviations: two levels use one logit in place of a softmax over two. Projections have a bias. ε is
+//! 1e-6, not 1e-5. Weights begin with variance 1 / inputs, as the code's q, k and v do; its perceptron
+//! begins with deviation 0.02, which fits the paper's widths only. Both projections that end a branch
+//! begin smaller by √layers, in the code that of attention alone. The output layer begins at a tenth
+//! of the usual deviation, not at zero, so that what depends on what shows before training.
+
+use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Order, Result};
+use ar_nn::{Activation, Builder, ConvConfig};
+use candle_nn::VarBuilder;
+use serde::{Deserialize, Serialize};
+
+use crate::registry::{Built, Configuration};
+
+/// Configuration of an ImageGPT.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ImageGptConfig {
+    /// Features of the stream, d; the perceptrons have 4·d.
+    pub embed: usize,
+    /// Attention heads of each block; they divide `embed`.
+    pub heads: usize,
+    /// Blocks of attention and perceptron.
+    pub layers: usize,
+}
+
+impl Default for ImageGptConfig {
+    fn default() -> Self {
+        Self::of(64, 4, 4)
+    }
+}
+
+impl ImageGptConfig {
+    fn of(embed: usize, heads: usize, layers: usize) -> Self {
+        Self {
+            embed,
+            heads,
+            layers,
+        }
+    }
+}
+
+impl Configuration for ImageGptConfig {
+    /// The paper's iGPT-S, M and L (table 1 and the reference code); `paper` is S.
+    fn presets() -> Vec<(&'static str, Self)> {
+        vec![
+            ("paper", Self::of(512, 8, 24)),
+            ("xs", Self::of(128, 4, 8)),
+            ("s", Self::of(512, 8, 24)),
+            ("m", Self::of(1024, 8, 36)),
+            ("l", Self::of(1536, 16, 48)),
+        ]
+    }
+
+    fn validate(&self, _: &Domain, conditioning: Conditioning) -> Result<()> {
+        for (field, value, most) in [
+            ("embed", self.embed, 65536),
+            ("heads", self.heads, self.embed),
+            ("layers", self.layers, 4096),
+        ] {
+            if !(1..=most).contains(&value) {
+                let range = format!("must be from 1 to {most}, not {value}");
+                return Err(Error::config(field, range));
+            }
+        }
+        if !self.embed.is_multiple_of(self.heads) {
+            let Self { embed, heads, .. } = self;
+            return Err(Error::config(
+                "heads",
+                format!("must divide embed = {embed}, not {heads}"),
+            ));
+        }
+        match conditioning {
+            Conditioning::None | Conditioning::Class { .. } => Ok(()),
+            _ => Err(Error::config(
+                "conditioning",
+                "imagegpt takes a class, as the start of its sequence; for a vector or a map take \
+                 gated-pixelcnn",
+            )),
+        }
+    }
+
+    /// Parameters, named as in the reference code: `wte`, `sos`, `wpe`, `h.I.ln_1`,
+    /// `h.I.attn.{q, kv, c_proj}`, `h.I.ln_2`, `h.I.mlp.{c_fc, c_proj}`, `ln_f`, `head`.
+    fn build(
+        &self,
+        domain: &Domain,
+        conditioning: Conditioning,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Built> {
+        self.validate(domain, conditioning)?;
+        let order = Order::raster(domain, ChannelSteps::Separate);
+        let mut net = Builder::of_subpixels(domain, &order, conditioning)?;
+        let d = self.embed;
+        let last = 1.0 / (self.layers as f64).sqrt();
+        let project = ConvConfig::pointwise(d).scaled(last);
+
+        let x = net.embedded_levels_scaled(d, 0.02, &vb.pp("wte"))?; // (H·W·C, d)
+        let x = net.previous(x, &vb.pp("sos"))?;
+        let mut h = net.position_table(x, &vb.pp("wpe"))?;
+        for i in 0..self.layers {
+            let vb = vb.pp("h").pp(i);
+            let (vb_attn, vb_mlp) = (vb.pp("attn"), vb.pp("mlp"));
+            let y = net.norm(h, &vb.pp("ln_1"))?;
+            let q = net.conv(y, ConvConfig::pointwise(d), &vb_attn.pp("q"))?;
+            let kv = net.conv(y, ConvConfig::pointwise(2 * d), &vb_attn.pp("kv"))?; // (H·W·C, 2d)
+            let a = net.attention(q, kv, self.heads, MaskType::B)?;
+            h = net.residual_conv(a, project, h, &vb_attn.pp("c_proj"))?;
+            let y = net.norm(h, &vb.pp("ln_2"))?;
+            let m = net.conv(y, ConvConfig::pointwise(4 * d), &vb_mlp.pp("c_fc"))?; // (H·W·C, 4d)
+            h = net.residual_conv(m, project.before(Activation::Gelu), h, &vb_mlp.pp("c_proj"))?;
+        }
+        let y = net.norm(h, &vb.pp("ln_f"))?;
+        let head = ConvConfig::pointwise(net.outputs()).scaled(0.1);
+        let logits = net.conv(y, head, &vb.pp("head"))?; // (H·W·C, P)
+        net.finish(logits, vb).map(Built::Network)
+    }
+}

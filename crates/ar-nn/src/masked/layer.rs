@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use ar_core::{Conditioning, Result};
+use candle_core::Tensor;
+use candle_nn::{Init, VarBuilder};
+
+use super::mask::Mask;
+use super::product::product;
+
+/// The units of a layer, by when they are known.
+#[derive(Debug, Clone)]
+pub(super) struct Units {
+    /// Of unit i: after how many steps it is known. Of an output: before how many it is needed.
+    pub(super) degrees: Arc<[u32]>,
+    /// The same, ascending.
+    pub(super) sorted: Arc<[u32]>,
+    /// The units in that order; none when they stand in it already.
+    pub(super) order: Option<Arc<[u32]>>,
+}
+
+impl Units {
+    pub(super) fn new(degrees: Vec<u32>) -> Self {
+        let order = (!degrees.is_sorted()).then(|| {
+            let mut order: Vec<u32> = (0..degrees.len() as u32).collect();
+            order.sort_by_key(|&i| degrees[i as usize]);
+            order.into()
+        });
+        let mut sorted = degrees.clone();
+        sorted.sort_unstable();
+        Self {
+            degrees: degrees.into(),
+            sorted: sorted.into(),
+            order,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.degrees.len()
+    }
+
+    /// How many have a degree below `degree`; in order of degrees the others follow them.
+    pub(super) fn below(&self, degree: u32) -> usize {
+        self.sorted.partition_point(|&m| m < degree)
+    }
+
+    /// The unit that is `i`-th by degree.
+    pub(super) fn unit(&self, i: usize) -> usize {
+        self.order.as_ref().map_or(i, |order| order[i] as usize)
+    }
+}
+
+/// Masked weights from one layer's units, or the inputs, to another's.
+#[derive(Debug)]
+pub(super) struct Connection {
+    /// 0: the inputs; i + 1: hidden layer i.
+    pub(super) from: usize,
+    /// `(in, out)`.
+    pub(super) weight: Tensor,
+    mask: Mask,
+}
+
+impl Connection {
+    /// Parameter `weight (in, out)`, normal with variance `gain / in`.
+    pub(super) fn new(
+        from: usize,
+        [source, target]: [&Units; 2],
+        gain: f64,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self> {
+        let stdev = (gain / source.len() as f64).sqrt();
+        let init = Init::Randn { mean: 0.0, stdev };
+        Ok(Self {
+            from,
+            weight: vb.get_with_hints((source.len(), target.len()), "weight", init)?,
+            mask: Mask::new(&source.degrees, &target.degrees),
+        })
+    }
+}
+
+/// One layer, hidden or the outputs: sums over its connections, a bias, and the condition.
+#[derive(Debug)]
+pub(super) struct Layer {
+    pub(super) units: Units,
+    pub(super) connections: Vec<Connection>,
+    /// `(out)`.
+    pub(super) bias: Tensor,
+    /// `(classes, out)` or `(f, out)`.
+    condition: Option<Tensor>,
+}
+
+impl Layer {
+    /// Parameters `bias (out)`, zero, and `condition.weight`: `(classes, out)`, normal with
+    /// deviation 0.1, or `(f, out)`, normal with variance 1 / f; f is the length of the whole
+    /// condition of an image.
+    pub(super) fn new(
+        units: Units,
+        connections: Vec<Connection>,
+        (conditioning, features): (Conditioning, usize),
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self> {
+        let stdev = match conditioning {
+            Conditioning::Class { .. } => 0.1,
+            _ => 1.0 / (features.max(1) as f64).sqrt(),
+        };
+        let init = Init::Randn { mean: 0.0, stdev };
+        let weight = || {
+            vb.pp("condition")
+                .get_with_hints((features, units.len()), "weight", init)
+        };
+        Ok(Self {
+            bias: vb.get_with_hints(units.len(), "bias", Init::Const(0.0))?,
+            condition: (conditioning != Conditioning::None)
+                .then(weight)
+                .transpose()?,
+            units,
+            connections,
+        })
+    }
+
+    /// What the condition, as [`super::network::MaskedNetwork`] prepares it, adds: `(B, out)`.
+    pub(super) fn conditioned(&self, condition: Option<&Tensor>) -> Result<Option<Tensor>> {
+        let (Some(weight), Some(h)) = (&self.condition, condition) else {
+            return Ok(None);
+        };
+        Ok(Some(match h.rank() {
+            1 => weight.index_select(h, 0)?,
+            _ => product(h, weight)?,
+        }))
+    }
+
+    /// Before the activation, `(B, out)`, from the inputs and the layers before, `(B, in)` each.
+    pub(super) fn forward(&self, values: &[Tensor], condition: Option<&Tensor>) -> Result<Tensor> {
+        let batch = values[0].dim(0)?;
+        let mut sum = self.bias.broadcast_as((batch, self.units.len()))?;
+        for c in &self.connections {
+            sum = (product(&values[c.from], &c.mask.apply(&c.weight)?)? + sum)?;
+        }
+        match self.conditioned(condition)? {
+            Some(added) => Ok((sum + added)?),
+            None => Ok(sum),
+        }
+    }
+}

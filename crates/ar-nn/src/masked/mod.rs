@@ -1,0 +1,16 @@
+//! A masked multi-layer perceptron over all values of an image at once: what each unit may see is
+//! decided by degrees, not by positions.
+
+mod config;
+mod degrees;
+mod layer;
+mod mask;
+mod network;
+mod product;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Encoding, MaskedConfig};
+pub use degrees::Degrees;
+pub use network::MaskedNetwork;

@@ -1,0 +1,261 @@
+use ar_core::{
+    Conditioning, Dependence, Distribution, Domain, Error, Likelihood, Model, Order, Result,
+    Stepper, nll_of,
+};
+use candle_core::{D, DType, Device, Tensor};
+use candle_nn::VarBuilder;
+
+use super::layer::{Connection, Layer, Units};
+use super::step::MaskedStepper;
+use super::{Encoding, MaskedConfig};
+
+/// Entries a weight may have.
+const MAX_WEIGHT: usize = 1 << 30;
+
+/// A masked multi-layer perceptron in one order, with one degree for each hidden unit.
+///
+/// Several may share their parameters: the masks are no part of them.
+#[derive(Debug)]
+pub struct MaskedNetwork {
+    domain: Domain,
+    order: Order,
+    conditioning: Conditioning,
+    likelihood: Likelihood,
+    encoding: Encoding,
+    /// When each input is known.
+    inputs: Units,
+    hidden: Vec<Layer>,
+    output: Layer,
+    dtype: DType,
+    device: Device,
+}
+
+impl MaskedNetwork {
+    /// Parameters, all `(in, out)`: `layers.I.weight` (normal, variance 2 / in), `output.weight`,
+    /// `direct.weight` (variance 1 / in), a `bias (out)` for each layer and the output, zero, and
+    /// where there is a condition `layers.I.condition.weight` and `output.condition.weight`. Inputs
+    /// are in the order of a flat `(C, H, W)` image, one-hot levels and the parameters of a
+    /// likelihood innermost.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for degrees that do not fit, no way from inputs to outputs, or a weight of
+    /// more than 2^30 entries; or what `vb` gives for a parameter.
+    pub fn new(
+        domain: &Domain,
+        order: &Order,
+        conditioning: Conditioning,
+        config: &MaskedConfig,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self> {
+        config.degrees.validate(order.steps())?;
+        let hidden = config.degrees.layers();
+        if hidden.is_empty() && !config.direct {
+            return Err(Error::config(
+                "direct",
+                "must be true when there are no hidden layers",
+            ));
+        }
+        let likelihood = Likelihood::for_domain(domain);
+        let step_of =
+            |d: usize| order.step_of(d / domain.positions(), d % domain.positions()) as u32;
+        let repeated = |add: u32, times: usize| {
+            let of = |d| std::iter::repeat_n(step_of(d) + add, times);
+            (0..domain.dims()).flat_map(of).collect()
+        };
+        let inputs = Units::new(repeated(1, config.encoding.width(domain.levels)));
+        let outputs = Units::new(repeated(0, likelihood.parameters()));
+        let features = match conditioning {
+            Conditioning::Class { classes } => classes,
+            _ => conditioning.shape(1, domain).iter().product(),
+        };
+        let condition = (conditioning, features);
+
+        let mut layers: Vec<Layer> = Vec::with_capacity(hidden.len() + 1);
+        let last = |layers: &[Layer]| layers.last().map_or(&inputs, |l| &l.units).clone();
+        for (i, degrees) in hidden.iter().enumerate() {
+            let (vb, units) = (vb.pp("layers").pp(i), Units::new(degrees.clone()));
+            let before = last(&layers);
+            fits("hidden", &before, &units)?;
+            let seen = Connection::new(i, [&before, &units], 2.0, &vb)?;
+            layers.push(Layer::new(units, vec![seen], condition, &vb)?);
+        }
+        let (mut seen, before) = (Vec::new(), last(&layers));
+        if !hidden.is_empty() {
+            fits("hidden", &before, &outputs)?;
+            let ends = [&before, &outputs];
+            seen.push(Connection::new(hidden.len(), ends, 1.0, &vb.pp("output"))?);
+        }
+        if config.direct {
+            fits("direct", &inputs, &outputs)?;
+            let ends = [&inputs, &outputs];
+            seen.push(Connection::new(0, ends, 1.0, &vb.pp("direct"))?);
+        }
+        let output = Layer::new(outputs, seen, condition, &vb.pp("output"))?;
+        Ok(Self {
+            domain: *domain,
+            order: order.clone(),
+            conditioning,
+            likelihood,
+            encoding: config.encoding,
+            inputs,
+            hidden: layers,
+            output,
+            dtype: vb.dtype(),
+            device: vb.device().clone(),
+        })
+    }
+
+    pub(super) fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    pub(super) fn hidden(&self) -> &[Layer] {
+        &self.hidden
+    }
+
+    pub(super) fn output(&self) -> &Layer {
+        &self.output
+    }
+
+    /// `(B, C, H, W)` to `(B, inputs)`.
+    fn encode(&self, levels: &Tensor) -> Result<Tensor> {
+        let (flat, k) = (levels.flatten_from(1)?, self.domain.levels);
+        Ok(match self.encoding {
+            Encoding::Scaled => flat.to_dtype(self.dtype)?.affine(self.scale(), 0.0)?,
+            Encoding::OneHot => {
+                let all = Tensor::arange(0, k as u32, levels.device())?;
+                let hot = flat.unsqueeze(D::Minus1)?.broadcast_eq(&all)?; // (B, C·H·W, K)
+                hot.to_dtype(self.dtype)?.flatten_from(1)?
+            }
+        })
+    }
+
+    pub(super) fn levels(&self) -> usize {
+        self.domain.levels
+    }
+
+    /// What a level is multiplied by.
+    pub(super) fn scale(&self) -> f64 {
+        1.0 / (self.domain.levels - 1) as f64
+    }
+
+    /// Checked; a class for each image `(B,)` or the whole of what is known of it `(B, f)`.
+    pub(super) fn condition(
+        &self,
+        condition: Option<&Tensor>,
+        batch: usize,
+    ) -> Result<Option<Tensor>> {
+        self.conditioning.check(condition, batch, &self.domain)?;
+        let prepared = condition.map(|c| match self.conditioning {
+            Conditioning::Class { .. } => Ok(c.clone()),
+            _ => c.to_dtype(self.dtype)?.flatten_from(1),
+        });
+        Ok(prepared.transpose()?)
+    }
+
+    /// Of each output in order of steps: how many of the first steps reach it. Each unit's are the
+    /// furthest of those it is connected to, so that the product of the masks need not be formed.
+    fn reach(&self) -> Vec<u32> {
+        let mut reaches = vec![self.inputs.sorted.to_vec()];
+        for layer in self.hidden.iter().chain([&self.output]) {
+            let furthest = |&degree: &u32| {
+                let connected = layer.connections.iter().map(|c| {
+                    let from = if c.from == 0 {
+                        &self.inputs
+                    } else {
+                        &self.hidden[c.from - 1].units
+                    };
+                    // Ascending: the last connected one reaches furthest.
+                    match from.below(degree + 1) {
+                        0 => 0,
+                        n => reaches[c.from][n - 1],
+                    }
+                });
+                connected.max().unwrap_or(0)
+            };
+            reaches.push(layer.units.sorted.iter().map(furthest).collect());
+        }
+        reaches.pop().unwrap_or_default()
+    }
+}
+
+/// Whether a weight between them is of a size that can be.
+fn fits(field: &str, from: &Units, to: &Units) -> Result<()> {
+    match from.len().checked_mul(to.len()) {
+        Some(n) if n <= MAX_WEIGHT => Ok(()),
+        _ => Err(Error::config(
+            field,
+            format!(
+                "would need a weight of {} by {}, more than {MAX_WEIGHT} entries",
+                from.len(),
+                to.len()
+            ),
+        )),
+    }
+}
+
+impl Distribution for MaskedNetwork {
+    fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    fn conditioning(&self) -> Conditioning {
+        self.conditioning
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn members(&self) -> Vec<&dyn Model> {
+        vec![self]
+    }
+
+    fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+        nll_of(self, levels, condition)
+    }
+}
+
+impl Model for MaskedNetwork {
+    fn order(&self) -> &Order {
+        &self.order
+    }
+
+    fn likelihood(&self) -> Likelihood {
+        self.likelihood
+    }
+
+    fn dependence(&self) -> Dependence {
+        let steps = self.order.steps();
+        let (mut all, reach) = (Dependence::none(steps, self.domain.dims()), self.reach());
+        let per_step = reach.len() / steps;
+        for step in 0..steps {
+            for d in (0..reach[step * per_step] as usize).flat_map(|s| self.order.dims_of(s)) {
+                all.insert(step, d);
+            }
+        }
+        all
+    }
+
+    fn parameters(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+        let batch = self.domain.batch_of(levels)?;
+        let condition = self.condition(condition, batch)?;
+        let mut values = vec![self.encode(levels)?];
+        for layer in &self.hidden {
+            values.push(layer.forward(&values, condition.as_ref())?.relu()?);
+        }
+        let outputs = self.output.forward(&values, condition.as_ref())?; // (B, C·H·W·P)
+        let Domain {
+            channels,
+            height,
+            width,
+            ..
+        } = self.domain;
+        let shape = (batch, channels, height, width, self.likelihood.parameters());
+        Ok(outputs.reshape(shape)?)
+    }
+
+    fn stepper(&self, batch: usize, condition: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>> {
+        Ok(Box::new(MaskedStepper::new(self, batch, condition)?))
+    }
+}

@@ -5,7 +5,9 @@
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.3, 88.3);
-    let n = (x * std::f32::consts::LOG2_E + 12_582_912.0) - 12_582_912.0; // round to nearest
+    // Added to 1.5 · 2^23, a number is rounded to the nearest integer, which its low bits then hold.
+    let shifted = x * std::f32::consts::LOG2_E + 12_582_912.0;
+    let n = shifted - 12_582_912.0;
     // ln 2 in two parts, so that r keeps its low bits.
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let p = 1.987_569_1e-4f32;
@@ -15,7 +17,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     let p = p * r + 0.166_666_65;
     let p = p * r + 0.5;
     let y = p * r * r + r + 1.0;
-    y * f32::from_bits(((n as i32 + 127) << 23) as u32)
+    y * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23)) // times 2^n
 }
 
 /// 1 / (1 + e^-x).

@@ -13,16 +13,35 @@ pub(crate) enum Cell {
     Gru,
 }
 
-/// `N` parts of `n` elements each.
+/// Features computed together. Rows are short: left to a loop of its own, what remains after whole
+/// vectors would stay scalar and cost more than all the rest.
+const LANES: usize = 16;
+
+type Lanes = [f32; LANES];
+
+/// Lanes from feature `at` on of `N` parts of `n` features each; zeros beyond the last.
 #[inline(always)]
-fn parts<const N: usize>(x: &[f32], n: usize) -> [&[f32]; N] {
-    std::array::from_fn(|i| &x[i * n..][..n])
+fn load<const N: usize>(x: &[f32], n: usize, at: usize) -> [Lanes; N] {
+    std::array::from_fn(|part| {
+        let own = &x[part * n + at..(part + 1) * n];
+        own.first_chunk().copied().unwrap_or_else(|| {
+            let mut lanes = [0.0; LANES];
+            lanes[..own.len()].copy_from_slice(own);
+            lanes
+        })
+    })
 }
 
+/// The reverse of [`load`].
 #[inline(always)]
-fn parts_mut<const N: usize>(x: &mut [f32], n: usize) -> [&mut [f32]; N] {
-    let mut parts = x[..N * n].chunks_exact_mut(n.max(1));
-    std::array::from_fn(|_| parts.next().map_or(&mut [][..], |p| &mut p[..n]))
+fn store<const N: usize>(lanes: &[Lanes; N], x: &mut [f32], n: usize, at: usize) {
+    for (part, lanes) in lanes.iter().enumerate() {
+        let own = &mut x[part * n + at..(part + 1) * n];
+        match own.first_chunk_mut() {
+            Some(own) => *own = *lanes,
+            None => own.copy_from_slice(&lanes[..own.len()]),
+        }
+    }
 }
 
 /// What a cell's reverse reads, each slice the `n` features of one channel group, part by part.
@@ -65,22 +84,28 @@ impl Cell {
         before: &[f32],
         out: &mut [f32],
     ) {
-        match self {
-            Self::Lstm => {
-                let ([xi, xf, xg, xo], [si, sf, sg, so]) = (parts(x, n), parts(sums, n));
-                let ([_, c0], [h, c]) = (parts::<2>(before, n), parts_mut(out, n));
-                for (j, (h, c)) in h.iter_mut().zip(c).enumerate() {
-                    let (i, f) = (sigmoid(xi[j] + si[j]), sigmoid(xf[j] + sf[j]));
-                    *c = f * c0[j] + i * tanh(xg[j] + sg[j]);
-                    *h = sigmoid(xo[j] + so[j]) * tanh(*c);
+        for at in (0..n).step_by(LANES) {
+            match self {
+                Self::Lstm => {
+                    let [xi, xf, xg, xo] = load(x, n, at);
+                    let [si, sf, sg, so] = load(sums, n, at);
+                    let ([_, c0], [mut h, mut c]) = (load::<2>(before, n, at), [[0.0; LANES]; 2]);
+                    for (j, (h, c)) in h.iter_mut().zip(&mut c).enumerate() {
+                        let (i, f) = (sigmoid(xi[j] + si[j]), sigmoid(xf[j] + sf[j]));
+                        *c = f * c0[j] + i * tanh(xg[j] + sg[j]);
+                        *h = sigmoid(xo[j] + so[j]) * tanh(*c);
+                    }
+                    store(&[h, c], out, n, at);
                 }
-            }
-            Self::Gru => {
-                let ([xr, xz, xn], [sr, sz, sn]) = (parts(x, n), parts(sums, n));
-                let [h0] = parts(before, n);
-                for (j, h) in out[..n].iter_mut().enumerate() {
-                    let (r, z) = (sigmoid(xr[j] + sr[j]), sigmoid(xz[j] + sz[j]));
-                    *h = (1.0 - z) * tanh(xn[j] + r * sn[j]) + z * h0[j];
+                Self::Gru => {
+                    let [xr, xz, xn] = load(x, n, at);
+                    let [sr, sz, sn] = load(sums, n, at);
+                    let ([h0], mut h) = (load(before, n, at), [0.0; LANES]);
+                    for (j, h) in h.iter_mut().enumerate() {
+                        let (r, z) = (sigmoid(xr[j] + sr[j]), sigmoid(xz[j] + sz[j]));
+                        *h = (1.0 - z) * tanh(xn[j] + r * sn[j]) + z * h0[j];
+                    }
+                    store(&[h], out, n, at);
                 }
             }
         }
@@ -92,46 +117,51 @@ impl Cell {
     pub(super) fn backward(
         self,
         n: usize,
-        at: &Read<'_>,
+        read: &Read<'_>,
         sums: &mut [f32],
         x_grad: &mut [f32],
         before_grad: &mut [f32],
     ) {
-        match self {
-            Self::Lstm => {
-                let [xi, xf, xg, xo] = parts(at.x, n);
-                let ([_, c0], [_, c1]) = (parts::<2>(at.before, n), parts::<2>(at.out, n));
-                let [dh, dc] = parts(at.grad, n);
-                let [si, sf, sg, so] = parts_mut(sums, n);
-                let [dh0, dc0] = parts_mut(before_grad, n);
-                dh0.fill(0.0);
-                for (j, dc0) in dc0.iter_mut().enumerate() {
-                    let (i, f) = (sigmoid(xi[j] + si[j]), sigmoid(xf[j] + sf[j]));
-                    let (g, o) = (tanh(xg[j] + sg[j]), sigmoid(xo[j] + so[j]));
-                    let t = tanh(c1[j]);
-                    let d = dc[j] + dh[j] * o * (1.0 - t * t);
-                    si[j] = d * g * i * (1.0 - i);
-                    sf[j] = d * c0[j] * f * (1.0 - f);
-                    sg[j] = d * i * (1.0 - g * g);
-                    so[j] = dh[j] * t * o * (1.0 - o);
-                    *dc0 = d * f;
+        for at in (0..n).step_by(LANES) {
+            match self {
+                Self::Lstm => {
+                    let [xi, xf, xg, xo] = load(read.x, n, at);
+                    let [mut si, mut sf, mut sg, mut so] = load(sums, n, at);
+                    let [_, c0] = load::<2>(read.before, n, at);
+                    let [_, c1] = load::<2>(read.out, n, at);
+                    let ([dh, dc], mut dc0) = (load(read.grad, n, at), [0.0; LANES]);
+                    for (j, dc0) in dc0.iter_mut().enumerate() {
+                        let (i, f) = (sigmoid(xi[j] + si[j]), sigmoid(xf[j] + sf[j]));
+                        let (g, o) = (tanh(xg[j] + sg[j]), sigmoid(xo[j] + so[j]));
+                        let t = tanh(c1[j]);
+                        let d = dc[j] + dh[j] * o * (1.0 - t * t);
+                        si[j] = d * g * i * (1.0 - i);
+                        sf[j] = d * c0[j] * f * (1.0 - f);
+                        sg[j] = d * i * (1.0 - g * g);
+                        so[j] = dh[j] * t * o * (1.0 - o);
+                        *dc0 = d * f;
+                    }
+                    store(&[si, sf, sg, so], sums, n, at);
+                    store(&[si, sf, sg, so], x_grad, n, at);
+                    store(&[[0.0; LANES], dc0], before_grad, n, at);
                 }
-                x_grad.copy_from_slice(sums);
-            }
-            Self::Gru => {
-                let [xr, xz, xn] = parts(at.x, n);
-                let ([h0], [dh]) = (parts(at.before, n), parts(at.grad, n));
-                let [sr, sz, sn] = parts_mut(sums, n);
-                let [dxr, dxz, dxn] = parts_mut(x_grad, n);
-                for (j, dh0) in before_grad[..n].iter_mut().enumerate() {
-                    let (r, z) = (sigmoid(xr[j] + sr[j]), sigmoid(xz[j] + sz[j]));
-                    let y = tanh(xn[j] + r * sn[j]);
-                    let d = dh[j] * (1.0 - z) * (1.0 - y * y);
-                    dxr[j] = d * sn[j] * r * (1.0 - r);
-                    dxz[j] = dh[j] * (h0[j] - y) * z * (1.0 - z);
-                    dxn[j] = d;
-                    (sr[j], sz[j], sn[j]) = (dxr[j], dxz[j], d * r);
-                    *dh0 = dh[j] * z;
+                Self::Gru => {
+                    let [mut xr, mut xz, mut xn] = load(read.x, n, at);
+                    let [sr, sz, mut sn] = load(sums, n, at);
+                    let ([h0], [mut dh]) = (load(read.before, n, at), load(read.grad, n, at));
+                    for (j, dh) in dh.iter_mut().enumerate() {
+                        let (r, z) = (sigmoid(xr[j] + sr[j]), sigmoid(xz[j] + sz[j]));
+                        let y = tanh(xn[j] + r * sn[j]);
+                        let d = *dh * (1.0 - z) * (1.0 - y * y);
+                        xr[j] = d * sn[j] * r * (1.0 - r);
+                        xz[j] = *dh * (h0[j] - y) * z * (1.0 - z);
+                        xn[j] = d;
+                        sn[j] = d * r;
+                        *dh *= z;
+                    }
+                    store(&[xr, xz, xn], x_grad, n, at);
+                    store(&[xr, xz, sn], sums, n, at);
+                    store(&[dh], before_grad, n, at);
                 }
             }
         }

@@ -114,8 +114,8 @@ fn rows_and_diagonals_are_proved() {
     let none = Conditioning::None;
     for describe in [row as Describe, diagonal] {
         prove(describe, [1, 4, 5, 4], Separate, false, none, false);
-        prove(describe, [3, 3, 4, 3], Separate, false, none, false);
-        prove(describe, [2, 4, 3, 3], Joint, false, none, false);
+        prove(describe, [3, 2, 3, 3], Separate, false, none, false);
+        prove(describe, [2, 3, 3, 3], Joint, false, none, false);
         prove(describe, [1, 5, 1, 2], Separate, false, none, false);
         prove(describe, [2, 2, 2, 2], Separate, false, none, true);
     }

@@ -64,8 +64,8 @@ impl Default for PixelRnnConfig {
     fn default() -> Self {
         Self {
             variant: Variant::DiagonalBilstm,
-            hidden: 24,
-            layers: 4,
+            hidden: 32,
+            layers: 3,
             first_kernel: 7,
             kernel: 3,
             position: true,

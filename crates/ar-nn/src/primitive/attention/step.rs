@@ -108,10 +108,14 @@ impl WithSimd for Attend<'_> {
 #[inline(always)]
 fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
-    let mut sums = simd.mul_f32s(
-        simd.partial_load_f32s(a_rest),
-        simd.partial_load_f32s(b_rest),
-    );
+    let mut sums = simd.splat_f32s(0.0);
+    if !a_rest.is_empty() {
+        let (a, b) = (
+            simd.partial_load_f32s(a_rest),
+            simd.partial_load_f32s(b_rest),
+        );
+        sums = simd.mul_f32s(a, b);
+    }
     for (a, b) in a.iter().zip(b) {
         sums = simd.mul_add_e_f32s(*a, *b, sums);
     }
@@ -124,9 +128,11 @@ fn add_rows<S: Simd, const R: usize>(simd: S, out: &mut [f32], rows: [&[f32]; R]
     let (out, out_rest) = S::as_mut_simd_f32s(out);
     let (rows, by_all) = (rows.map(S::as_simd_f32s), by.map(|w| simd.splat_f32s(w)));
     for (i, out) in out.iter_mut().enumerate() {
+        let mut sum = *out;
         for ((row, _), by) in rows.iter().zip(by_all) {
-            *out = simd.mul_add_e_f32s(by, row[i], *out);
+            sum = simd.mul_add_e_f32s(by, row[i], sum);
         }
+        *out = sum;
     }
     for (i, out) in out_rest.iter_mut().enumerate() {
         for ((_, row), by) in rows.iter().zip(by) {

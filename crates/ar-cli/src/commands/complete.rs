@@ -136,7 +136,8 @@ fn rows<'a>(
             rows.extend(classes.iter().map(|&class| (input, Some(class))));
         } else if conditional && input.class.is_none() {
             return Err(usage(format!(
-                "the model is conditioned on classes and image {i} has no label; name its class with --class"
+                "the model is conditioned on classes and image {} has no label; name its class with --class",
+                i + 1
             )));
         } else {
             rows.push((input, input.class));

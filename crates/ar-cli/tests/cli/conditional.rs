@@ -157,7 +157,7 @@ fn completions_are_of_the_images_class_or_of_the_one_asked_for() {
     let alone = trained().join("alone.png");
     std::fs::copy(trained().join("pictures/dark/01.png"), alone).unwrap();
     complete(&["--input", "alone.png", "-o", "a.npy"])
-        .refused(&["image 0 has no label", "--class"]);
+        .refused(&["image 1 has no label", "--class"]);
     complete(&[
         "--input",
         "alone.png",

@@ -268,4 +268,25 @@ fn a_conditional_run_resumes_and_an_unconditional_one_does_not_become_one() {
     train("plain", "1", &[]).ok();
     assert!(bytes("whole") != bytes("plain"));
     train("plain", "2", &["--conditional", "--resume"]).refused(&["data.conditional"]);
+    let gated = [
+        "train",
+        "gated-pixelcnn",
+        "--config",
+        "gated.toml",
+        "--run",
+        "gated",
+    ];
+    let data = "[data]\nsource = \"digits\"\ndigits = 20\n[model]\nhidden = 4\nblocks = 1\n";
+    std::fs::write(path.join("gated.toml"), data).unwrap();
+    ar(path, &[&gated[..], &["--steps", "1"]].concat()).ok();
+    let resumed = [
+        "train",
+        "conditional-pixelcnn",
+        "--run",
+        "gated",
+        "--resume",
+        "--steps",
+        "2",
+    ];
+    ar(path, &resumed).refused(&["gated is not conditional", "conditional-pixelcnn"]);
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ar_core::Conditioning;
+use ar_data::{Dataset, Split};
 use candle_core::{Device, Tensor};
 
 use crate::failure::usage;
@@ -29,6 +30,30 @@ pub(crate) fn condition(
             "the model is conditioned on {other:?}, which labels do not give"
         ))),
     }
+}
+
+/// Refuses data that a model cannot be conditioned on.
+///
+/// # Errors
+/// When an image has no label, or one that is no class.
+pub(crate) fn has_classes(dataset: &Dataset) -> Result<()> {
+    let classes = dataset.classes.len();
+    for split in [Split::Train, Split::Validation, Split::Test] {
+        let images = dataset.split(split);
+        let problem = match images.labels() {
+            _ if images.is_empty() => continue,
+            None => format!("its {} images have no labels", split.name()),
+            Some(labels) => match labels.iter().find(|label| **label as usize >= classes) {
+                Some(label) => format!("a {} image has label {label} of {classes}", split.name()),
+                None => continue,
+            },
+        };
+        return Err(usage(format!(
+            "--conditional: {} cannot condition a model: {problem}",
+            dataset.name
+        )));
+    }
+    Ok(())
 }
 
 /// The class that `text` means: a class's name, or else its number from 0.

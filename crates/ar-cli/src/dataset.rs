@@ -8,9 +8,8 @@ use ar_core::{Conditioning, Distribution, Domain};
 use ar_data::{Binarization, Dataset, Encoding, Images, Order, Plan, Shape, Split};
 use candle_core::{Device, Tensor};
 
-use crate::condition::condition;
+use crate::condition::{condition, has_classes};
 use crate::config::DataConfig;
-use crate::failure::usage;
 use crate::picture::Picture;
 
 /// A data set with its encoding.
@@ -60,11 +59,8 @@ impl Data {
     ) -> Result<Self> {
         let dataset = ar_data::load(&config.source(), &config.load_options())
             .with_context(|| format!("cannot load --data {}", config.source))?;
-        if config.conditional && (dataset.classes.is_empty() || dataset.train.labels().is_none()) {
-            return Err(usage(format!(
-                "--conditional: {} has no labels for a model to be conditioned on",
-                dataset.name
-            )));
+        if config.conditional {
+            has_classes(&dataset)?;
         }
         let encoding = encoding(&dataset)?;
         let config = config.resolved(&dataset, &encoding);

@@ -214,7 +214,12 @@ mod tests {
             "  row 0, column 0, channel 0 (step 0) sees the later value at row 1, column 0, channel 0"
         );
         assert_eq!(lines.len(), 7);
-        assert_eq!(verdict(&[report]), 1);
+        let causal = Report {
+            causal: true,
+            ..report.clone()
+        };
+        assert_eq!(verdict(&[causal.clone(), causal.clone()]), 0);
+        assert_eq!(verdict(&[causal, report]), 1);
     }
 
     #[test]

@@ -17,12 +17,12 @@ use crate::progress::Progress;
 /// many likelihoods as there are classes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    pub(crate) scoring: Scoring,
-
     /// p(class) before the image is seen
     #[arg(long, value_name = "PRIOR", default_value = "uniform")]
     prior: Prior,
+
+    #[command(flatten)]
+    pub(crate) scoring: Scoring,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]

@@ -25,9 +25,6 @@ use crate::values::count;
 #[command(group = clap::ArgGroup::new("part").required(true).args(["keep_rows", "mask"]))]
 #[command(group = clap::ArgGroup::new("images").required(true).args(["input", "test"]))]
 pub(crate) struct Args {
-    #[command(flatten)]
-    pub(crate) drawing: Drawing,
-
     /// Images to complete: PNG files, or .npy files of levels (N, C, H, W)
     #[arg(long, value_name = "FILE", num_args = 1..)]
     input: Vec<PathBuf>,
@@ -47,6 +44,9 @@ pub(crate) struct Args {
     /// Completions of each image, and of each class
     #[arg(short = 'n', long = "count", value_name = "N", default_value = "4", value_parser = count, allow_hyphen_values = true)]
     count: usize,
+
+    #[command(flatten)]
+    pub(crate) drawing: Drawing,
 }
 
 #[derive(Serialize)]
@@ -136,7 +136,8 @@ fn rows<'a>(
             rows.extend(classes.iter().map(|&class| (input, Some(class))));
         } else if conditional && input.class.is_none() {
             return Err(usage(format!(
-                "the model is conditioned on classes and image {i} has no label; name its class with --class"
+                "the model is conditioned on classes and image {} has no label; name its class with --class",
+                i + 1
             )));
         } else {
             rows.push((input, input.class));

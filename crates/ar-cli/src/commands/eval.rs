@@ -17,12 +17,12 @@ use crate::scored::{Scored, with_bar};
 /// A model conditioned on classes scores each image given its label.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    pub(crate) scoring: Scoring,
-
     /// Also write index, label, nats and bits/dim of each image
     #[arg(long, value_name = "FILE.csv")]
     per_image: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) scoring: Scoring,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {

@@ -22,9 +22,6 @@ use crate::values::count;
 /// names.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    pub(crate) drawing: Drawing,
-
     /// How many images; of a conditional model, of each class [default: 16, or 8 of each class]
     #[arg(short = 'n', long = "count", value_name = "N", value_parser = count, allow_hyphen_values = true)]
     count: Option<usize>,
@@ -36,6 +33,9 @@ pub(crate) struct Args {
     /// Also write an animated PNG of the first images appearing pixel by pixel
     #[arg(long, value_name = "FILE")]
     animate: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) drawing: Drawing,
 }
 
 #[derive(Serialize)]

@@ -13,16 +13,16 @@ use crate::output::Output;
 use crate::progress::duration;
 use crate::run::{DataRecord, manifest};
 use crate::training::{
-    Begun, Network, Plan, RunResult, Shuffled, Watch, announce, finish, stopped,
+    Begun, Network, Plan, RunResult, Shuffled, Watch, announce, finish, given, stopped,
 };
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let device = args.device.open()?;
-    let given = args.given();
+    let asked = args.given();
     let plan = if args.resume {
-        Plan::resume(&given)?
+        Plan::resume(&asked)?
     } else {
-        Plan::begin(&given)?
+        Plan::begin(&asked)?
     };
     interrupt::install()?;
 
@@ -39,7 +39,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     };
     announce(&plan, &trainer, &device, output);
 
-    let title = format!("{} on {}", plan.spec.model, plan.data.name);
+    let (model, condition) = (&plan.spec.model, given(plan.spec.conditioning));
+    let title = format!("{model} on {}{condition}", plan.data.name);
     let pair = (plan.spec.domain, plan.data.encoding.clone());
     let total = total_steps(&plan, &source);
     let mut watch = Watch::new(output, &plan.directory, title, pair, &plan.train, total);

@@ -54,7 +54,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "M", value_parser = positive, allow_hyphen_values = true, help_heading = "Training")]
     minutes: Option<f64>,
 
-    /// End after N validations without a better one; the best weights are what the run then means
+    /// End after N validations without a better one, and keep the best weights
     #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true, help_heading = "Training")]
     patience: Option<usize>,
 

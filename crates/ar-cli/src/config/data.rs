@@ -183,3 +183,46 @@ impl Binarize {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ar_data::{Images, Shape};
+
+    use super::*;
+
+    fn dataset(channels: usize) -> Dataset {
+        let shape = Shape::new(channels, 4, 4);
+        let pixels = (0..shape.dims() * 3)
+            .map(|i| (i * 5 % 256) as u16)
+            .collect();
+        let images = Images::new(shape, 256, pixels, None).unwrap();
+        let none = images.select(&[]).unwrap();
+        Dataset::new("t", "test", [images, none.clone(), none], Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn the_usual_palette_is_for_colours_of_which_nothing_is_asked() {
+        let encoded = |config: &DataConfig, channels, usual| {
+            let dataset = dataset(channels);
+            let encoding = config.encoding(&dataset, usual).unwrap();
+            let resolved = config.resolved(&dataset, &encoding);
+            // What a run keeps gives the same again, whatever is usual then.
+            assert_eq!(resolved.encoding(&dataset, None).unwrap(), encoding);
+            (encoding.levels(), matches!(encoding, Encoding::Palette(_)))
+        };
+        let open = DataConfig::default();
+        assert_eq!(encoded(&open, 3, Some(7)), (7, true));
+        assert_eq!(encoded(&open, 3, None), (256, false));
+        assert_eq!(encoded(&open, 1, Some(7)), (256, false));
+        let levels = DataConfig {
+            levels: Some(8),
+            ..open.clone()
+        };
+        assert_eq!(encoded(&levels, 3, Some(7)), (8, false));
+        let palette = DataConfig {
+            palette: Some(5),
+            ..open
+        };
+        assert_eq!(encoded(&palette, 3, Some(7)), (5, true));
+    }
+}

@@ -49,3 +49,21 @@ pub(super) fn train(name: &str) -> TrainConfig {
 
 /// Updates of a run that is given no limit: a few minutes on two cores.
 pub(crate) const DEFAULT_STEPS: u64 = 4000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_imply_what_they_say() {
+        let sizes = [None, Some("paper"), Some("s"), Some("tiny")];
+        let colours = sizes.map(|preset| palette("imagegpt", preset));
+        assert_eq!(colours, [Some(64), Some(512), Some(512), Some(64)]);
+        assert_eq!(palette("pixelcnn", Some("paper")), None);
+        assert!(data("conditional-pixelcnn").conditional && !data("gated-pixelcnn").conditional);
+        assert!(
+            train("pixelcnn").validate().is_err(),
+            "limits are left open"
+        );
+    }
+}

@@ -61,8 +61,8 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
     ));
 }
 
-/// ", given one of 10 classes" of a conditional model.
-fn given(conditioning: Conditioning) -> String {
+/// ", given one of 10 classes" of a conditional model, otherwise nothing.
+pub(crate) fn given(conditioning: Conditioning) -> String {
     match conditioning {
         Conditioning::None => String::new(),
         other => format!(", given {}", in_words(other)),

@@ -9,7 +9,7 @@ mod plan;
 mod source;
 mod watch;
 
-pub(crate) use announce::{announce, stopped};
+pub(crate) use announce::{announce, given, stopped};
 pub(crate) use finish::{RunResult, finish};
 pub(crate) use given::{Given, absolute_source};
 pub(crate) use network::Network;

@@ -21,6 +21,7 @@ fn every_command_says_what_it_takes() {
             "sample",
             "complete",
             "eval",
+            "classify",
             "check",
             "info",
             "data",
@@ -32,6 +33,10 @@ fn every_command_says_what_it_takes() {
         "--data-dir",
         "--levels",
         "--binarize",
+        "--palette",
+        "--conditional",
+        "--patience",
+        "--preset",
         "--epochs",
         "--steps",
         "--minutes",
@@ -48,6 +53,7 @@ fn every_command_says_what_it_takes() {
     help(&["train"], &train);
     let sample = [
         "-n",
+        "--class",
         "--temperature",
         "--top-k",
         "--top-p",
@@ -60,13 +66,29 @@ fn every_command_says_what_it_takes() {
     help(&["sample"], &sample);
     help(
         &["complete"],
-        &["--input", "--keep-rows", "--mask", "-n", "-o", "--json"],
+        &[
+            "--input",
+            "--test",
+            "--keep-rows",
+            "--mask",
+            "--class",
+            "-n",
+            "-o",
+            "--json",
+        ],
     );
     help(
         &["eval"],
         &["--data", "--split", "--limit", "--per-image", "--json"],
     );
-    help(&["check"], &["MODEL|RUN", "--json"]);
+    help(
+        &["classify"],
+        &["--data", "--split", "--limit", "--prior", "--json"],
+    );
+    help(
+        &["check"],
+        &["MODEL|RUN", "--preset", "--classes", "--json"],
+    );
     help(&["info"], &["MODEL|RUN", "--draw", "--json"]);
     help(&["data"], &["list", "show", "fetch"]);
     help(

@@ -1,3 +1,4 @@
+use ar_core::check::causality;
 use ar_core::harness::{prove_distribution, prove_network, prove_sums_and_samples};
 use ar_core::{Conditioning, Domain, Model, nll_of};
 use ar_models::{MadeConfig, Spec};
@@ -78,7 +79,10 @@ fn made_of_few_units_declares_what_is_cut_off() {
     ] {
         let spec = spec(&config, [1, 3, 4, 2], Conditioning::None);
         let model = spec.build(&parameters(&spec)).unwrap();
-        let seen = model.members()[0].dependence();
+        let member = model.members()[0];
+        let report = causality(member, 1, 2, &mut |_, _| true).unwrap();
+        assert!(report.causal && report.undeclared == 0, "{report:?}");
+        let seen = member.dependence();
         assert!((1..12).any(|step| seen.of(step).count() < step));
     }
 }

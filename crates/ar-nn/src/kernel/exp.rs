@@ -1,13 +1,17 @@
 //! Exponentials that the compiler turns into vector instructions: call them inside a
 //! `pulp::WithSimd`.
 
+/// 1.5 · 2^23: floats of this size are the integers.
+const ROUND: f32 = 12_582_912.0;
+
 /// e^x to about 2 units in the last place for x ≤ 88; 0 below -87, as a softmax needs it.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.3, 88.3);
-    // Added to 1.5 · 2^23, a number is rounded to the nearest integer, which its low bits then hold.
-    let shifted = x * std::f32::consts::LOG2_E + 12_582_912.0;
-    let n = shifted - 12_582_912.0;
+    // Rounds to nearest: the low bits of the sum are the integer. A cast from float to integer
+    // saturates, and is compiled to one scalar at a time.
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     // ln 2 in two parts, so that r keeps its low bits.
     let r = (x - n * 0.693_359_4) + n * 2.121_944_4e-4;
     let p = 1.987_569_1e-4f32;
@@ -17,7 +21,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     let p = p * r + 0.166_666_65;
     let p = p * r + 0.5;
     let y = p * r * r + r + 1.0;
-    y * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23)) // times 2^n
+    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits());
+    y * f32::from_bits(exponent.wrapping_add(127) << 23)
 }
 
 /// 1 / (1 + e^-x).
@@ -35,7 +40,26 @@ pub(crate) fn tanh(x: f32) -> f32 {
     if x.abs() < 0.15 { small } else { by_exp }
 }
 
-const LANES: usize = 16;
+/// Elements that reductions take at a time.
+pub(crate) const LANES: usize = 16;
+
+/// By halves, which stays in vectors.
+#[inline(always)]
+fn reduce(mut lanes: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] = f(lanes[i], lanes[i + half]);
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
 
 /// The largest element.
 #[inline(always)]
@@ -44,14 +68,10 @@ pub(crate) fn max(x: &[f32]) -> f32 {
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
         for (l, v) in lanes.iter_mut().zip(chunk) {
-            *l = if *v > *l { *v } else { *l };
+            *l = larger(*l, *v);
         }
     }
-    lanes
-        .iter()
-        .chain(rest)
-        .copied()
-        .fold(f32::NEG_INFINITY, f32::max)
+    rest.iter().copied().fold(reduce(lanes, larger), larger)
 }
 
 /// Replaces each element v by e^(v - shift) and returns their sum.
@@ -65,7 +85,7 @@ pub(crate) fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
             *l += *v;
         }
     }
-    let mut sum: f32 = lanes.iter().sum();
+    let mut sum = reduce(lanes, |a, b| a + b);
     for v in rest {
         *v = exp(*v - shift);
         sum += *v;

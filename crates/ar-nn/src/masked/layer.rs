@@ -133,7 +133,7 @@ impl Layer {
         let batch = values[0].dim(0)?;
         let mut sum = self.bias.broadcast_as((batch, self.units.len()))?;
         for c in &self.connections {
-            sum = (product(&values[c.from], &c.mask.apply(&c.weight)?)? + sum)?;
+            sum = (c.mask.product(&values[c.from], &c.weight)? + sum)?;
         }
         match self.conditioned(condition)? {
             Some(added) => Ok((sum + added)?),

@@ -1,5 +1,5 @@
 use ar_core::random::stream;
-use ar_core::{ChannelSteps, Conditioning, Domain, Model, Order};
+use ar_core::{ChannelSteps, Conditioning, Domain, Model, Order, harness};
 use candle_core::{DType, Device};
 
 use super::step::MaskedStepper;
@@ -36,6 +36,23 @@ fn each_unit_is_computed_once_and_as_soon_as_it_can() {
         ar_core::Stepper::feed(&mut stepper, step, &[1, 0, 1]).unwrap();
     }
     assert_eq!(stepper.computed(), [30, 20]);
+}
+
+/// Several values may come in one step, side by side in the outputs.
+#[test]
+fn joint_channels_are_one_step() {
+    let domain = Domain::new(3, 2, 2, 3).unwrap();
+    let config = MaskedConfig {
+        degrees: Degrees::cyclic(4, &[30]),
+        encoding: Encoding::OneHot,
+        direct: true,
+    };
+    let mut rng = stream(1, "test", &[]);
+    let order = Order::random(&domain, ChannelSteps::Joint, &mut rng);
+    let vb = Initializer::new(1).builder(DType::F32, &Device::Cpu);
+    let network = MaskedNetwork::new(&domain, &order, Conditioning::None, &config, &vb).unwrap();
+    harness::step_equals_full(&network).unwrap();
+    harness::no_leak_and_alive(&network).unwrap();
 }
 
 /// Whether a weight from a unit known after `from` steps to one known after `to` is live.

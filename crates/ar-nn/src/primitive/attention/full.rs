@@ -4,7 +4,7 @@
 use pulp::{Arch, Simd, WithSimd};
 
 use super::Attention;
-use crate::kernel::{exp_sum, max, product, product_nt, product_tn, scale};
+use crate::kernel::{LANES, exp_sum, max, product, product_nt, product_tn, scale};
 use crate::primitive::Backward;
 
 /// Queries that are answered together.
@@ -172,11 +172,14 @@ impl WithSimd for Softmax<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (i, row) in self.rows.chunks_exact_mut(self.keys).enumerate() {
-            let (live, dead) = row.split_at_mut(self.live + i);
-            dead.fill(0.0);
-            let top = max(live);
-            let by = 1.0 / exp_sum(live, top);
-            for v in live {
+            let live = self.live + i;
+            // Whole vectors: a scalar rest would cost as much as all before it.
+            let padded = live.next_multiple_of(LANES).min(self.keys);
+            row[live..padded].fill(f32::MIN);
+            let top = max(&row[..padded]);
+            let by = 1.0 / exp_sum(&mut row[..padded], top);
+            row[live..].fill(0.0);
+            for v in &mut row[..live] {
                 *v *= by;
             }
         }

@@ -115,7 +115,9 @@ impl Configuration for PixelRnnConfig {
             let vb = vb.pp("layers").pp(i);
             let states = match self.variant {
                 Variant::RowLstm => self.row_lstm(&mut net, stream, &vb)?,
-                Variant::DiagonalBilstm => self.diagonal_bilstm(&mut net, stream, &vb)?,
+                Variant::DiagonalBilstm => {
+                    self.diagonal_bilstm(&mut net, stream, domain.height, &vb)?
+                }
             }; // (H·W, h)
             stream =
                 net.residual_conv(states, ConvConfig::pointwise(2 * h), stream, &vb.pp("up"))?;
@@ -143,7 +145,13 @@ impl PixelRnnConfig {
         net.row_lstm(gates, self.kernel, &vb.pp("s2s"))
     }
 
-    fn diagonal_bilstm(&self, net: &mut Builder, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
+    fn diagonal_bilstm(
+        &self,
+        net: &mut Builder,
+        x: Value,
+        rows: usize,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Value> {
         let mut half = |direction, vb: VarBuilder<'_>| {
             let i2s = ConvConfig::pointwise(self.hidden).for_lstm();
             let gates = net.conv(x, i2s, &vb.pp("i2s"))?; // (H·W, 4h)
@@ -151,6 +159,9 @@ impl PixelRnnConfig {
             net.diagonal_lstm(gates, direction, &vb.pp("s2s"))
         };
         let right = half(Direction::Right, vb.pp("right"))?;
+        if rows == 1 {
+            return Ok(right); // the other half would read the row above
+        }
         let left = half(Direction::Left, vb.pp("left"))?; // of the row above
         net.add(right, left)
     }

@@ -69,3 +69,12 @@ fn a_row_lstm_sees_a_triangle_above() {
         assert_eq!(seen.contains(step, d as usize), sees, "{dy} up, {dx} aside");
     }
 }
+
+#[test]
+fn images_of_one_row_or_one_column() {
+    for variant in ["row-lstm", "diagonal-bilstm"] {
+        let config = json!({"variant": variant, "hidden": 6, "layers": 2, "first_kernel": 3});
+        prove("pixelrnn", &config, [1, 1, 9, 3], [1, 1, 4, 2]);
+        prove("pixelrnn", &config, [1, 7, 1, 3], [1, 4, 1, 2]);
+    }
+}

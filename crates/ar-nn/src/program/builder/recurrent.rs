@@ -31,13 +31,19 @@ impl Builder {
     /// `weight (2, h, 4h)`, beside and above, normal with variance 1 / 2h.
     ///
     /// # Errors
-    /// As [`Builder::row_lstm`].
+    /// As [`Builder::row_lstm`], and for the leftward half of a single row, which has nothing above.
     pub fn diagonal_lstm(
         &mut self,
         gates: Value,
         direction: Direction,
         vb: &VarBuilder<'_>,
     ) -> Result<Value> {
+        if direction == Direction::Left && self.program.order.height() < 2 {
+            return Err(Error::config(
+                "direction",
+                "the leftward half reads rows above and needs two rows at least",
+            ));
+        }
         self.recurrent(gates, Flow::Diagonal(direction), Cell::Lstm, vb)
     }
 

@@ -38,7 +38,7 @@ impl Draft {
             Some(preset) => super::presets::preset(entry, preset)?,
             None => ar_models::Spec::default_config(name)?,
         };
-        let train = serde_json::to_value(defaults::train(name))?;
+        let train = serde_json::to_value(defaults::train(name, preset))?;
         let data = serde_json::to_value(defaults::data(asked))?;
         let sections = [
             Section::new("model", model, |_| Ok(())),

@@ -8,7 +8,7 @@ use ar_models::Spec;
 use ar_train::{RunDirectory, TrainConfig};
 
 use super::given::{Given, LIMITS};
-use crate::config::{ConfigFile, DEFAULT_STEPS, Draft};
+use crate::config::{ConfigFile, Draft, default_steps};
 use crate::dataset::Data;
 use crate::failure::usage;
 use crate::run::{DataRecord, described};
@@ -74,7 +74,12 @@ impl Plan {
             .iter()
             .all(|field| draft.get("train", field).is_null())
         {
-            draft.flag("the default", "train", "steps", Some(DEFAULT_STEPS.into()))?;
+            draft.flag(
+                "the default",
+                "train",
+                "steps",
+                Some(default_steps(&name).into()),
+            )?;
         }
         let train = train_config(&draft)?;
         let data = Data::load(&draft.typed("data")?, draft.usual_palette)?;

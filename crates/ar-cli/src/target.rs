@@ -149,8 +149,8 @@ impl TargetArgs {
         for assignment in &self.set {
             draft.set(assignment)?;
         }
-        let domain = self.domain(draft.usual_palette)?;
-        let usual_classes = (draft.get("data", "conditional") == true).then_some(DEFAULT_CLASSES);
+        let (domain, classes) = self.domain(draft.usual_palette)?;
+        let usual_classes = (draft.get("data", "conditional") == true).then_some(classes);
         let conditioning = match self.classes.or(usual_classes) {
             Some(classes) => Conditioning::Class { classes },
             None => Conditioning::None,
@@ -170,7 +170,8 @@ impl TargetArgs {
         })
     }
 
-    fn domain(&self, usual_palette: Option<usize>) -> Result<Domain> {
+    /// What the model is a distribution over, and how many classes its data have.
+    fn domain(&self, usual_palette: Option<usize>) -> Result<(Domain, usize)> {
         if let Some(source) = &self.data {
             let config = DataConfig {
                 source: source.clone(),
@@ -179,7 +180,8 @@ impl TargetArgs {
                 palette: self.palette,
                 ..DataConfig::default()
             };
-            return Data::load(&config, usual_palette)?.domain();
+            let data = Data::load(&config, usual_palette)?;
+            return Ok((data.domain()?, data.classes.len()));
         }
         let [channels, height, width] = self.shape.unwrap_or(DEFAULT_SHAPE);
         let usual_palette = usual_palette.filter(|_| channels == 3 && self.levels.is_none());
@@ -190,7 +192,8 @@ impl TargetArgs {
             Some(colours) => (1, colours),
             None => (channels, self.levels.unwrap_or(DEFAULT_LEVELS)),
         };
-        Ok(Domain::new(channels, height, width, levels)?)
+        let domain = Domain::new(channels, height, width, levels)?;
+        Ok((domain, DEFAULT_CLASSES))
     }
 }
 

@@ -26,9 +26,10 @@ pub fn class_log_likelihoods(model: &dyn Distribution, levels: &Tensor) -> Resul
     Ok(rows)
 }
 
-/// Bayes' rule: p(c | x) = p(x | c) p(c) / Σ p(x | c') p(c'), from log p(x | c) and p(c) of every
-/// class. All zero where no class with a prior can have given x.
-pub fn posterior(log_likelihoods: &[f64], prior: &[f64]) -> Vec<f64> {
+/// Bayes' rule: log p(c | x) = log p(x | c) + log p(c) - log Σ p(x | c') p(c') in nats, from log p(x | c)
+/// and p(c) of every class. In logarithms, for a probability of e⁻²⁰⁰⁰ is no rarity here. Minus
+/// infinity for a class without a prior, and everywhere where no class can have given x.
+pub fn log_posterior(log_likelihoods: &[f64], prior: &[f64]) -> Vec<f64> {
     let joint: Vec<f64> = log_likelihoods
         .iter()
         .zip(prior)
@@ -36,11 +37,10 @@ pub fn posterior(log_likelihoods: &[f64], prior: &[f64]) -> Vec<f64> {
         .collect();
     let most = joint.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if most == f64::NEG_INFINITY {
-        return vec![0.0; joint.len()];
+        return joint;
     }
-    let shares: Vec<f64> = joint.iter().map(|log| (log - most).exp()).collect();
-    let all: f64 = shares.iter().sum();
-    shares.into_iter().map(|share| share / all).collect()
+    let all: f64 = joint.iter().map(|log| (log - most).exp()).sum();
+    joint.iter().map(|log| log - most - all.ln()).collect()
 }
 
 #[cfg(test)]
@@ -104,7 +104,8 @@ mod tests {
             }
         }
         let close = |prior: &[f64], expected: &[f64]| {
-            for (p, e) in posterior(&logs[0], prior).iter().zip(expected) {
+            for (log, e) in log_posterior(&logs[0], prior).iter().zip(expected) {
+                let p = log.exp();
                 assert!((p - e).abs() < 1e-6, "{prior:?}: {p} {e}");
             }
         };
@@ -112,8 +113,8 @@ mod tests {
         close(&[0.2, 0.8, 0.0], &[3.0 / 7.0, 4.0 / 7.0, 0.0]);
         close(&[0.0; 3], &[0.0; 3]);
         // Far below what exp can hold.
-        let far = posterior(&[-2000.0, -2001.0], &[0.5, 0.5]);
-        assert!((far[0] - 1.0 / (1.0 + (-1f64).exp())).abs() < 1e-12);
+        let far = log_posterior(&[-2000.0, -4000.0], &[0.5, 0.5]);
+        assert_eq!(far, [0.0, -2000.0]);
     }
 
     #[test]

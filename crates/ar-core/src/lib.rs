@@ -26,7 +26,7 @@ mod sample;
 mod score;
 mod taps;
 
-pub use classify::{class_log_likelihoods, posterior};
+pub use classify::{class_log_likelihoods, log_posterior};
 pub use conditioning::Conditioning;
 pub use domain::Domain;
 pub use draw::Tempering;

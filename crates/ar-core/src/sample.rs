@@ -74,8 +74,11 @@ pub struct Sampled {
     pub count: usize,
 }
 
-/// Draws images from `model` (of a mixture: each from a member chosen by the seed), one forward pass' arithmetic an image (stepwise) or one an image
+/// Draws images from `model`, one forward pass' arithmetic an image (stepwise) or one an image
 /// *and step* (whole pass).
+///
+/// Of a mixture each image is drawn from one member, chosen by the seed alone: exact without given
+/// values. With them the members are not weighed by how well they explain what is given.
 ///
 /// `progress` is called from the drawing threads with (steps · images done, of how many) and
 /// returns false to cancel.

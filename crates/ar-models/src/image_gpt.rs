@@ -41,7 +41,7 @@ pub struct ImageGptConfig {
 
 impl Default for ImageGptConfig {
     fn default() -> Self {
-        Self::of(64, 4, 4)
+        Self::of(64, 4, 2)
     }
 }
 

@@ -17,7 +17,7 @@
 //! first layer's features also learn the row and the column they are at (`position`), for zeros
 //! beyond the border look like black pixels; the paper's network does not.
 
-use ar_core::{ChannelSteps, Conditioning, Domain, MaskType, Order, Result};
+use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Order, Result};
 use ar_nn::{Activation, Builder, ConvConfig, Value};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -94,7 +94,13 @@ impl Configuration for PixelCnnConfig {
         vec![("paper", Self::paper()), ("plain", Self::plain())]
     }
 
-    fn validate(&self, domain: &Domain, _: Conditioning) -> Result<()> {
+    fn validate(&self, domain: &Domain, conditioning: Conditioning) -> Result<()> {
+        if self.layers == Layers::Plain && self.blocks == 0 && conditioning != Conditioning::None {
+            return Err(Error::config(
+                "blocks",
+                "must be at least 1: a condition enters before the layers after the first",
+            ));
+        }
         // A 1x1 layer of type A sees nothing.
         limits::kernel("first_kernel", self.first_kernel, 3)?;
         limits::kernel("kernel", self.kernel, 1)?;

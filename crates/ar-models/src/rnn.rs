@@ -48,7 +48,7 @@ pub struct RnnConfig {
 impl Default for RnnConfig {
     fn default() -> Self {
         Self {
-            cell: RnnCell::Lstm,
+            cell: RnnCell::Gru,
             hidden: 128,
             layers: 1,
             embedding: 32,

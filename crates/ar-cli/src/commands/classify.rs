@@ -1,7 +1,7 @@
 //! `ar-cli classify`: which class an image is of, by Bayes' rule.
 
-use anyhow::Result;
-use ar_core::{Conditioning, class_log_likelihoods, posterior};
+use anyhow::{Result, bail};
+use ar_core::{Conditioning, class_log_likelihoods, log_posterior};
 use ar_data::{Order, Plan, Split};
 use serde::Serialize;
 
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         levels.truncate((limit - tally.images) * domain.dims());
         let levels = tensor(levels, &domain, device)?;
         for row in class_log_likelihoods(run.model.as_ref(), &levels)? {
-            tally.count(labels[tally.images] as usize, &posterior(&row, &prior));
+            tally.count(labels[tally.images] as usize, &log_posterior(&row, &prior))?;
         }
         bar.at(tally.images as u64, String::new);
         if tally.images >= limit {
@@ -142,8 +142,15 @@ impl Tally {
         }
     }
 
-    /// One image of class `label`; the most probable class wins, of equals the first.
-    fn count(&mut self, label: usize, posterior: &[f64]) {
+    /// One image of class `label`, from the logarithms of its posterior; the most probable class wins,
+    /// of equals the first.
+    ///
+    /// # Errors
+    /// When a probability is not a number: the model has diverged.
+    fn count(&mut self, label: usize, posterior: &[f64]) -> Result<()> {
+        if posterior.iter().any(|p| p.is_nan()) {
+            bail!("image {}: its likelihood is not a number", self.images);
+        }
         let mut taken = 0;
         for (class, p) in posterior.iter().enumerate() {
             if *p > posterior[taken] {
@@ -151,8 +158,9 @@ impl Tally {
             }
         }
         self.images += 1;
-        self.nats -= posterior[label].ln();
+        self.nats -= posterior[label];
         self.confusion[label][taken] += 1;
+        Ok(())
     }
 
     fn report(self, prior: Prior, classes: Vec<String>) -> Report {
@@ -223,10 +231,15 @@ mod tests {
     #[test]
     fn decisions_are_tallied() {
         let mut tally = Tally::new(2);
-        tally.count(0, &[0.75, 0.25]);
-        tally.count(0, &[0.25, 0.75]);
-        tally.count(1, &[0.5, 0.5]);
-        tally.count(1, &[0.0, 1.0]);
+        for (label, posterior) in [
+            (0, [0.75f64, 0.25]),
+            (0, [0.25, 0.75]),
+            (1, [0.5, 0.5]),
+            (1, [0.0, 1.0]),
+        ] {
+            tally.count(label, &posterior.map(f64::ln)).unwrap();
+        }
+        assert!(tally.count(0, &[f64::NAN, 0.0]).is_err());
         let report = tally.report(Prior::Uniform, vec!["even".to_owned(), "odd".to_owned()]);
         assert_eq!(report.confusion, [[1, 1], [1, 1]]);
         assert_eq!((report.accuracy, report.standard_error), (0.5, 0.25));

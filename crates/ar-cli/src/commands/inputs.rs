@@ -129,6 +129,7 @@ fn read_levels(
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
     if is_array
+        && given.channels == domain.channels
         && images
             .pixels()
             .iter()

@@ -11,7 +11,7 @@ use crate::values::{count, levels, positive, seed};
 ///
 /// Everything goes into a run directory: the resolved configuration (which --config accepts), the
 /// last and the best checkpoint, metrics, sample grids, the loss curve, the result. Ctrl-C saves and
-/// stops. Without --epochs, --steps and --minutes a run takes a few minutes.
+/// stops. Without --epochs, --steps and --minutes a model of the default size takes a few minutes.
 #[derive(Debug, clap::Args)]
 #[command(after_help = presets_help())]
 pub(crate) struct Args {

@@ -40,15 +40,15 @@ pub(super) fn data(name: &str) -> DataConfig {
 /// and learn faster for it. Named sizes are large and get the usual rate.
 pub(super) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
     let usual = TrainConfig::default();
-    let batch_size = if name == "made" {
-        100
-    } else {
-        usual.batch_size
+    let batch_size = match (name, preset) {
+        ("made", _) => 100,
+        // Attention needs many updates before it looks anywhere in particular.
+        ("imagegpt", None) => 4,
+        _ => usual.batch_size,
     };
     let (learning_rate, warmup_steps) = match (name, preset) {
-        ("pixelcnn" | "pixelrnn", None) => (5e-3, 100),
+        ("pixelcnn" | "pixelrnn" | "imagegpt", None) => (5e-3, 100),
         ("gated-pixelcnn" | "wavenet" | "rnn", None) => (8e-3, 100),
-        ("imagegpt", None) => (3e-3, 200),
         _ => (usual.learning_rate, usual.warmup_steps),
     };
     TrainConfig {
@@ -63,8 +63,37 @@ pub(super) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
 pub(crate) fn steps(name: &str) -> u64 {
     match name {
         "made" => 10_000,
-        "imagegpt" | "pixelrnn" => 1500,
-        "rnn" => 2000,
+        "imagegpt" => 8000,
+        "pixelrnn" => 3000,
         _ => 4000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_imply_what_they_say() {
+        let sizes = [None, Some("paper"), Some("s"), Some("tiny")];
+        let colours = sizes.map(|preset| palette("imagegpt", preset));
+        assert_eq!(colours, [Some(64), Some(512), Some(512), Some(64)]);
+        assert_eq!(palette("pixelcnn", Some("paper")), None);
+        assert!(data("conditional-pixelcnn").conditional && !data("gated-pixelcnn").conditional);
+    }
+
+    #[test]
+    fn every_model_has_rates_that_train_and_leaves_its_limits_open() {
+        for entry in ar_models::registry() {
+            for preset in [None, Some("paper")] {
+                let config = train(entry.name, preset);
+                assert!(config.validate().is_err(), "limits are left open");
+                let limited = TrainConfig {
+                    steps: Some(steps(entry.name)),
+                    ..config
+                };
+                assert!(limited.validate().is_ok(), "{}", entry.name);
+            }
+        }
     }
 }

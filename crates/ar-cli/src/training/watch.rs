@@ -85,8 +85,8 @@ impl Watch {
     }
 }
 
-/// Samples as a sheet shows them, a row for each class of a conditional model, of whatever model: the same seed every time, so that
-/// grids of one run can be compared.
+/// Samples as a sheet shows them, a row for each class of a conditional model. The seed is the same
+/// every time, so that grids of one run can be compared.
 ///
 /// # Errors
 /// When drawing fails; [`ar_core::Error::Cancelled`] after Ctrl-C.

@@ -65,7 +65,7 @@ pub(crate) fn load_folder(dir: &Path, options: &LoadOptions) -> Result<Dataset> 
     )
 }
 
-/// The PNGs of one split, in the order of class and name.
+/// The PNGs of one split by name, one of each class in turn: the first few are of all classes then.
 struct Listing {
     dir: PathBuf,
     classes: Vec<String>,
@@ -80,7 +80,7 @@ impl Listing {
             classes: Vec::new(),
             files: Vec::new(),
         };
-        let mut flat = None;
+        let (mut flat, mut places) = (None, Vec::new());
         for path in entries(dir)? {
             if is_png(&path) {
                 flat = Some(path.clone());
@@ -90,6 +90,7 @@ impl Listing {
                 let class = Some(listing.classes.len());
                 let before = listing.files.len();
                 listing.files.extend(inner.map(|path| (path, class)));
+                places.extend(0..listing.files.len() - before);
                 if listing.files.len() > before {
                     listing.classes.push(file_name(&path));
                 }
@@ -98,6 +99,11 @@ impl Listing {
         if let Some(flat) = flat.filter(|_| !listing.classes.is_empty()) {
             let problem = "an image beside class folders; move it into one of them";
             return Err(Error::format(&flat, problem));
+        }
+        if !listing.classes.is_empty() {
+            let mut files: Vec<_> = places.into_iter().zip(listing.files).collect();
+            files.sort_by_key(|(place, _)| *place);
+            listing.files = files.into_iter().map(|(_, file)| file).collect();
         }
         if listing.files.is_empty() {
             let expected = "*.png, or a folder of them for every class".to_owned();
@@ -182,6 +188,23 @@ mod tests {
             "{}",
             set.source
         );
+    }
+
+    #[test]
+    fn the_first_images_are_of_all_classes() {
+        let dir = tempfile::tempdir().unwrap();
+        for (class, count) in [("cat", 3), ("dog", 1), ("emu", 2)] {
+            for i in 0..count {
+                grey(&dir.path().join(format!("train/{class}/{i}.png")), i);
+            }
+        }
+        let options = LoadOptions {
+            test: 0,
+            validation: 0,
+            ..LoadOptions::default()
+        };
+        let set = load_folder(dir.path(), &options).unwrap();
+        assert_eq!(set.train.labels(), Some(&[0, 1, 2, 0, 2, 0][..]));
     }
 
     #[test]

@@ -9,17 +9,15 @@ use rayon::prelude::*;
 use super::full::{Images, Workspace};
 use super::{CONDITION, Program};
 
-/// Into how many parts a batch is split for the gradient, each with a gradient of its own. It follows
-/// from the program alone, so that sums have the same order on any number of threads: fewer when a
-/// thread should take several images at once, or when the gradients would fill the memory.
-fn parts_of(program: &Program) -> usize {
+/// Into how many parts `batch` images are split for the gradient, each with a gradient of its own. It
+/// follows from the program and the batch alone, so that sums have the same order on any number of
+/// threads: fewer when a thread should take several images at once, or when the gradients would fill
+/// the memory.
+fn parts_of(program: &Program, batch: usize) -> usize {
     const PARTS: usize = 16;
     const FLOATS: usize = 1 << 26;
-    let most = if program.images_at_once() > 1 {
-        4
-    } else {
-        PARTS
-    };
+    let at_once = program.images_at_once().div_ceil(2);
+    let most = batch.div_ceil(at_once).clamp(2, PARTS);
     (FLOATS / program.parameters.max(1)).clamp(2, most)
 }
 
@@ -123,7 +121,7 @@ impl Fused {
     /// Likelihood of every image and the sum over images of `scales[i]` times the gradient.
     fn gradient(&self, images: Images<'_>, flat: &[f32], scales: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let (weights, many) = (self.masked(flat), self.program.images_at_once());
-        let per_part = scales.len().div_ceil(parts_of(&self.program));
+        let per_part = scales.len().div_ceil(parts_of(&self.program, scales.len()));
         let mut partials =
             std::mem::take(&mut *self.partial.lock().unwrap_or_else(PoisonError::into_inner));
         let parts = scales.len().div_ceil(per_part);

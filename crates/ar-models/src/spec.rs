@@ -13,7 +13,7 @@ use crate::registry::{Built, entry};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// The model's name in the [`registry`].
+    /// The model's name in the [`registry`](crate::registry).
     pub model: String,
     /// Its configuration, every field.
     pub config: Value,

@@ -2,6 +2,7 @@
 
 use ar_core::{Conditioning, Distribution, Domain, Error, Result};
 use ar_nn::Network;
+use ar_nn::init::Values;
 use candle_nn::VarBuilder;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,6 +22,11 @@ pub trait Configuration: Serialize + DeserializeOwned + Default {
     /// [`Error::Config`] naming the field that is out of range, or what this model cannot be a
     /// distribution over or conditioned on.
     fn validate(&self, domain: &Domain, conditioning: Conditioning) -> Result<()>;
+
+    /// Parameters that begin with these values; the others are drawn.
+    fn begin(&self, _: &Domain) -> Values {
+        Values::new()
+    }
 
     /// Puts the model together from parameters that `vb` makes or holds.
     ///
@@ -63,6 +69,7 @@ pub(crate) struct Functions {
     pub(crate) default: fn() -> Result<Value>,
     pub(crate) presets: fn() -> Result<Vec<(&'static str, Value)>>,
     pub(crate) resolve: fn(Value, &Domain, Conditioning) -> Result<Value>,
+    pub(crate) begin: fn(&Value, &Domain) -> Result<Values>,
     pub(crate) build: fn(&Value, &Domain, Conditioning, &VarBuilder<'_>) -> Result<Built>,
 }
 
@@ -76,6 +83,7 @@ impl Functions {
                     .collect()
             },
             resolve: resolve::<C>,
+            begin: |config, domain| Ok(decode::<C>(config)?.begin(domain)),
             build: |config, domain, conditioning, vb| {
                 decode::<C>(config)?.build(domain, conditioning, vb)
             },

@@ -57,12 +57,14 @@ impl Spec {
         build(&self.config, &self.domain, self.conditioning, vb)
     }
 
-    /// New parameters (f32), each drawn from the seed and its name.
+    /// New parameters (f32): each drawn from the seed and its name, but for those that the model
+    /// gives ([`Configuration::begin`](crate::Configuration::begin)).
     ///
     /// # Errors
     /// [`Error::Config`] when the configuration does not make a network.
     pub fn initialise(&self, seed: u64, device: &Device) -> Result<BTreeMap<String, Var>> {
-        let init = Initializer::new(seed);
+        let begin = entry(&self.model)?.functions.begin;
+        let init = Initializer::starting_from(seed, begin(&self.config, &self.domain)?);
         self.assemble(&init.builder(DType::F32, device))?;
         Ok(init.into_vars())
     }

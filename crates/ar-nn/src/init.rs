@@ -1,8 +1,10 @@
 //! Parameters by name: drawn from a seed, or taken from what was saved.
 
 use std::collections::BTreeMap;
+use std::f64::consts::{SQRT_2, TAU};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ar_core::Domain;
 use ar_core::random::stream;
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::var_builder::SimpleBackend;
@@ -10,19 +12,29 @@ use candle_nn::{Init, VarBuilder};
 use rand::Rng;
 use rand_distr::StandardNormal;
 
+/// Values of parameters by name, row-major.
+pub type Values = BTreeMap<String, Vec<f32>>;
+
 /// Creates parameters as variables, each drawn from `(seed, its name)`: the same whatever else the
 /// model has and in whatever order it asks.
 #[derive(Debug, Clone)]
 pub struct Initializer {
     seed: u64,
+    given: Arc<Values>,
     vars: Arc<Mutex<BTreeMap<String, Var>>>,
 }
 
 impl Initializer {
     /// Nothing created yet.
     pub fn new(seed: u64) -> Self {
+        Self::starting_from(seed, Values::new())
+    }
+
+    /// The parameters in `given` begin with those values and not with what is drawn.
+    pub fn starting_from(seed: u64, given: Values) -> Self {
         Self {
             seed,
+            given: Arc::new(given),
             vars: Arc::default(),
         }
     }
@@ -43,6 +55,16 @@ impl Initializer {
     fn draw(&self, shape: &Shape, name: &str, init: Init) -> Result<Vec<f32>> {
         let mut rng = stream(self.seed, &format!("init {name}"), &[]);
         let n = shape.elem_count();
+        if let Some(values) = self.given.get(name) {
+            return if values.len() == n {
+                Ok(values.clone())
+            } else {
+                Err(candle_core::Error::Msg(format!(
+                    "{name}: {} values to begin with, {shape:?} needs {n}",
+                    values.len()
+                )))
+            };
+        }
         match init {
             Init::Const(v) => Ok(vec![v as f32; n]),
             Init::Uniform { lo, up } => Ok((0..n)
@@ -85,6 +107,37 @@ impl SimpleBackend for Initializer {
     fn contains_tensor(&self, _: &str) -> bool {
         true
     }
+}
+
+/// A vector for each sub-pixel of `domain`, `(H·W·C, features)`, that tells where it is: sines and
+/// cosines of its row, column and channel, so that a step in any direction is the same rotation
+/// everywhere (Vaswani et al. 2017, arXiv:1706.03762, section 3.5, for one axis).
+///
+/// Pairs of features go to the axes in turn, those of one value left out. Periods run from 4 to four
+/// times the size of the axis, in equal ratios; each feature has mean square 1.
+pub fn sinusoids(domain: &Domain, features: usize) -> Vec<f32> {
+    let (width, channels) = (domain.width, domain.channels);
+    let strides = [
+        (domain.height, width * channels),
+        (width, channels),
+        (channels, 1),
+    ];
+    let axes: Vec<_> = strides.into_iter().filter(|(size, _)| *size > 1).collect();
+    let mut table = vec![0.0; domain.dims() * features];
+    let pairs = features / 2;
+    for (a, &(size, stride)) in axes.iter().enumerate() {
+        let own = (a..pairs).step_by(axes.len());
+        let steps = own.len().saturating_sub(1).max(1) as f64;
+        for (i, pair) in own.enumerate() {
+            let period = 4.0 * (size as f64).powf(i as f64 / steps);
+            for (site, row) in table.chunks_exact_mut(features).enumerate() {
+                let angle = TAU * (site / stride % size) as f64 / period;
+                row[2 * pair] = (SQRT_2 * angle.sin()) as f32;
+                row[2 * pair + 1] = (SQRT_2 * angle.cos()) as f32;
+            }
+        }
+    }
+    table
 }
 
 /// Hands out tensors that exist already, shared and unconverted, and refuses other shapes.
@@ -164,6 +217,39 @@ mod tests {
         };
         assert_eq!(draw(1, &["a", "b"]), draw(1, &["b", "a"]));
         assert_ne!(draw(1, &["a"]), draw(2, &["a"]));
+    }
+
+    #[test]
+    fn what_is_given_is_not_drawn_and_has_to_fit() {
+        let given = BTreeMap::from([("a".to_owned(), vec![1.0, 2.0])]);
+        let vb = Initializer::starting_from(0, given).builder(DType::F32, &Device::Cpu);
+        let a = vb.get(2, "a").unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(a, [1.0, 2.0]);
+        let vb = vb.pp("b");
+        assert!(vb.get(2, "a").is_ok(), "another parameter");
+        let given = BTreeMap::from([("a".to_owned(), vec![1.0; 3])]);
+        let vb = Initializer::starting_from(0, given).builder(DType::F32, &Device::Cpu);
+        let error = vb.get(2, "a").unwrap_err().to_string();
+        assert!(error.contains("a: 3 values"), "{error}");
+    }
+
+    /// What attention needs of positions: products that depend on the offset alone, largest at zero.
+    #[test]
+    fn sinusoids_tell_offsets() {
+        let domain = Domain::new(6, 5, 3, 2).unwrap();
+        let table = sinusoids(&domain, 26);
+        let row = |h: usize, w: usize, c: usize| &table[((h * 5 + w) * 3 + c) * 26..][..26];
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let near = |a: f32, b: f32| (a - b).abs() < 1e-4;
+        assert!(near(dot(row(0, 0, 0), row(0, 0, 0)), 26.0));
+        let offset = |h, w, c| dot(row(h, w, c), row(h + 1, w + 2, c + 1));
+        assert!(near(offset(0, 0, 0), offset(4, 2, 1)));
+        assert!(offset(0, 0, 0) < 25.0);
+        // One pair more than axes, an odd feature, an axis of one value: nothing is out of place.
+        for (features, c) in [(1, 1), (3, 3), (8, 1)] {
+            let domain = Domain::new(1, 4, c, 2).unwrap();
+            assert!(sinusoids(&domain, features).iter().all(|v| v.is_finite()));
+        }
     }
 
     #[test]

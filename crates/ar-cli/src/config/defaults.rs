@@ -47,13 +47,20 @@ pub(super) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
         _ => usual.batch_size,
     };
     let (learning_rate, warmup_steps) = match (name, preset) {
-        ("pixelcnn" | "pixelrnn" | "imagegpt", None) => (5e-3, 100),
+        ("pixelcnn" | "pixelrnn", None) => (5e-3, 100),
+        ("imagegpt", None) => (3e-3, 100),
         ("gated-pixelcnn" | "wavenet" | "rnn", None) => (8e-3, 100),
         _ => (usual.learning_rate, usual.warmup_steps),
+    };
+    let beta2 = match name {
+        // The paper's (appendix A), also the better one here.
+        "imagegpt" => 0.95,
+        _ => usual.beta2,
     };
     TrainConfig {
         learning_rate,
         warmup_steps,
+        beta2,
         batch_size,
         ..usual
     }

@@ -12,7 +12,7 @@ mod rows;
 pub(crate) use elementwise::{
     add_assign, add_column_sums, each, each_row_with, each_with, each_with_both, scale,
 };
-pub(crate) use exp::{LANES, exp, exp_sum, max, sigmoid, tanh};
+pub(crate) use exp::{LANES, exp, exp_sum, exp2_or_zero, max, sigmoid, tanh};
 pub(crate) use gemm::{product, product_nt, product_tn};
 pub(crate) use panel::Panels;
 pub(crate) use rows::{add_outer_to_tails, dots_with_heads};

@@ -1,14 +1,75 @@
-//! One image at a time, one head at a time, a block of queries at a time: the scores of a block stay
-//! in the cache and are computed again in the backward pass.
+//! One image at a time, one head at a time, a tile of queries at a time: the scores of a tile stay in
+//! the cache and are computed again in the backward pass.
+
+use std::f32::consts::LOG2_E;
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::Attention;
-use crate::kernel::{LANES, exp_sum, max, product, product_nt, product_tn, scale};
+use super::tile::{dots, gather, spread, transpose, unweigh, weigh};
+use crate::kernel::scale;
 use crate::primitive::Backward;
 
-/// Queries that are answered together.
-const BLOCK: usize = 64;
+impl Attention {
+    pub(super) fn full_forward(&self, inputs: &[&[f32]], out: &mut [f32], scratch: &mut Vec<f32>) {
+        Arch::new().dispatch(Forward {
+            attention: self,
+            queries: inputs[0],
+            keys_values: inputs[1],
+            out,
+            scratch,
+        });
+    }
+
+    pub(super) fn full_backward(&self, pass: Backward<'_>) {
+        let (queries, kv) = (&pass.values[pass.inputs[0]], &pass.values[pass.inputs[1]]);
+        let mut q_grad = pass.gradients.buffer(queries.len());
+        let mut kv_grad = pass.gradients.buffer(kv.len());
+        Arch::new().dispatch(BackwardPass {
+            attention: self,
+            queries,
+            keys_values: kv,
+            answers: pass.out,
+            grad: &pass.grad,
+            q_grad: &mut q_grad,
+            kv_grad: &mut kv_grad,
+            scratch: pass.scratch,
+        });
+        pass.gradients.recycle(pass.grad);
+        pass.gradients.give(pass.inputs[0], q_grad);
+        pass.gradients.give(pass.inputs[1], kv_grad);
+    }
+
+    /// Columns `column..` of `x (positions, width)`, as many as a head has features, in the order of
+    /// generation: the beginnings of the rows of `out`, zeros elsewhere.
+    fn take(&self, x: &[f32], width: usize, column: usize, out: &mut [f32], out_width: usize) {
+        let e = self.head_features();
+        out.fill(0.0);
+        for (&p, row) in self.positions.iter().zip(out.chunks_exact_mut(out_width)) {
+            row[..e].copy_from_slice(&x[p as usize * width + column..][..e]);
+        }
+    }
+
+    /// The reverse of [`Attention::take`], without the zeros.
+    fn put(&self, rows: &[f32], row_width: usize, out: &mut [f32], width: usize, column: usize) {
+        let e = self.head_features();
+        for (&p, row) in self.positions.iter().zip(rows.chunks_exact(row_width)) {
+            out[p as usize * width + column..][..e].copy_from_slice(&row[..e]);
+        }
+    }
+
+    /// Sites in whole tiles of `lanes`, and features of a head in whole vectors.
+    fn padded(&self, lanes: usize) -> [usize; 2] {
+        let sites = self.positions.len().next_multiple_of(lanes);
+        [sites, self.head_features().next_multiple_of(lanes)]
+    }
+
+    /// How many keys the first query of the tile from rank `first` reads, and how many one of them.
+    fn keys_of(&self, first: usize, lanes: usize) -> [usize; 2] {
+        let last = self.positions.len().min(first + lanes) - 1;
+        [self.live(first), self.live(last)]
+    }
+}
 
 /// Splits `scratch` into parts of these sizes, with whatever was in it.
 fn parts<const N: usize>(scratch: &mut Vec<f32>, sizes: [usize; N]) -> [&mut [f32]; N] {
@@ -24,187 +85,221 @@ fn parts<const N: usize>(scratch: &mut Vec<f32>, sizes: [usize; N]) -> [&mut [f3
     })
 }
 
-impl Attention {
-    /// Columns `column..` of `x (positions, width)`, as many as a row of `out` has, in the order of
-    /// generation.
-    fn take(&self, x: &[f32], width: usize, column: usize, out: &mut [f32]) {
-        let e = self.head_features();
-        for (&p, row) in self.positions.iter().zip(out.chunks_exact_mut(e)) {
-            row.copy_from_slice(&x[p as usize * width + column..][..e]);
+struct Forward<'a> {
+    attention: &'a Attention,
+    queries: &'a [f32],
+    keys_values: &'a [f32],
+    out: &'a mut [f32],
+    scratch: &'a mut Vec<f32>,
+}
+
+impl WithSimd for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.run::<S, 16>(simd),
+            8 => self.run::<S, 8>(simd),
+            4 => self.run::<S, 4>(simd),
+            _ => self.run::<S, 1>(simd),
         }
     }
+}
 
-    /// The reverse of [`Attention::take`], for the sites from rank `first`.
-    fn put(&self, first: usize, rows: &[f32], out: &mut [f32], width: usize, column: usize) {
-        let e = self.head_features();
-        for (&p, row) in self.positions[first..].iter().zip(rows.chunks_exact(e)) {
-            out[p as usize * width + column..][..e].copy_from_slice(row);
-        }
-    }
-
-    /// The weights with which the queries `q` from rank `first` read the keys: a row each, a column
-    /// for every site up to the last of them.
-    fn weights(&self, first: usize, q: &[f32], k: &[f32], weights: &mut [f32]) {
-        let e = self.head_features();
-        let (rows, keys) = (q.len() / e, first + q.len() / e);
-        product_nt([rows, e, keys], q, k, weights, false);
-        Arch::new().dispatch(Softmax {
-            rows: weights,
-            keys,
-            live: self.live(first),
-        });
-    }
-
-    pub(super) fn full_forward(&self, inputs: &[&[f32]], out: &mut [f32], scratch: &mut Vec<f32>) {
-        let (n, d, e) = (
-            self.positions.len(),
-            self.groups.features(),
-            self.head_features(),
-        );
-        let block = BLOCK.min(n);
-        let [q, k, v, answers, weights] =
-            parts(scratch, [n * e, n * e, n * e, block * e, block * n]);
-        let images = inputs[0].chunks_exact(n * d);
-        let images = images.zip(inputs[1].chunks_exact(2 * n * d));
-        for ((queries, kv), out) in images.zip(out.chunks_exact_mut(n * d)) {
-            for column in (0..d).step_by(e) {
-                self.take(queries, d, column, q);
-                self.take(kv, 2 * d, column, k);
-                self.take(kv, 2 * d, d + column, v);
-                scale(q, self.scale());
-                for first in (0..n).step_by(block) {
-                    let rows = block.min(n - first);
-                    let keys = first + rows;
-                    let weights = &mut weights[..rows * keys];
-                    self.weights(first, &q[first * e..keys * e], k, weights);
-                    let answers = &mut answers[..rows * e];
-                    product([rows, keys, e], weights, v, answers, false);
-                    self.put(first, answers, out, d, column);
+impl Forward<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const L: usize>(self, simd: S) {
+        let own = self.attention;
+        let (n, d) = (own.positions.len(), own.groups.features());
+        let [sites, e] = own.padded(L);
+        let sizes = [sites * e, sites * e, sites * e, e * L, sites * L, e * L];
+        let [q, k, v, columns, weights, answers] = parts(self.scratch, sizes);
+        let images = self.queries.chunks_exact(n * d);
+        let images = images.zip(self.keys_values.chunks_exact(2 * n * d));
+        for ((queries, kv), out) in images.zip(self.out.chunks_exact_mut(n * d)) {
+            for column in (0..d).step_by(own.head_features()) {
+                own.take(queries, d, column, q, e);
+                own.take(kv, 2 * d, column, k, e);
+                own.take(kv, 2 * d, d + column, v, e);
+                for first in (0..n).step_by(L) {
+                    let tile = &mut q[first * e..][..L * e];
+                    transpose::<L>(tile, own.scale() * LOG2_E, columns);
+                    let [live, keys] = own.keys_of(first, L);
+                    let weights = &mut weights[..keys * L];
+                    dots::<S, L>(simd, columns, &k[..keys * e], weights);
+                    let by = weigh::<L>(weights, live);
+                    answers.fill(0.0);
+                    gather::<S, L>(simd, weights, &v[..keys * e], answers);
+                    // Nothing asks for these queries again: the answers take their place.
+                    for (i, row) in tile.chunks_exact_mut(e).enumerate() {
+                        for (a, answers) in row.iter_mut().zip(answers.as_chunks::<L>().0) {
+                            *a = answers[i] * by[i];
+                        }
+                    }
                 }
+                own.put(q, e, out, d, column);
             }
         }
     }
+}
 
-    pub(super) fn full_backward(&self, pass: Backward<'_>) {
-        let (n, d, e) = (
-            self.positions.len(),
-            self.groups.features(),
-            self.head_features(),
-        );
-        let block = BLOCK.min(n);
-        let [q, k, v, dq, dk, dv, d_out, out, weights, dots] = parts(
-            pass.scratch,
-            [
-                n * e,
-                n * e,
-                n * e,
-                n * e,
-                n * e,
-                n * e,
-                n * e,
-                n * e,
-                2 * block * n,
-                block,
-            ],
-        );
-        let (weights, d_weights) = weights.split_at_mut(block * n);
-        let (queries, kv) = (&pass.values[pass.inputs[0]], &pass.values[pass.inputs[1]]);
-        let mut q_grad = pass.gradients.buffer(queries.len());
-        let mut kv_grad = pass.gradients.buffer(kv.len());
-        for image in 0..pass.grad.len() / (n * d) {
-            let (own, pair) = (image * n * d.., image * 2 * n * d..);
-            for column in (0..d).step_by(e) {
-                self.take(&queries[own.clone()], d, column, q);
-                self.take(&kv[pair.clone()], 2 * d, column, k);
-                self.take(&kv[pair.clone()], 2 * d, d + column, v);
-                self.take(&pass.grad[own.clone()], d, column, d_out);
-                self.take(&pass.out[own.clone()], d, column, out);
-                scale(q, self.scale());
+struct BackwardPass<'a> {
+    attention: &'a Attention,
+    queries: &'a [f32],
+    keys_values: &'a [f32],
+    /// What the forward pass gave, and the gradient of it.
+    answers: &'a [f32],
+    grad: &'a [f32],
+    q_grad: &'a mut [f32],
+    kv_grad: &'a mut [f32],
+    scratch: &'a mut Vec<f32>,
+}
+
+impl WithSimd for BackwardPass<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.run::<S, 16>(simd),
+            8 => self.run::<S, 8>(simd),
+            4 => self.run::<S, 4>(simd),
+            _ => self.run::<S, 1>(simd),
+        }
+    }
+}
+
+impl BackwardPass<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const L: usize>(self, simd: S) {
+        let own = self.attention;
+        let (n, d) = (own.positions.len(), own.groups.features());
+        let [sites, e] = own.padded(L);
+        let (all, tile, scores) = (sites * e, e * L, sites * L);
+        let sizes = [
+            all, all, all, all, all, all, all, tile, tile, tile, scores, scores,
+        ];
+        let [
+            q,
+            k,
+            v,
+            out,
+            grad,
+            dk,
+            dv,
+            columns,
+            grad_columns,
+            q_columns,
+            weights,
+            grads,
+        ] = parts(self.scratch, sizes);
+        for image in 0..self.grad.len() / (n * d) {
+            let (own_range, pair) = (image * n * d..(image + 1) * n * d, image * 2 * n * d..);
+            for column in (0..d).step_by(own.head_features()) {
+                own.take(&self.queries[own_range.clone()], d, column, q, e);
+                own.take(&self.keys_values[pair.clone()], 2 * d, column, k, e);
+                own.take(&self.keys_values[pair.clone()], 2 * d, d + column, v, e);
+                own.take(&self.answers[own_range.clone()], d, column, out, e);
+                own.take(&self.grad[own_range.clone()], d, column, grad, e);
                 dk.fill(0.0);
                 dv.fill(0.0);
-                for first in (0..n).step_by(block) {
-                    let rows = block.min(n - first);
-                    let keys = first + rows;
-                    let weights = &mut weights[..rows * keys];
-                    let d_weights = &mut d_weights[..rows * keys];
-                    let at = first * e..keys * e;
-                    let (q, d_out, out) = (&q[at.clone()], &d_out[at.clone()], &out[at.clone()]);
-                    self.weights(first, q, k, weights);
-                    product_tn([keys, rows, e], weights, d_out, dv, true);
-                    product_nt([rows, e, keys], d_out, v, d_weights, false);
+                for first in (0..n).step_by(L) {
+                    let at = first * e..(first + L) * e;
+                    let [live, keys] = own.keys_of(first, L);
+                    let (weights, grads) = (&mut weights[..keys * L], &mut grads[..keys * L]);
+                    transpose::<L>(&q[at.clone()], own.scale() * LOG2_E, columns);
+                    dots::<S, L>(simd, columns, &k[..keys * e], weights);
+                    let by = weigh::<L>(weights, live);
+                    transpose::<L>(&grad[at.clone()], 1.0, grad_columns);
+                    dots::<S, L>(simd, grad_columns, &v[..keys * e], grads);
                     // The sum of the weights times their gradients is the answer times its own.
-                    let pairs = out.chunks_exact(e).zip(d_out.chunks_exact(e));
-                    for (dot, (out, grad)) in dots.iter_mut().zip(pairs) {
-                        *dot = out.iter().zip(grad).map(|(a, b)| a * b).sum();
-                    }
-                    Arch::new().dispatch(SoftmaxBackward {
-                        weights,
-                        grads: d_weights,
-                        dots,
-                        keys,
+                    let sums: [f32; L] = std::array::from_fn(|i| {
+                        let row = (first + i) * e..(first + i + 1) * e;
+                        let pairs = out[row.clone()].iter().zip(&grad[row]);
+                        pairs.map(|(a, b)| a * b).sum()
                     });
-                    product([rows, keys, e], d_weights, k, &mut dq[at], false);
-                    product_tn([keys, rows, e], d_weights, q, dk, true);
+                    unweigh(simd, weights, grads, &by, &sums);
+                    q_columns.fill(0.0);
+                    gather::<S, L>(simd, grads, &k[..keys * e], q_columns);
+                    spread::<S, L>(simd, grads, &q[at.clone()], &mut dk[..keys * e]);
+                    spread::<S, L>(simd, weights, &grad[at.clone()], &mut dv[..keys * e]);
+                    // Nothing asks for these queries again: their gradient takes their place.
+                    for (i, row) in q[at].chunks_exact_mut(e).enumerate() {
+                        for (g, columns) in row.iter_mut().zip(q_columns.as_chunks::<L>().0) {
+                            *g = columns[i];
+                        }
+                    }
                 }
-                scale(dq, self.scale());
-                self.put(0, dq, &mut q_grad[own.clone()], d, column);
-                self.put(0, dk, &mut kv_grad[pair.clone()], 2 * d, column);
-                self.put(0, dv, &mut kv_grad[pair.clone()], 2 * d, d + column);
-            }
-        }
-        pass.gradients.recycle(pass.grad);
-        pass.gradients.give(pass.inputs[0], q_grad);
-        pass.gradients.give(pass.inputs[1], kv_grad);
-    }
-}
-
-/// In place, over the first columns of each row of `keys`: `live` in the first row, one more in each
-/// that follows. The rest becomes zero.
-struct Softmax<'a> {
-    rows: &'a mut [f32],
-    keys: usize,
-    live: usize,
-}
-
-impl WithSimd for Softmax<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        for (i, row) in self.rows.chunks_exact_mut(self.keys).enumerate() {
-            let live = self.live + i;
-            // Whole vectors: a scalar rest would cost as much as all before it.
-            let padded = live.next_multiple_of(LANES).min(self.keys);
-            row[live..padded].fill(f32::MIN);
-            let top = max(&row[..padded]);
-            let by = 1.0 / exp_sum(&mut row[..padded], top);
-            row[live..].fill(0.0);
-            for v in &mut row[..live] {
-                *v *= by;
+                scale(q, own.scale());
+                scale(dk, own.scale());
+                own.put(q, e, &mut self.q_grad[own_range.clone()], d, column);
+                own.put(dk, e, &mut self.kv_grad[pair.clone()], 2 * d, column);
+                own.put(dv, e, &mut self.kv_grad[pair.clone()], 2 * d, d + column);
             }
         }
     }
 }
 
-/// Gradients of weights become gradients of scores.
-struct SoftmaxBackward<'a> {
-    weights: &'a [f32],
-    grads: &'a mut [f32],
-    /// Of each row, the sum of weights times gradients.
-    dots: &'a [f32],
-    keys: usize,
-}
+#[cfg(test)]
+mod tests {
+    use ar_core::{ChannelGroups, ChannelSteps, Domain, MaskType, Order};
+    use pulp::{Scalar, Scalar128b, Scalar256b, Scalar512b};
 
-impl WithSimd for SoftmaxBackward<'_> {
-    type Output = ();
+    use super::*;
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let rows = self.weights.chunks_exact(self.keys);
-        let rows = rows.zip(self.grads.chunks_exact_mut(self.keys));
-        for ((weights, grads), dot) in rows.zip(self.dots) {
-            for (g, w) in grads.iter_mut().zip(weights) {
-                *g = w * (*g - dot);
+    fn wave(n: usize, by: f32) -> Vec<f32> {
+        (0..n).map(|i| (i as f32 * by).sin() * 3.0).collect()
+    }
+
+    /// The answers and both gradients, computed with vectors of type S.
+    fn all_with<S: Simd>(simd: S, attention: &Attention) -> [Vec<f32>; 3] {
+        let (n, d) = (attention.positions.len(), attention.groups.features());
+        let (queries, kv) = (wave(2 * n * d, 0.7), wave(4 * n * d, 1.3));
+        let [mut out, mut q_grad, mut kv_grad] =
+            [2 * n * d, 2 * n * d, 4 * n * d].map(|size| vec![0.0; size]);
+        let mut scratch = vec![f32::NAN; 7];
+        let forward = Forward {
+            attention,
+            queries: &queries,
+            keys_values: &kv,
+            out: &mut out,
+            scratch: &mut scratch,
+        };
+        forward.with_simd(simd);
+        let backward = BackwardPass {
+            attention,
+            queries: &queries,
+            keys_values: &kv,
+            answers: &out,
+            grad: &wave(2 * n * d, 0.3),
+            q_grad: &mut q_grad,
+            kv_grad: &mut kv_grad,
+            scratch: &mut scratch,
+        };
+        backward.with_simd(simd);
+        [out, q_grad, kv_grad]
+    }
+
+    /// The vectors of this processor are compared with the other route elsewhere.
+    #[test]
+    fn vectors_of_every_length_agree() {
+        for (mask, features, heads) in [(MaskType::A, 6, 2), (MaskType::B, 34, 2)] {
+            let domain = Domain::new(3, 7, 1, 2).unwrap();
+            let order = Order::raster(&domain, ChannelSteps::Separate);
+            let groups = ChannelGroups::split(features, 1);
+            let attention = Attention::new(&order, groups, heads, mask);
+            let expected = all_with(Scalar::new(), &attention);
+            let others = [
+                all_with(Scalar128b, &attention),
+                all_with(Scalar256b, &attention),
+                all_with(Scalar512b, &attention),
+            ];
+            for other in others {
+                let pairs = other.iter().flatten().zip(expected.iter().flatten());
+                for (a, b) in pairs {
+                    assert!((a - b).abs() < 1e-4, "{a} {b}");
+                }
             }
         }
     }

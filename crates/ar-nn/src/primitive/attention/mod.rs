@@ -3,6 +3,7 @@
 mod composite;
 mod full;
 mod step;
+mod tile;
 
 use std::sync::Arc;
 

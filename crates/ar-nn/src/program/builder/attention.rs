@@ -7,7 +7,7 @@ use crate::primitive::{Attention, Previous};
 impl Builder {
     /// x at the site before in the generation order: what a sequence model reads in place of the
     /// value it predicts. The first site gets a learned vector (of the class, in a network
-    /// conditioned on one). Parameter `weight (1 or classes, c)`, normal with deviation 0.02.
+    /// conditioned on one). Parameter `weight (1 or classes, c)`, normal with deviation 1.
     ///
     /// # Errors
     /// [`Error::Config`] when x has several channel groups, or what `vb` gives for the parameter.
@@ -21,7 +21,7 @@ impl Builder {
         let groups = self.groups(x).clone();
         let init = Init::Randn {
             mean: 0.0,
-            stdev: 0.02,
+            stdev: 1.0,
         };
         let start = vb.get_with_hints((rows, groups.features()), "weight", init)?;
         let previous = Previous::new(&self.program.order, groups);

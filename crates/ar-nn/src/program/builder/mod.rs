@@ -85,19 +85,6 @@ impl Builder {
     /// # Errors
     /// What `vb` gives for the parameter.
     pub fn embedded_levels(&mut self, features: usize, vb: &VarBuilder<'_>) -> Result<Value> {
-        self.embedded_levels_scaled(features, 1.0, vb)
-    }
-
-    /// [`Builder::embedded_levels`] whose vectors begin with another `deviation`.
-    ///
-    /// # Errors
-    /// What `vb` gives for the parameter.
-    pub fn embedded_levels_scaled(
-        &mut self,
-        features: usize,
-        deviation: f64,
-        vb: &VarBuilder<'_>,
-    ) -> Result<Value> {
         let Domain {
             channels, levels, ..
         } = self.program.domain;
@@ -109,7 +96,7 @@ impl Builder {
             "weight",
             Init::Randn {
                 mean: 0.0,
-                stdev: deviation,
+                stdev: 1.0,
             },
         )?;
         Ok(self.push(embedding, &[Value(LEVELS)], vec![table]))

@@ -192,15 +192,37 @@ struct RowStep<P> {
 
 impl<P: Pointwise> StepPrimitive for RowStep<P> {
     fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue) {
-        for b in 0..self.batch {
-            let rows: [&[f32]; 2] =
-                std::array::from_fn(|i| inputs.get(i).map_or(&[][..], |x| x.row(b, position)));
-            self.primitive.row(
-                group,
-                &rows[..inputs.len()],
-                &self.weights,
-                out.row_mut(b, position),
-            );
+        Arch::new().dispatch(Step {
+            own: self,
+            at: [position, group],
+            inputs,
+            out,
+        });
+    }
+}
+
+struct Step<'a, P> {
+    own: &'a RowStep<P>,
+    /// Position and group.
+    at: [usize; 2],
+    inputs: &'a [&'a StepValue],
+    out: &'a mut StepValue,
+}
+
+impl<P: Pointwise> WithSimd for Step<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let [position, group] = self.at;
+        for b in 0..self.own.batch {
+            let rows: [&[f32]; 2] = std::array::from_fn(|i| {
+                let input = self.inputs.get(i);
+                input.map_or(&[][..], |x| x.row(b, position))
+            });
+            let rows = &rows[..self.inputs.len()];
+            let out = self.out.row_mut(b, position);
+            self.own.primitive.row(group, rows, &self.own.weights, out);
         }
     }
 }

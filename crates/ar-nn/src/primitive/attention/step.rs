@@ -4,16 +4,16 @@ use super::Attention;
 use crate::kernel::{LANES, exp_sum, max};
 use crate::primitive::{StepPrimitive, StepValue};
 
-/// Attention in the step pass: the kept keys and values are the cache, each read once.
+/// Attention in the step pass: every step reads the cache of keys and values once, from end to end.
 pub(super) struct AttentionStep {
     attention: Attention,
     batch: usize,
     /// `(d)`, with the scale of the scores in it.
     query: Vec<f32>,
-    /// Keys by rank, `(B, blocks, d, LANES)`: a vector holds one feature of several sites, so that a
-    /// score is a lane and needs no sum across lanes.
-    keys: Vec<f32>,
-    /// How many ranks `keys` holds.
+    /// By rank, `(B, blocks, 2, d · LANES)`: of LANES sites the keys `(d, LANES)`, so that a score is a
+    /// lane and needs no sum across lanes, and then the values `(LANES, d)`.
+    cache: Vec<f32>,
+    /// How many ranks `cache` holds.
     kept: usize,
     /// `(heads, blocks · LANES)`.
     weights: Vec<f32>,
@@ -26,23 +26,26 @@ impl AttentionStep {
         Self {
             batch,
             query: vec![0.0; d],
-            keys: vec![0.0; batch * padded * d],
+            cache: vec![0.0; batch * padded * 2 * d],
             kept: 0,
             weights: vec![0.0; attention.heads * padded],
             attention: attention.clone(),
         }
     }
 
-    /// Takes the keys of the sites before rank `live` that it does not have yet.
+    /// Takes the sites before rank `live` that it does not have yet.
     fn keep(&mut self, live: usize, kv: &StepValue) {
         let d = self.query.len();
-        let image = self.keys.len() / self.batch;
+        let image = self.cache.len() / self.batch;
         for rank in self.kept..live {
             let site = self.attention.positions[rank] as usize;
-            for (b, keys) in self.keys.chunks_exact_mut(image).enumerate() {
-                let block = &mut keys[rank / LANES * d * LANES..][..d * LANES];
-                let features = block.chunks_exact_mut(LANES).zip(&kv.row(b, site)[..d]);
+            for (b, cache) in self.cache.chunks_exact_mut(image).enumerate() {
+                let block = &mut cache[rank / LANES * 2 * d * LANES..][..2 * d * LANES];
+                let (keys, values) = block.split_at_mut(d * LANES);
+                let (k, v) = kv.row(b, site).split_at(d);
+                let features = keys.chunks_exact_mut(LANES).zip(k);
                 features.for_each(|(lanes, k)| lanes[rank % LANES] = *k);
+                values[rank % LANES * d..][..d].copy_from_slice(v);
             }
         }
         self.kept = self.kept.max(live);
@@ -54,7 +57,7 @@ impl StepPrimitive for AttentionStep {
         let live = self.attention.live(self.attention.order.rank(position));
         self.keep(live, inputs[1]);
         let (own, scale) = (&self.attention, self.attention.scale());
-        let image = self.keys.len() / self.batch;
+        let image = self.cache.len() / self.batch;
         for b in 0..self.batch {
             let q = inputs[0].row(b, position).iter();
             self.query
@@ -64,9 +67,8 @@ impl StepPrimitive for AttentionStep {
             Arch::new().dispatch(Attend {
                 heads: own.heads,
                 query: &self.query,
-                sites: &own.positions[..live],
-                keys: &self.keys[b * image..][..image],
-                kv: inputs[1].image(b),
+                live,
+                cache: &self.cache[b * image..][..image],
                 weights: &mut self.weights,
                 out: out.row_mut(b, position),
             });
@@ -74,13 +76,12 @@ impl StepPrimitive for AttentionStep {
     }
 }
 
-/// One query of every head, over the rows `sites` of `kv`.
+/// One query of every head, over the first `live` sites of `cache`.
 struct Attend<'a> {
     heads: usize,
     query: &'a [f32],
-    sites: &'a [u32],
-    keys: &'a [f32],
-    kv: &'a [f32],
+    live: usize,
+    cache: &'a [f32],
     weights: &'a mut [f32],
     out: &'a mut [f32],
 }
@@ -93,31 +94,22 @@ impl WithSimd for Attend<'_> {
         let Self {
             heads,
             query,
-            sites,
-            keys,
-            kv,
+            live,
+            cache,
             weights,
             out,
         } = self;
         out.fill(0.0);
-        let (d, live) = (query.len(), sites.len());
+        let d = query.len();
         let (e, padded) = (d / heads, live.next_multiple_of(LANES));
         if live == 0 {
             return;
         }
-        for (i, block) in keys
-            .chunks_exact(d * LANES)
-            .take(padded / LANES)
-            .enumerate()
-        {
+        let blocks = cache.chunks_exact(2 * d * LANES).take(padded / LANES);
+        for (i, block) in blocks.clone().enumerate() {
             let by_head = query.chunks_exact(e).zip(block.chunks_exact(e * LANES));
             for (h, (q, block)) in by_head.enumerate() {
-                let mut scores = [0f32; LANES];
-                for (q, k) in q.iter().zip(block.as_chunks::<LANES>().0) {
-                    for (score, k) in scores.iter_mut().zip(k) {
-                        *score += q * k;
-                    }
-                }
+                let scores = dots(q, block.as_chunks::<LANES>().0);
                 weights[h * padded + i * LANES..][..LANES].copy_from_slice(&scores);
             }
         }
@@ -129,40 +121,103 @@ impl WithSimd for Attend<'_> {
                 *w *= by;
             }
         }
-        // Four rows at a time: the sums are loaded and stored a quarter as often.
-        let value = |site: u32| &kv[site as usize * 2 * d + d..][..d];
-        let (fours, rest) = sites.as_chunks::<4>();
-        for (j, four) in fours.iter().enumerate() {
-            let rows = four.map(value);
-            for (h, out) in out.chunks_exact_mut(e).enumerate() {
-                let by = std::array::from_fn(|i| weights[h * padded + 4 * j + i]);
-                add_rows(simd, out, rows.map(|r| &r[h * e..][..e]), by);
-            }
-        }
-        for (j, &site) in rest.iter().enumerate() {
-            for (h, out) in out.chunks_exact_mut(e).enumerate() {
-                let by = weights[h * padded + 4 * fours.len() + j];
-                add_rows(simd, out, [&value(site)[h * e..][..e]], [by]);
+        let whole = e.is_multiple_of(S::F32_LANES);
+        for (i, block) in blocks.enumerate() {
+            let values = &block[d * LANES..][..LANES.min(live - i * LANES) * d];
+            let weights = |h: usize| &weights[h * padded + i * LANES..][..LANES];
+            if whole {
+                add_vectors(simd, values, weights, e, out);
+            } else {
+                add_features(values, weights, e, out);
             }
         }
     }
 }
 
-/// `out += Σ by · row`.
+/// Σ query[f] · keys[f]; four sums, which do not wait for each other.
 #[inline(always)]
-fn add_rows<S: Simd, const R: usize>(simd: S, out: &mut [f32], rows: [&[f32]; R], by: [f32; R]) {
-    let (out, out_rest) = S::as_mut_simd_f32s(out);
-    let (rows, by_all) = (rows.map(S::as_simd_f32s), by.map(|w| simd.splat_f32s(w)));
-    for (i, out) in out.iter_mut().enumerate() {
-        let mut sum = *out;
-        for ((row, _), by) in rows.iter().zip(by_all) {
-            sum = simd.mul_add_e_f32s(by, row[i], sum);
+fn dots(query: &[f32], keys: &[[f32; LANES]]) -> [f32; LANES] {
+    let mut sums = [[0f32; LANES]; 4];
+    let (queries, query_rest) = query.as_chunks::<4>();
+    let (fours, rest) = keys.as_chunks::<4>();
+    for (query, keys) in queries.iter().zip(fours) {
+        for i in 0..4 {
+            add(&mut sums[i], query[i], &keys[i]);
         }
-        *out = sum;
     }
-    for (i, out) in out_rest.iter_mut().enumerate() {
-        for ((_, row), by) in rows.iter().zip(by) {
-            *out += by * row[i];
+    for (query, keys) in query_rest.iter().zip(rest) {
+        add(&mut sums[0], *query, keys);
+    }
+    let [a, b, c, d] = sums;
+    std::array::from_fn(|l| (a[l] + b[l]) + (c[l] + d[l]))
+}
+
+#[inline(always)]
+fn add(sums: &mut [f32; LANES], q: f32, keys: &[f32; LANES]) {
+    for (sum, k) in sums.iter_mut().zip(keys) {
+        *sum = q.mul_add(*k, *sum);
+    }
+}
+
+/// Adds rows of `values`, head by head by their weights, to `out`, in heads of whole vectors.
+#[inline(always)]
+fn add_vectors<'a, S: Simd>(
+    simd: S,
+    values: &[f32],
+    weights: impl Fn(usize) -> &'a [f32],
+    e: usize,
+    out: &mut [f32],
+) {
+    const AT_ONCE: usize = 4;
+    let (values, _) = S::as_simd_f32s(values);
+    let (out, _) = S::as_mut_simd_f32s(out);
+    let width = out.len();
+    let head = |vector: usize| weights(vector * S::F32_LANES / e);
+    let (many, rest) = out.as_chunks_mut::<AT_ONCE>();
+    let done = many.len() * AT_ONCE;
+    for (i, out) in many.iter_mut().enumerate() {
+        let first = i * AT_ONCE;
+        add_rows(simd, values, [width, first], |v| head(first + v), out);
+    }
+    for (i, out) in rest.iter_mut().enumerate() {
+        let (first, out) = (done + i, std::array::from_mut(out));
+        add_rows::<S, 1>(simd, values, [width, first], |_| head(first), out);
+    }
+}
+
+/// `out[v] += Σ weights(v)[j] · values[j][first + v]`, rows of `width` vectors. The sums stay in
+/// registers.
+#[inline(always)]
+fn add_rows<'a, S: Simd, const V: usize>(
+    simd: S,
+    values: &[S::f32s],
+    [width, first]: [usize; 2],
+    weights: impl Fn(usize) -> &'a [f32],
+    out: &mut [S::f32s; V],
+) {
+    let weights: [&[f32]; V] = std::array::from_fn(weights);
+    let mut sums = *out;
+    for (j, row) in values.chunks_exact(width).enumerate() {
+        let row = &row[first..][..V];
+        for ((sum, weights), v) in sums.iter_mut().zip(weights).zip(row) {
+            *sum = simd.mul_add_e_f32s(simd.splat_f32s(weights[j]), *v, *sum);
+        }
+    }
+    *out = sums;
+}
+
+/// As [`add_vectors`], for heads of any width.
+#[inline(always)]
+fn add_features<'a>(
+    values: &[f32],
+    weights: impl Fn(usize) -> &'a [f32],
+    e: usize,
+    out: &mut [f32],
+) {
+    for (j, row) in values.chunks_exact(out.len()).enumerate() {
+        for (h, (out, row)) in out.chunks_exact_mut(e).zip(row.chunks_exact(e)).enumerate() {
+            let by = weights(h)[j];
+            out.iter_mut().zip(row).for_each(|(o, v)| *o += by * v);
         }
     }
 }

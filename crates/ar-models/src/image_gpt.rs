@@ -15,12 +15,13 @@
 //! The class of an image, an option that the paper has not, is its start: a learned vector for each.
 //!
 //! Deviations: two levels use one logit in place of a softmax over two. Projections have a bias. ε is
-//! 1e-6, not 1e-5. Positions begin as sines and cosines of row and column, not at random, and values
-//! with deviation 1, not 0.02: with as much of either as the blocks add, attention finds neighbours
-//! within minutes instead of hours. Weights begin with variance 1 / inputs, as the code's q, k and v do; its perceptron
-//! begins with deviation 0.02, which fits the paper's widths only. Both projections that end a branch
-//! begin smaller by √layers, in the code that of attention alone. The output layer begins at a tenth
-//! of the usual deviation, not at zero, so that what depends on what shows before training.
+//! 1e-6, not 1e-5. Positions begin as sines and cosines of row, column and channel, not at random,
+//! values and the start with deviation 1, not 0.02: with as much of each as the blocks add, attention
+//! finds its neighbours far sooner. Weights begin with variance 1 / inputs, as the code's q, k and v
+//! do; its perceptron begins with deviation 0.02, which fits the paper's widths only. Both projections
+//! that end a branch begin smaller by √layers, in the code that of attention alone. The output layer
+//! begins at a tenth of the usual deviation, not at zero, so that what depends on what shows before
+//! training.
 
 use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Order, Result};
 use ar_nn::init::{Values, sinusoids};

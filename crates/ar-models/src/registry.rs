@@ -23,7 +23,8 @@ pub trait Configuration: Serialize + DeserializeOwned + Default {
     /// distribution over or conditioned on.
     fn validate(&self, domain: &Domain, conditioning: Conditioning) -> Result<()>;
 
-    /// Parameters that begin with these values; the others are drawn.
+    /// Parameters, by their full names, that begin with these values; the others are drawn. Asked of a
+    /// valid configuration.
     fn begin(&self, _: &Domain) -> Values {
         Values::new()
     }
@@ -69,7 +70,7 @@ pub(crate) struct Functions {
     pub(crate) default: fn() -> Result<Value>,
     pub(crate) presets: fn() -> Result<Vec<(&'static str, Value)>>,
     pub(crate) resolve: fn(Value, &Domain, Conditioning) -> Result<Value>,
-    pub(crate) begin: fn(&Value, &Domain) -> Result<Values>,
+    pub(crate) begin: fn(&Value, &Domain, Conditioning) -> Result<Values>,
     pub(crate) build: fn(&Value, &Domain, Conditioning, &VarBuilder<'_>) -> Result<Built>,
 }
 
@@ -83,7 +84,11 @@ impl Functions {
                     .collect()
             },
             resolve: resolve::<C>,
-            begin: |config, domain| Ok(decode::<C>(config)?.begin(domain)),
+            begin: |config, domain, conditioning| {
+                let config = decode::<C>(config)?;
+                config.validate(domain, conditioning)?;
+                Ok(config.begin(domain))
+            },
             build: |config, domain, conditioning, vb| {
                 decode::<C>(config)?.build(domain, conditioning, vb)
             },

@@ -64,8 +64,15 @@ impl Spec {
     /// [`Error::Config`] when the configuration does not make a network.
     pub fn initialise(&self, seed: u64, device: &Device) -> Result<BTreeMap<String, Var>> {
         let begin = entry(&self.model)?.functions.begin;
-        let init = Initializer::starting_from(seed, begin(&self.config, &self.domain)?);
+        let given = begin(&self.config, &self.domain, self.conditioning)?;
+        let init = Initializer::starting_from(seed, given);
         self.assemble(&init.builder(DType::F32, device))?;
+        if let Some(name) = init.unused() {
+            return Err(Error::config(
+                "parameters",
+                format!("{} begins with a {name} that it does not have", self.model),
+            ));
+        }
         Ok(init.into_vars())
     }
 

@@ -52,8 +52,16 @@ impl Initializer {
             .clone()
     }
 
+    /// A name for which values were given and that nobody has asked for.
+    pub fn unused(&self) -> Option<&str> {
+        let vars = self.vars.lock().unwrap_or_else(PoisonError::into_inner);
+        self.given
+            .keys()
+            .find(|name| !vars.contains_key(*name))
+            .map(String::as_str)
+    }
+
     fn draw(&self, shape: &Shape, name: &str, init: Init) -> Result<Vec<f32>> {
-        let mut rng = stream(self.seed, &format!("init {name}"), &[]);
         let n = shape.elem_count();
         if let Some(values) = self.given.get(name) {
             return if values.len() == n {
@@ -65,6 +73,7 @@ impl Initializer {
                 )))
             };
         }
+        let mut rng = stream(self.seed, &format!("init {name}"), &[]);
         match init {
             Init::Const(v) => Ok(vec![v as f32; n]),
             Init::Uniform { lo, up } => Ok((0..n)
@@ -113,8 +122,9 @@ impl SimpleBackend for Initializer {
 /// cosines of its row, column and channel, so that a step in any direction is the same rotation
 /// everywhere (Vaswani et al. 2017, arXiv:1706.03762, section 3.5, for one axis).
 ///
-/// Pairs of features go to the axes in turn, those of one value left out. Periods run from 4 to four
-/// times the size of the axis, in equal ratios; each feature has mean square 1.
+/// Pairs of features, of mean square 1, go to the axes in turn; an axis of one value gets none, and an
+/// odd feature at the end is zero. Periods run from 4 to four times the size of the axis, in equal
+/// ratios.
 pub fn sinusoids(domain: &Domain, features: usize) -> Vec<f32> {
     let (width, channels) = (domain.width, domain.channels);
     let strides = [
@@ -231,6 +241,11 @@ mod tests {
         let vb = Initializer::starting_from(0, given).builder(DType::F32, &Device::Cpu);
         let error = vb.get(2, "a").unwrap_err().to_string();
         assert!(error.contains("a: 3 values"), "{error}");
+        let given = BTreeMap::from([("a".to_owned(), vec![1.0])]);
+        let init = Initializer::starting_from(0, given);
+        assert_eq!(init.unused(), Some("a"));
+        init.builder(DType::F32, &Device::Cpu).get(1, "a").unwrap();
+        assert_eq!(init.unused(), None);
     }
 
     /// What attention needs of positions: products that depend on the offset alone, largest at zero.

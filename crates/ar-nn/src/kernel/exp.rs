@@ -1,12 +1,13 @@
 //! Exponentials that the compiler turns into vector instructions: call them inside a
-//! `pulp::WithSimd`.
+//! `pulp::WithSimd`. A processor without fused multiply-add, one from before 2013, calls a function for
+//! every `mul_add`: slow, not wrong.
 
 use std::f32::consts::LOG2_E;
 
 /// 1.5 · 2^23: floats of this size are the integers.
 const ROUND: f32 = 12_582_912.0;
 
-/// e^x to about 2 units in the last place from -87 to 88, and what it is there beyond.
+/// e^x to about 2 units in the last place from -87 to 88, and clamped outside.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.3, 88.3);
@@ -102,7 +103,8 @@ pub(crate) fn max(x: &[f32]) -> f32 {
     rest.iter().copied().fold(reduce(lanes, larger), larger)
 }
 
-/// Replaces each element v by e^(v - shift), as for a softmax, and returns their sum.
+/// Replaces each element v by e^(v - shift), shift being the largest, and returns their sum; zero where
+/// [`exp2_or_zero`] is.
 #[inline(always)]
 pub(crate) fn exp_sum(x: &mut [f32], shift: f32) -> f32 {
     let mut lanes = [0f32; LANES];

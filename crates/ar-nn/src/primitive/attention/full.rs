@@ -6,7 +6,7 @@ use std::f32::consts::LOG2_E;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::Attention;
-use super::tile::{dots, gather, spread, transpose, unweigh, weigh};
+use super::tile::{dots, gather, spread, transpose, transpose_back, unweigh, weigh};
 use crate::kernel::scale;
 use crate::primitive::Backward;
 
@@ -102,7 +102,8 @@ impl WithSimd for Forward<'_> {
             16 => self.run::<S, 16>(simd),
             8 => self.run::<S, 8>(simd),
             4 => self.run::<S, 4>(simd),
-            _ => self.run::<S, 1>(simd),
+            1 => self.run::<S, 1>(simd),
+            lanes => unreachable!("vectors of {lanes} floats"),
         }
     }
 }
@@ -132,11 +133,7 @@ impl Forward<'_> {
                     answers.fill(0.0);
                     gather::<S, L>(simd, weights, &v[..keys * e], answers);
                     // Nothing asks for these queries again: the answers take their place.
-                    for (i, row) in tile.chunks_exact_mut(e).enumerate() {
-                        for (a, answers) in row.iter_mut().zip(answers.as_chunks::<L>().0) {
-                            *a = answers[i] * by[i];
-                        }
-                    }
+                    transpose_back(answers, by, tile);
                 }
                 own.put(q, e, out, d, column);
             }
@@ -165,7 +162,8 @@ impl WithSimd for BackwardPass<'_> {
             16 => self.run::<S, 16>(simd),
             8 => self.run::<S, 8>(simd),
             4 => self.run::<S, 4>(simd),
-            _ => self.run::<S, 1>(simd),
+            1 => self.run::<S, 1>(simd),
+            lanes => unreachable!("vectors of {lanes} floats"),
         }
     }
 }
@@ -225,13 +223,8 @@ impl BackwardPass<'_> {
                     spread::<S, L>(simd, grads, &q[at.clone()], &mut dk[..keys * e]);
                     spread::<S, L>(simd, weights, &grad[at.clone()], &mut dv[..keys * e]);
                     // Nothing asks for these queries again: their gradient takes their place.
-                    for (i, row) in q[at].chunks_exact_mut(e).enumerate() {
-                        for (g, columns) in row.iter_mut().zip(q_columns.as_chunks::<L>().0) {
-                            *g = columns[i];
-                        }
-                    }
+                    transpose_back(q_columns, [own.scale(); L], &mut q[at]);
                 }
-                scale(q, own.scale());
                 scale(dk, own.scale());
                 own.put(q, e, &mut self.q_grad[own_range.clone()], d, column);
                 own.put(dk, e, &mut self.kv_grad[pair.clone()], 2 * d, column);

@@ -114,7 +114,7 @@ impl WithSimd for Attend<'_> {
             }
         }
         for weights in weights.chunks_exact_mut(padded).take(heads) {
-            weights[live..].fill(f32::MIN);
+            weights[live..].fill(f32::NEG_INFINITY);
             let top = max(weights);
             let by = 1.0 / exp_sum(weights, top);
             for w in weights {

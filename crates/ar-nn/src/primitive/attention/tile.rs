@@ -22,6 +22,17 @@ pub(super) fn transpose<const L: usize>(rows: &[f32], by: f32, out: &mut [f32]) 
     }
 }
 
+/// The reverse of [`transpose`], row i times `by[i]`.
+#[inline(always)]
+pub(super) fn transpose_back<const L: usize>(columns: &[f32], by: [f32; L], rows: &mut [f32]) {
+    let width = rows.len() / L;
+    for (i, row) in rows.chunks_exact_mut(width).enumerate() {
+        for (v, column) in row.iter_mut().zip(columns.as_chunks::<L>().0) {
+            *v = column[i] * by[i];
+        }
+    }
+}
+
 /// `out[j] = Σ columns[f] · rows[j][f]`: a query's products with every row.
 #[inline(always)]
 pub(super) fn dots<S: Simd, const L: usize>(
@@ -141,10 +152,10 @@ fn leave<S: Simd, const L: usize, const R: usize>(
 pub(super) fn weigh<const L: usize>(scores: &mut [f32], live: usize) -> [f32; L] {
     let (scores, _) = scores.as_chunks_mut::<L>();
     for (i, dead) in scores.iter_mut().skip(live).enumerate() {
-        dead[..L.min(i + 1)].fill(f32::MIN);
+        dead[..L.min(i + 1)].fill(f32::NEG_INFINITY);
     }
-    // Above what is dead: its weight is zero even where nothing is alive.
-    let mut tops = [-1e30f32; L];
+    // Not infinite: where nothing is alive, all weights are zero.
+    let mut tops = [f32::MIN; L];
     for row in &*scores {
         for (top, v) in tops.iter_mut().zip(row) {
             *top = if *v > *top { *v } else { *top };
@@ -172,11 +183,9 @@ pub(super) fn unweigh<S: Simd>(
 ) {
     let (weights, _) = S::as_mut_simd_f32s(weights);
     let (grads, _) = S::as_mut_simd_f32s(grads);
-    let ([by, ..], [dots, ..]) = (S::as_simd_f32s(by).0, S::as_simd_f32s(dots).0) else {
-        return;
-    };
+    let (by, dots) = (S::as_simd_f32s(by).0[0], S::as_simd_f32s(dots).0[0]);
     for (weight, grad) in weights.iter_mut().zip(grads) {
-        *weight = simd.mul_f32s(*weight, *by);
-        *grad = simd.mul_f32s(*weight, simd.sub_f32s(*grad, *dots));
+        *weight = simd.mul_f32s(*weight, by);
+        *grad = simd.mul_f32s(*weight, simd.sub_f32s(*grad, dots));
     }
 }

@@ -56,6 +56,16 @@ fn wide(
     transformer([37, 2], domain, order, conditioning, vb)
 }
 
+/// Heads of whole vectors, more of them than are added at once.
+fn whole(
+    domain: &Domain,
+    order: &Order,
+    conditioning: Conditioning,
+    vb: &VarBuilder<'_>,
+) -> Result<Network> {
+    transformer([16, 5], domain, order, conditioning, vb)
+}
+
 /// Keys and values know the level of their own site, so that only earlier ones may be read.
 fn strict(
     domain: &Domain,
@@ -104,6 +114,7 @@ fn attention_is_proved_over_several_blocks_of_queries() {
     let none = Conditioning::None;
     prove(strict, [1, 5, 13, 2], SEPARATE, true, none, false);
     prove(wide, [1, 7, 10, 3], SEPARATE, false, none, false);
+    prove(whole, [1, 5, 7, 2], SEPARATE, false, none, false);
 }
 
 #[test]

@@ -12,20 +12,20 @@ use crate::primitive::Backward;
 
 impl Attention {
     pub(super) fn full_forward(&self, inputs: &[&[f32]], out: &mut [f32], scratch: &mut Vec<f32>) {
-        Arch::new().dispatch(Forward {
+        Arch::new().dispatch(Tiled(Forward {
             attention: self,
             queries: inputs[0],
             keys_values: inputs[1],
             out,
             scratch,
-        });
+        }));
     }
 
     pub(super) fn full_backward(&self, pass: Backward<'_>) {
         let (queries, kv) = (&pass.values[pass.inputs[0]], &pass.values[pass.inputs[1]]);
         let mut q_grad = pass.gradients.buffer(queries.len());
         let mut kv_grad = pass.gradients.buffer(kv.len());
-        Arch::new().dispatch(BackwardPass {
+        Arch::new().dispatch(Tiled(BackwardPass {
             attention: self,
             queries,
             keys_values: kv,
@@ -34,7 +34,7 @@ impl Attention {
             q_grad: &mut q_grad,
             kv_grad: &mut kv_grad,
             scratch: pass.scratch,
-        });
+        }));
         pass.gradients.recycle(pass.grad);
         pass.gradients.give(pass.inputs[0], q_grad);
         pass.gradients.give(pass.inputs[1], kv_grad);
@@ -85,6 +85,29 @@ fn parts<const N: usize>(scratch: &mut Vec<f32>, sizes: [usize; N]) -> [&mut [f3
     })
 }
 
+/// Something done in tiles of L queries.
+trait Pass {
+    fn run<S: Simd, const L: usize>(self, simd: S);
+}
+
+/// A pass with as many queries in a tile as a vector has lanes.
+struct Tiled<P>(P);
+
+impl<P: Pass> WithSimd for Tiled<P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.0.run::<S, 16>(simd),
+            8 => self.0.run::<S, 8>(simd),
+            4 => self.0.run::<S, 4>(simd),
+            1 => self.0.run::<S, 1>(simd),
+            lanes => unreachable!("vectors of {lanes} floats"),
+        }
+    }
+}
+
 struct Forward<'a> {
     attention: &'a Attention,
     queries: &'a [f32],
@@ -93,22 +116,7 @@ struct Forward<'a> {
     scratch: &'a mut Vec<f32>,
 }
 
-impl WithSimd for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 => self.run::<S, 16>(simd),
-            8 => self.run::<S, 8>(simd),
-            4 => self.run::<S, 4>(simd),
-            1 => self.run::<S, 1>(simd),
-            lanes => unreachable!("vectors of {lanes} floats"),
-        }
-    }
-}
-
-impl Forward<'_> {
+impl Pass for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd, const L: usize>(self, simd: S) {
         let own = self.attention;
@@ -153,22 +161,7 @@ struct BackwardPass<'a> {
     scratch: &'a mut Vec<f32>,
 }
 
-impl WithSimd for BackwardPass<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 => self.run::<S, 16>(simd),
-            8 => self.run::<S, 8>(simd),
-            4 => self.run::<S, 4>(simd),
-            1 => self.run::<S, 1>(simd),
-            lanes => unreachable!("vectors of {lanes} floats"),
-        }
-    }
-}
-
-impl BackwardPass<'_> {
+impl Pass for BackwardPass<'_> {
     #[inline(always)]
     fn run<S: Simd, const L: usize>(self, simd: S) {
         let own = self.attention;
@@ -259,7 +252,7 @@ mod tests {
             out: &mut out,
             scratch: &mut scratch,
         };
-        forward.with_simd(simd);
+        Tiled(forward).with_simd(simd);
         let backward = BackwardPass {
             attention,
             queries: &queries,
@@ -270,7 +263,7 @@ mod tests {
             kv_grad: &mut kv_grad,
             scratch: &mut scratch,
         };
-        backward.with_simd(simd);
+        Tiled(backward).with_simd(simd);
         [out, q_grad, kv_grad]
     }
 

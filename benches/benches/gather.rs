@@ -33,11 +33,13 @@ fn forward(criterion: &mut Criterion) {
         for (way, route) in ROUTES {
             let network = must(layer.frozen(&vars, route));
             group.bench_function(id(way, size), |b| {
-                b.iter(|| must(network.parameters(&x, None)));
+                b.iter(|| must(network.conditionals(&x, None)));
             });
         }
         let twin = must(DenseTwin::new(size, &vars)).frozen();
-        group.bench_function(id("conv2d", size), |b| b.iter(|| must(twin.parameters(&x))));
+        group.bench_function(id("conv2d", size), |b| {
+            b.iter(|| must(twin.conditionals(&x)));
+        });
     }
 }
 

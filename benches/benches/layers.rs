@@ -29,7 +29,9 @@ fn forward(criterion: &mut Criterion) {
     for (name, layer) in LAYERS {
         let x = must(levels(&layer.domain(), BATCH));
         let network = must(layer.frozen(&must(layer.parameters()), Route::Fused));
-        group.bench_function(id(name), |b| b.iter(|| must(network.parameters(&x, None))));
+        group.bench_function(id(name), |b| {
+            b.iter(|| must(network.conditionals(&x, None)));
+        });
     }
 }
 

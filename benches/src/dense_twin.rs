@@ -75,11 +75,11 @@ impl DenseTwin {
         }
     }
 
-    /// As `Model::parameters`: `(B, 1, H, W)` levels to `(B, 1, H, W, K)` logits.
+    /// As `Model::conditionals`: `(B, 1, H, W)` levels to `(B, 1, H, W, K)` logits.
     ///
     /// # Errors
     /// `Error::Input` when `levels` is not of the layer's domain.
-    pub fn parameters(&self, levels: &Tensor) -> Result<Tensor> {
+    pub fn conditionals(&self, levels: &Tensor) -> Result<Tensor> {
         let Domain { height, width, .. } = self.domain;
         let batch = self.domain.batch_of(levels)?;
         let x = self.table.index_select(&levels.flatten_all()?, 0)?;
@@ -97,7 +97,7 @@ impl DenseTwin {
     /// # Errors
     /// As [`DenseTwin::parameters`].
     pub fn loss(&self, levels: &Tensor) -> Result<Tensor> {
-        let nll = Likelihood::for_domain(&self.domain).nll(&self.parameters(levels)?, levels)?;
+        let nll = Likelihood::for_domain(&self.domain).nll(&self.conditionals(levels)?, levels)?;
         Ok(nll.flatten_from(1)?.sum(1)?.mean(0)?)
     }
 }
@@ -135,8 +135,8 @@ mod tests {
             let ours = layer.trainable(&vars, route).unwrap();
             let frozen = layer.frozen(&vars, route).unwrap();
             close(
-                &frozen.parameters(&x, None).unwrap(),
-                &twin.frozen().parameters(&x).unwrap(),
+                &frozen.conditionals(&x, None).unwrap(),
+                &twin.frozen().conditionals(&x).unwrap(),
             );
             close(&ours.loss(&x, None, 0).unwrap(), &twin.loss(&x).unwrap());
             let gradients = ours.loss(&x, None, 0).unwrap().backward().unwrap();

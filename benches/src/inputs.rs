@@ -1,9 +1,7 @@
-use std::collections::BTreeMap;
-
 use ar_core::random::stream;
-use ar_core::{Conditioning, Distribution, Domain, Result};
+use ar_core::{Conditioning, Distribution, Domain, Result, Weights};
 use ar_models::Spec;
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 use rand::Rng;
 use serde_json::json;
 
@@ -53,15 +51,7 @@ pub fn default_spec(model: &str) -> Result<Spec> {
 /// # Errors
 /// `Error::Config` when the configuration makes no network.
 pub fn frozen(spec: &Spec) -> Result<Box<dyn Distribution>> {
-    spec.build(&detached(&spec.initialise(SEED, &Device::Cpu)?))
-}
-
-/// The values of `vars`, sharing their storage, without a graph.
-pub(crate) fn detached(vars: &BTreeMap<String, Var>) -> BTreeMap<String, Tensor> {
-    let named = vars.iter();
-    named
-        .map(|(name, var)| (name.clone(), var.as_tensor().detach()))
-        .collect()
+    spec.build(&Weights::from_vars(&spec.initialise(SEED, &Device::Cpu)?).detached())
 }
 
 /// `batch` images of random levels, `(B, C, H, W)`, always the same.

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 
-use ar_core::{ChannelSteps, Conditioning, Domain, Kernel, MaskType, Order, Result};
+use ar_core::{ChannelSteps, Conditioning, Domain, Kernel, MaskType, Order, Result, Weights};
 use ar_nn::init::{Initializer, existing};
 use ar_nn::{Activation, Builder, ConvConfig, Network, Route, Value};
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Var};
 use candle_nn::VarBuilder;
 
-use crate::inputs::detached;
 use crate::{PEER_DOMAIN, SEED};
 
 /// Features of a convolution, as in the models.
@@ -57,8 +56,7 @@ impl Layer {
     /// # Errors
     /// When `vars` are not those of [`Layer::parameters`].
     pub fn trainable(self, vars: &BTreeMap<String, Var>, route: Route) -> Result<Network> {
-        let shared = |(name, var): (&String, &Var)| (name.clone(), var.as_tensor().clone());
-        self.around(&vars.iter().map(shared).collect(), route)
+        self.around(&Weights::from_vars(vars), route)
     }
 
     /// The network around `vars`, recording no graph.
@@ -66,11 +64,11 @@ impl Layer {
     /// # Errors
     /// As [`Layer::trainable`].
     pub fn frozen(self, vars: &BTreeMap<String, Var>, route: Route) -> Result<Network> {
-        self.around(&detached(vars), route)
+        self.around(&Weights::from_vars(vars).detached(), route)
     }
 
-    fn around(self, tensors: &BTreeMap<String, Tensor>, route: Route) -> Result<Network> {
-        let network = self.build(&existing(tensors, DType::F32, &Device::Cpu))?;
+    fn around(self, weights: &Weights, route: Route) -> Result<Network> {
+        let network = self.build(&existing(weights))?;
         Ok(network.with_route(route))
     }
 

@@ -1,11 +1,10 @@
 use std::iter::repeat;
 use std::time::{Duration, Instant};
 
-use ar_core::Distribution;
 use ar_models::Spec;
 use ar_train::{
-    Batch, BatchSource, Blueprint, BoxError, Manifest, Observer, RunDirectory, Schedule,
-    StepMetrics, TrainConfig, Trainer, Weights,
+    Batch, BatchSource, BoxError, Manifest, Observer, RunDirectory, Schedule, StepMetrics,
+    TrainConfig, Trainer,
 };
 use candle_core::Device;
 
@@ -32,7 +31,7 @@ pub fn step_times(spec: &Spec, batch: usize, steps: u64) -> Result<Vec<Duration>
         log_every: u64::MAX,
         ..TrainConfig::default()
     };
-    let (blueprint, vars) = (Described(spec), spec.initialise(SEED, &Device::Cpu)?);
+    let vars = spec.initialise(SEED, &Device::Cpu)?;
     let source = OneBatch(Batch {
         levels: levels(&spec.domain, batch)?,
         condition: None,
@@ -41,7 +40,7 @@ pub fn step_times(spec: &Spec, batch: usize, steps: u64) -> Result<Vec<Duration>
         laps: Vec::new(),
         wanted: steps,
     };
-    let mut trainer = Trainer::new(&blueprint, &vars, Manifest::default(), config, &run)?;
+    let mut trainer = Trainer::new(spec, &vars, Manifest::default(), config, &run)?;
     trainer.train(&source, &|_| Ok(0.0), &mut stopwatch)?;
     let laps = stopwatch.laps.windows(2);
     Ok(laps.map(|lap| lap[1] - lap[0]).collect())
@@ -60,15 +59,6 @@ impl Observer for Stopwatch {
 
     fn should_stop(&self) -> bool {
         self.laps.len() as u64 > self.wanted
-    }
-}
-
-#[derive(Debug)]
-struct Described<'a>(&'a Spec);
-
-impl Blueprint for Described<'_> {
-    fn build(&self, weights: &Weights) -> ar_core::Result<Box<dyn Distribution>> {
-        self.0.build(&weights.clone().into_map())
     }
 }
 

@@ -23,7 +23,7 @@ struct Args {
     /// What to time
     verb: Verb,
     /// The network, over 28x28 grey images of 256 levels
-    #[arg(value_parser = PossibleValuesParser::new(registry().iter().map(|entry| entry.name)))]
+    #[arg(value_parser = PossibleValuesParser::new(registry().into_iter().map(|entry| entry.name)))]
     model: String,
     /// Images at once [default: 32 in a step, otherwise 16]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=65_536))]
@@ -83,7 +83,7 @@ fn run(args: &Args) -> Result<Value, BoxError> {
             let (model, x) = (frozen(&spec)?, levels(&spec.domain, batch as usize)?);
             repeated(args.repeats, || -> ar_core::Result<()> {
                 for member in model.members() {
-                    member.parameters(&x, None)?;
+                    member.conditionals(&x, None)?;
                 }
                 Ok(())
             })?

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Distribution, Domain};
-use ar_data::{Binarization, Dataset, Encoding, Images, Order, Plan, Shape, Split};
+use ar_data::{Binarization, Dataset, Encoding, Epoch, Images, Shape, Split, Traversal};
 use candle_core::{Device, Tensor};
 
 use crate::condition::{condition, has_classes};
@@ -188,11 +188,11 @@ pub(crate) fn score(
     };
     let domain = model.domain();
     let mut nats = Vec::with_capacity(limit);
-    for batch in Plan::new(
+    for batch in Epoch::new(
         Arc::clone(images),
         for_scoring(encoding),
         batch_size,
-        Order::Sequential,
+        Traversal::Sequential,
     )?
     .stream(0)?
     {

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Distribution, Domain, Order};
+use ar_core::{Conditioning, Distribution, Domain, Order, Weights};
 use ar_data::Encoding;
 use ar_models::Spec;
-use ar_train::{Checkpoint, Manifest, Weights};
+use ar_train::{Checkpoint, Manifest};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -117,7 +117,7 @@ impl Run {
         let checkpoint = Checkpoint::open(file, device)?;
         let (spec, data) = described(&checkpoint.manifest)?;
         let weights = checkpoint.best_weights().clone();
-        let model = spec.build(&weights.clone().into_map())?;
+        let model = spec.build(&weights)?;
         let directory = match file.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),

@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Distribution, Domain, Model};
+use ar_core::{Conditioning, Distribution, Domain, Model, Weights};
 use ar_models::Spec;
-use ar_train::Weights;
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
 use crate::config::{DataConfig, Draft};
 use crate::dataset::Data;
@@ -156,16 +155,12 @@ impl TargetArgs {
             None => Conditioning::None,
         };
         let spec = Spec::new(name, draft.table("model"), domain, conditioning)?;
-        let vars = spec.initialise(0, device)?;
-        let weights: std::collections::BTreeMap<String, Tensor> = vars
-            .into_iter()
-            .map(|(name, var)| (name, var.as_detached_tensor()))
-            .collect();
+        let weights = Weights::from_vars(&spec.initialise(0, device)?).detached();
         let model = spec.build(&weights)?;
         Ok(Target {
             model,
             spec,
-            weights: Weights::new(weights),
+            weights,
             run: None,
         })
     }

@@ -1,6 +1,6 @@
 //! The causality check: an exact proof by perturbation, not a statistic.
 //!
-//! Every value of an image is changed in turn. A conditional whose parameters change in even one
+//! Every value of an image is changed in turn. A conditional that changes in even one
 //! bit depends on that value; if the value is generated at the same step or later, the model leaks.
 
 use candle_core::{DType, Tensor};
@@ -13,7 +13,7 @@ use crate::{Dependence, Error, Model, Result};
 /// A conditional that sees a value it has to predict, or a later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Leak {
-    /// The step whose parameters change.
+    /// The step whose conditional changes.
     pub step: usize,
     /// Its pixel: row.
     pub row: usize,
@@ -105,7 +105,7 @@ pub fn causality(
                 .map(|c| Tensor::cat(&vec![c; some.len() + 1], 0))
                 .transpose()?;
             let all = model
-                .parameters(&x, condition.as_ref())?
+                .conditionals(&x, condition.as_ref())?
                 .to_dtype(DType::F64)?
                 .flatten(1, 3)?
                 .to_vec3::<f64>()?;

@@ -58,17 +58,17 @@ pub(crate) struct Drawer {
 }
 
 impl Drawer {
-    /// One level from the conditional that `parameters` stand for: one number of `rng` a draw,
+    /// One level from the conditional that `conditional` describes: one number of `rng` a draw,
     /// whatever the options, so that a stream stays in step.
     pub(crate) fn draw(
         &mut self,
         likelihood: Likelihood,
-        parameters: &[f32],
+        conditional: &[f32],
         how: &Tempering,
         rng: &mut impl Rng,
     ) -> u32 {
         let uniform: f64 = rng.random();
-        likelihood.logits_into(parameters, &mut self.weights);
+        likelihood.logits_into(conditional, &mut self.weights);
         let max = self
             .weights
             .iter()

@@ -8,13 +8,10 @@ use rand::Rng;
 
 use crate::check::causality;
 use crate::random::stream;
-use crate::{Conditioning, Distribution, Engine, Model, SampleOptions, sample};
+use crate::{Conditioning, Distribution, Engine, Model, SampleOptions, Weights, sample};
 
-/// Parameters by name.
-pub type Named = BTreeMap<String, Tensor>;
-
-/// Builds the model under test around exactly these parameters (f32 or f64).
-pub type Build<'a> = &'a dyn Fn(&Named) -> crate::Result<Box<dyn Model>>;
+/// Builds the model under test around exactly these weights (f32 or f64).
+pub type Build<'a> = &'a dyn Fn(&Weights) -> crate::Result<Box<dyn Model>>;
 
 /// What a check found.
 pub type Verdict = Result<(), String>;
@@ -53,21 +50,21 @@ fn random_batch(model: &dyn Distribution, batch: usize, seed: u64) -> Result<Bat
 ///
 /// # Errors
 /// The first check that fails, in words.
-pub fn prove_network(parameters: &Named, build: Build<'_>) -> Verdict {
-    let model = build(parameters).map_err(text)?;
+pub fn prove_network(weights: &Weights, build: Build<'_>) -> Verdict {
+    let model = build(weights).map_err(text)?;
     no_leak_and_alive(&*model)?;
     condition_reaches(&*model)?;
     step_equals_full(&*model)?;
     batch_independent(&*model)?;
-    gradients(parameters, build)
+    gradients(weights, build)
 }
 
 /// Checks that enumerate every image of a tiny domain: probabilities sum to one, samples follow them.
 ///
 /// # Errors
 /// The first check that fails, in words.
-pub fn prove_distribution(parameters: &Named, build: Build<'_>) -> Verdict {
-    prove_sums_and_samples(&*build(parameters).map_err(text)?)
+pub fn prove_distribution(weights: &Weights, build: Build<'_>) -> Verdict {
+    prove_sums_and_samples(&*build(weights).map_err(text)?)
 }
 
 /// [`prove_distribution`] of a distribution at hand, such as a mixture.
@@ -133,7 +130,7 @@ pub fn condition_reaches(model: &dyn Model) -> Verdict {
                 .random(1, &d, &mut stream(i, "harness", &[]), model.device())
                 .map_err(text)?,
         };
-        let all = model.parameters(&x, condition.as_ref()).map_err(text)?;
+        let all = model.conditionals(&x, condition.as_ref()).map_err(text)?;
         let all = all
             .to_dtype(DType::F64)
             .and_then(|t| t.flatten(0, 3)?.to_vec2());
@@ -149,7 +146,7 @@ pub fn condition_reaches(model: &dyn Model) -> Verdict {
     }
 }
 
-/// 3: the parameters of every step equal those of the full pass, for one image and several, and
+/// 3: the conditionals of every step equal those of the full pass, for one image and several, and
 /// when the first half is only fed.
 ///
 /// # Errors
@@ -159,7 +156,7 @@ pub fn step_equals_full(model: &dyn Model) -> Verdict {
         let (levels, x, condition) = random_batch(model, batch, 3)?;
         let condition = condition.as_ref();
         let full = model
-            .parameters(&x, condition)
+            .conditionals(&x, condition)
             .and_then(|p| Ok(p.to_dtype(DType::F32)?.flatten(1, 3)?.to_vec3::<f32>()?));
         let full = full.map_err(text)?;
         let dims = model.domain().dims();
@@ -167,7 +164,7 @@ pub fn step_equals_full(model: &dyn Model) -> Verdict {
         for step in 0..model.order().steps() {
             let here: Vec<usize> = model.order().dims_of(step).collect();
             if step >= from {
-                let got = stepper.parameters(step).map_err(text)?;
+                let got = stepper.conditionals(step).map_err(text)?;
                 let expected = full
                     .iter()
                     .flat_map(|image| here.iter().flat_map(|&d| &image[d]));
@@ -249,16 +246,13 @@ pub fn batch_independent(model: &dyn Model) -> Verdict {
 ///
 /// # Errors
 /// Names the parameter and the entry.
-pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
-    let of = |dtype: DType| -> crate::Result<(BTreeMap<String, Vec<f64>>, Example, Named)> {
-        let vars: BTreeMap<String, Var> = parameters
+pub fn gradients(weights: &Weights, build: Build<'_>) -> Verdict {
+    let of = |dtype: DType| -> crate::Result<(BTreeMap<String, Vec<f64>>, Example, Weights)> {
+        let vars: BTreeMap<String, Var> = weights
             .iter()
-            .map(|(name, t)| Ok((name.clone(), Var::from_tensor(&t.to_dtype(dtype)?)?)))
+            .map(|(name, t)| Ok((name.to_owned(), Var::from_tensor(&t.to_dtype(dtype)?)?)))
             .collect::<crate::Result<_>>()?;
-        let named: Named = vars
-            .iter()
-            .map(|(n, v)| (n.clone(), v.as_tensor().clone()))
-            .collect();
+        let named = Weights::from_vars(&vars);
         let model = build(&named)?;
         let d = model.domain();
         let mut rng = stream(5, "harness", &[]);
@@ -271,10 +265,10 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
             .random(3, &d, &mut rng, model.device())?;
         let grads = model.loss(&x, condition.as_ref(), 0)?.backward()?;
         let mut flat = BTreeMap::new();
-        for (name, t) in &named {
+        for (name, t) in named.iter() {
             if let Some(g) = grads.get(t) {
                 flat.insert(
-                    name.clone(),
+                    name.to_owned(),
                     g.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?,
                 );
             }
@@ -283,14 +277,14 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
     };
     let (single, ..) = of(DType::F32).map_err(text)?;
     let (exact, (x, condition), named) = of(DType::F64).map_err(text)?;
-    let loss = |named: &Named| -> crate::Result<f64> {
+    let loss = |named: &Weights| -> crate::Result<f64> {
         Ok(build(named)?
             .loss(&x, condition.as_ref(), 0)?
             .to_dtype(DType::F64)?
             .to_scalar::<f64>()?)
     };
     let mut rng = stream(6, "harness", &[]);
-    for (name, t) in &named {
+    for (name, t) in named.iter() {
         let (Some(g32), Some(g64)) = (single.get(name), exact.get(name)) else {
             return Err(format!("{name} gets no gradient"));
         };
@@ -308,9 +302,9 @@ pub fn gradients(parameters: &Named, build: Build<'_>) -> Verdict {
             let nudged = |by: f64| -> crate::Result<f64> {
                 let mut values = t.flatten_all()?.to_vec1::<f64>()?;
                 values[i] += by;
-                let mut named: Named = named.iter().map(|(n, t)| (n.clone(), t.detach())).collect();
+                let mut named = named.detached();
                 named.insert(
-                    name.clone(),
+                    name.to_owned(),
                     Tensor::from_vec(values, t.shape(), &Device::Cpu)?,
                 );
                 loss(&named)

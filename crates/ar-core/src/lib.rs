@@ -25,6 +25,7 @@ pub mod random;
 mod sample;
 mod score;
 mod taps;
+mod weights;
 
 pub use classify::{class_log_likelihoods, log_posterior};
 pub use conditioning::Conditioning;
@@ -39,3 +40,4 @@ pub use order::{ChannelSteps, Order, Step};
 pub use sample::{Engine, Given, SampleOptions, Sampled, sample};
 pub use score::{Score, score_images};
 pub use taps::{Kernel, Taps};
+pub use weights::{Blueprint, Weights};

@@ -41,7 +41,7 @@ pub trait Distribution: Debug + Send + Sync {
     }
 }
 
-/// An autoregressive model: a network, written once, that gives the parameters of every conditional
+/// An autoregressive model: a network, written once, that gives every conditional
 /// p(xᵢ | x₍<ᵢ₎), all at once or one step at a time.
 pub trait Model: Distribution {
     /// In which order values are generated.
@@ -54,12 +54,12 @@ pub trait Model: Distribution {
     /// holds it against what the network really does, in both directions.
     fn dependence(&self) -> Dependence;
 
-    /// Full pass. `levels` is `(B, C, H, W)`, `u32`; the result holds the parameters of every
-    /// conditional, `(B, C, H, W, P)` with P = [`Likelihood::parameters`].
+    /// Full pass. `levels` is `(B, C, H, W)`, `u32`; the result holds every
+    /// conditional, `(B, C, H, W, P)` with P = [`Likelihood::conditional_size`].
     ///
     /// # Errors
     /// As [`Distribution::nll`].
-    fn parameters(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor>;
+    fn conditionals(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor>;
 
     /// Begins a step pass over `batch` images.
     ///
@@ -71,28 +71,28 @@ pub trait Model: Distribution {
 /// [`Distribution::nll`] of any model, from its full pass.
 ///
 /// # Errors
-/// As [`Model::parameters`].
+/// As [`Model::conditionals`].
 pub fn nll_of(
     model: &(impl Model + ?Sized),
     levels: &Tensor,
     condition: Option<&Tensor>,
 ) -> Result<Tensor> {
-    let parameters = model.parameters(levels, condition)?;
-    let nll = model.likelihood().nll(&parameters, levels)?;
+    let conditionals = model.conditionals(levels, condition)?;
+    let nll = model.likelihood().nll(&conditionals, levels)?;
     Ok(nll.flatten_from(1)?.sum(1)?)
 }
 
 /// The step pass: a value the caller holds, with everything the network remembers of what was fed.
 ///
-/// Steps are visited once each, in the model's order; for each, optionally [`Stepper::parameters`],
+/// Steps are visited once each, in the model's order; for each, optionally [`Stepper::conditionals`],
 /// then [`Stepper::feed`]. Every activation is computed once.
 pub trait Stepper {
-    /// Parameters of the conditionals of `step`, `(B, values_per_step · P)` row by row, given all
+    /// What the conditionals of `step` are described by, `(B, values_per_step · P)` row by row, given all
     /// values fed so far.
     ///
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) when the device fails.
-    fn parameters(&mut self, step: usize) -> Result<&[f32]>;
+    fn conditionals(&mut self, step: usize) -> Result<&[f32]>;
 
     /// Fixes the values of `step`: `(B, values_per_step)` levels, drawn or given.
     ///

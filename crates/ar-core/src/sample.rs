@@ -231,11 +231,11 @@ impl<'m> Chunk<'m> {
             let here: Vec<usize> = order.dims_of(step).collect();
             let known = |d: usize| options.given.as_ref().is_some_and(|g| g.known[d]);
             if here.iter().any(|&d| !known(d)) {
-                let parameters = source.parameters(step, &out)?;
+                let conditionals = source.conditionals(step, &out)?;
                 draw_step(
                     &mut drawer,
                     likelihood,
-                    parameters,
+                    conditionals,
                     &options.tempering,
                     &mut streams,
                     &mut drawn,
@@ -265,7 +265,7 @@ impl<'m> Chunk<'m> {
 fn draw_step(
     drawer: &mut Drawer,
     likelihood: Likelihood,
-    parameters: &[f32],
+    conditionals: &[f32],
     tempering: &Tempering,
     streams: &mut [ChaCha8Rng],
     drawn: &mut [u32],
@@ -274,19 +274,19 @@ fn draw_step(
     for ((i, level), own) in drawn
         .iter_mut()
         .enumerate()
-        .zip(parameters.chunks(likelihood.parameters()))
+        .zip(conditionals.chunks(likelihood.conditional_size()))
     {
         *level = drawer.draw(likelihood, own, tempering, &mut streams[i / width]);
     }
 }
 
-/// Where the parameters of the next conditional come from.
+/// Where the next conditionals come from.
 enum Source<'m> {
     Stepwise(Box<dyn crate::Stepper + 'm>),
     WholePass {
         model: &'m dyn Model,
         condition: Option<&'m Tensor>,
-        parameters: Vec<f32>,
+        conditionals: Vec<f32>,
     },
 }
 
@@ -302,29 +302,29 @@ impl<'m> Source<'m> {
             Engine::WholePass => Self::WholePass {
                 model,
                 condition,
-                parameters: Vec::new(),
+                conditionals: Vec::new(),
             },
         })
     }
 
-    fn parameters(&mut self, step: usize, levels: &[u32]) -> Result<&[f32]> {
+    fn conditionals(&mut self, step: usize, levels: &[u32]) -> Result<&[f32]> {
         match self {
-            Self::Stepwise(stepper) => stepper.parameters(step),
+            Self::Stepwise(stepper) => stepper.conditionals(step),
             Self::WholePass {
                 model,
                 condition,
-                parameters,
+                conditionals,
             } => {
                 let d = model.domain();
                 let shape = (levels.len() / d.dims(), d.channels, d.height, d.width);
                 let x =
                     Tensor::from_slice(levels, shape, &Device::Cpu)?.to_device(model.device())?;
-                let all = model.parameters(&x, *condition)?.flatten(1, 3)?; // (B, C·H·W, P)
+                let all = model.conditionals(&x, *condition)?.flatten(1, 3)?; // (B, C·H·W, P)
                 let index: Vec<u32> = model.order().dims_of(step).map(|d| d as u32).collect();
                 let index = Tensor::new(index, model.device())?;
                 let own = all.index_select(&index, 1)?.flatten_all()?;
-                *parameters = own.to_dtype(candle_core::DType::F32)?.to_vec1()?;
-                Ok(parameters)
+                *conditionals = own.to_dtype(candle_core::DType::F32)?.to_vec1()?;
+                Ok(conditionals)
             }
         }
     }

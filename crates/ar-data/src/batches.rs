@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::{Batch, Encoding, Error, Images, Order, Plan, Result};
+use crate::{Encoding, Epoch, Error, Images, LevelBatch, Result, Traversal};
 
 /// Batches made ahead of the one in use.
 const AHEAD: usize = 2;
 
-impl Plan {
+impl Epoch {
     /// All batches from `skip` on, made on another thread a little ahead of their use.
     ///
     /// # Errors
@@ -29,7 +29,7 @@ impl Plan {
     }
 
     /// Sends until the end or until nobody listens.
-    fn send_all(&self, skip: usize, sender: &SyncSender<Batch>) {
+    fn send_all(&self, skip: usize, sender: &SyncSender<LevelBatch>) {
         for batch in (skip..).map_while(|index| self.batch(index)) {
             if sender.send(batch).is_err() {
                 return;
@@ -38,18 +38,18 @@ impl Plan {
     }
 }
 
-/// The batches of a [`Plan`] in order. Dropping it stops the thread that makes them.
+/// The batches of an [`Epoch`] in order. Dropping it stops the thread that makes them.
 #[derive(Debug)]
 pub struct Batches {
-    receiver: Option<Receiver<Batch>>,
+    receiver: Option<Receiver<LevelBatch>>,
     worker: Option<JoinHandle<()>>,
     left: usize,
 }
 
 impl Iterator for Batches {
-    type Item = Batch;
+    type Item = LevelBatch;
 
-    fn next(&mut self) -> Option<Batch> {
+    fn next(&mut self) -> Option<LevelBatch> {
         let batch = self.receiver.as_ref()?.recv().ok()?;
         self.left -= 1;
         Some(batch)
@@ -73,8 +73,8 @@ impl Drop for Batches {
     }
 }
 
-/// One epoch of batches, without the first `skip`, made on another thread: [`Plan::new`] and
-/// [`Plan::stream`].
+/// One epoch of batches, without the first `skip`, made on another thread: [`Epoch::new`] and
+/// [`Epoch::stream`].
 ///
 /// # Errors
 /// When `batch_size` is 0, the encoding is for other images, or no thread can be started.
@@ -82,10 +82,10 @@ pub fn batches(
     images: Arc<Images>,
     encoding: Encoding,
     batch_size: usize,
-    order: Order,
+    traversal: Traversal,
     skip: usize,
 ) -> Result<Batches> {
-    Plan::new(images, encoding, batch_size, order)?.stream(skip)
+    Epoch::new(images, encoding, batch_size, traversal)?.stream(skip)
 }
 
 #[cfg(test)]
@@ -99,17 +99,20 @@ mod tests {
         Arc::new(Images::new(Shape::new(1, 2, 3), 256, pixels, labels).unwrap())
     }
 
-    fn all(order: Order, skip: usize) -> Vec<Batch> {
+    fn all(traversal: Traversal, skip: usize) -> Vec<LevelBatch> {
         let encoding = Encoding::binary(256, Binarization::Fresh { seed: 9 }).unwrap();
-        batches(images(23), encoding, 5, order, skip)
+        batches(images(23), encoding, 5, traversal, skip)
             .unwrap()
             .collect()
     }
 
     #[test]
     fn every_image_is_seen_once_and_labels_follow() {
-        for order in [Order::Sequential, Order::Shuffle { seed: 1, epoch: 2 }] {
-            let batches = all(order, 0);
+        for traversal in [
+            Traversal::Sequential,
+            Traversal::Shuffled { seed: 1, epoch: 2 },
+        ] {
+            let batches = all(traversal, 0);
             let sizes: Vec<usize> = batches.iter().map(|batch| batch.len).collect();
             assert_eq!(sizes, [5, 5, 5, 5, 3]);
             let mut seen: Vec<u32> = Vec::new();
@@ -118,7 +121,7 @@ mod tests {
                 assert_eq!(batch.labels.as_ref(), Some(&batch.indices));
                 seen.extend(&batch.indices);
             }
-            assert_eq!(seen.is_sorted(), order == Order::Sequential);
+            assert_eq!(seen.is_sorted(), traversal == Traversal::Sequential);
             seen.sort_unstable();
             assert_eq!(seen, (0..23).collect::<Vec<u32>>());
         }
@@ -126,21 +129,21 @@ mod tests {
 
     #[test]
     fn skipping_gives_the_same_bytes() {
-        let order = Order::Shuffle { seed: 4, epoch: 1 };
-        let whole = all(order, 0);
+        let traversal = Traversal::Shuffled { seed: 4, epoch: 1 };
+        let whole = all(traversal, 0);
         for skip in 0..7 {
-            assert_eq!(all(order, skip), whole[skip.min(5)..]);
+            assert_eq!(all(traversal, skip), whole[skip.min(5)..]);
         }
     }
 
     #[test]
     fn epochs_and_seeds_differ() {
-        let first = all(Order::Shuffle { seed: 4, epoch: 0 }, 0);
-        assert_eq!(first, all(Order::Shuffle { seed: 4, epoch: 0 }, 0));
+        let first = all(Traversal::Shuffled { seed: 4, epoch: 0 }, 0);
+        assert_eq!(first, all(Traversal::Shuffled { seed: 4, epoch: 0 }, 0));
         for (seed, epoch) in [(4, 1), (5, 0)] {
             assert_ne!(
                 first[0].indices,
-                all(Order::Shuffle { seed, epoch }, 0)[0].indices
+                all(Traversal::Shuffled { seed, epoch }, 0)[0].indices
             );
         }
     }
@@ -148,7 +151,7 @@ mod tests {
     #[test]
     fn dropping_early_ends_the_thread() {
         let encoding = Encoding::native(256).unwrap();
-        let mut batches = batches(images(1000), encoding, 1, Order::Sequential, 0).unwrap();
+        let mut batches = batches(images(1000), encoding, 1, Traversal::Sequential, 0).unwrap();
         assert_eq!(batches.len(), 1000);
         assert!(batches.next().is_some());
         assert_eq!(batches.len(), 999);

@@ -15,7 +15,7 @@ pub(crate) enum Named {
 
 /// A line of [`list`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct KnownSet {
     /// What to give as a source.
     pub name: &'static str,
     /// What it is.
@@ -40,12 +40,12 @@ pub enum Fetched {
 }
 
 /// The sets that have names, and whether they are here.
-pub fn list(options: &LoadOptions) -> Vec<Entry> {
+pub fn list(options: &LoadOptions) -> Vec<KnownSet> {
     let named = [Named::Mnist, Named::Cifar10].map(|set| {
         let found = find(set, options);
         let present = found.is_some();
         let (name, description) = (set.name(), set.description());
-        Entry {
+        KnownSet {
             name,
             description,
             looked_for: set.folders(options),
@@ -53,7 +53,7 @@ pub fn list(options: &LoadOptions) -> Vec<Entry> {
             present,
         }
     });
-    let digits = Entry {
+    let digits = KnownSet {
         name: "digits",
         description: "built-in handwritten digits, 28x28 grey, 10 classes, no file needed",
         looked_for: Vec::new(),

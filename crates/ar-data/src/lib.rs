@@ -4,15 +4,15 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use ar_data::{Encoding, LoadOptions, Order, Source, batches, load};
+//! use ar_data::{Encoding, LoadOptions, Traversal, Source, batches, load};
 //!
 //! # fn main() -> ar_data::Result<()> {
 //! let options = LoadOptions { digits: 60, ..LoadOptions::default() };
 //! let digits = load(&Source::Digits, &options)?;
 //! let train = Arc::new(digits.train);
 //! let encoding = Encoding::levels_of(train.native_levels(), 4)?; // 256 native levels to 4
-//! let order = Order::Shuffle { seed: 1, epoch: 0 };
-//! let sizes: Vec<usize> = batches(train, encoding, 32, order, 0)?.map(|batch| batch.len).collect();
+//! let traversal = Traversal::Shuffled { seed: 1, epoch: 0 };
+//! let sizes: Vec<usize> = batches(train, encoding, 32, traversal, 0)?.map(|batch| batch.len).collect();
 //! assert_eq!(sizes, [32, 28]); // the partial last batch is never dropped
 //! # Ok(())
 //! # }
@@ -26,6 +26,7 @@ mod catalogue;
 mod dataset;
 pub mod digits;
 mod encoding;
+mod epoch;
 mod error;
 mod formats;
 mod hold_out;
@@ -35,7 +36,6 @@ mod images;
 mod load;
 mod options;
 mod palette;
-mod plan;
 mod quantize;
 mod random;
 mod shape;
@@ -43,16 +43,16 @@ mod source;
 
 pub use batches::{Batches, batches};
 pub use binarize::Binarization;
-pub use catalogue::{Entry, Fetched, fetch, list};
+pub use catalogue::{Fetched, KnownSet, fetch, list};
 pub use dataset::Dataset;
 pub use encoding::Encoding;
+pub use epoch::{Epoch, LevelBatch, Traversal};
 pub use error::{Error, Result};
 pub use formats::{read_images, write_npy};
 pub use images::{Images, Split};
 pub use load::load;
 pub use options::LoadOptions;
 pub use palette::Palette;
-pub use plan::{Batch, Order, Plan};
 pub use quantize::Quantizer;
 pub use shape::Shape;
 pub use source::Source;

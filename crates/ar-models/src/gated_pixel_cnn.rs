@@ -56,6 +56,12 @@ impl Default for GatedPixelCnnConfig {
 }
 
 impl Configuration for GatedPixelCnnConfig {
+    const NAME: &'static str = "gated-pixelcnn";
+    const ALIASES: &'static [&'static str] = &["gated-pixel-cnn", "conditional-pixelcnn"];
+    const ABOUT: &'static str =
+        "vertical and horizontal stacks of gated convolutions, without a blind spot";
+    const PAPER: &'static str = "van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, arXiv:1606.05328";
+
     /// The size of section 3.2, for ImageNet: 20 layers of 384 features, 5x5.
     fn presets() -> Vec<(&'static str, Self)> {
         let paper = Self {

@@ -60,6 +60,12 @@ impl ImageGptConfig {
 }
 
 impl Configuration for ImageGptConfig {
+    const NAME: &'static str = "imagegpt";
+    const ALIASES: &'static [&'static str] = &["image-gpt", "igpt"];
+    const ABOUT: &'static str =
+        "a transformer over the pixels as a sequence, with a key/value cache";
+    const PAPER: &'static str = "Chen et al. 2020, Generative Pretraining from Pixels, ICML";
+
     /// The paper's iGPT-S, M and L (table 1 and the reference code); `paper` is S.
     fn presets() -> Vec<(&'static str, Self)> {
         vec![

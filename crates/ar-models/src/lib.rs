@@ -20,7 +20,7 @@ pub use image_gpt::ImageGptConfig;
 pub use made::{DegreeRule, MadeConfig, PixelOrder};
 pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
 pub use pixel_rnn::{PixelRnnConfig, Variant};
-pub use registry::{Built, Configuration, Entry, find, registry};
+pub use registry::{Built, Configuration, ModelEntry, find, register, registry};
 pub use rnn::{RnnCell, RnnConfig};
 pub use spec::Spec;
 pub use wavenet::WaveNetConfig;

@@ -24,7 +24,7 @@
 
 use ar_core::random::stream;
 use ar_core::{ChannelSteps, Conditioning, Domain, Error, Mixture, Model, Order, Result};
-use ar_nn::{Degrees, Encoding, MaskedConfig, MaskedNetwork};
+use ar_nn::{Degrees, InputCoding, MaskedConfig, MaskedNetwork};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
@@ -45,7 +45,7 @@ pub struct MadeConfig {
     /// Whether the outputs see the inputs directly too.
     pub direct: bool,
     /// How a level enters.
-    pub input: Encoding,
+    pub input: InputCoding,
     /// What random degrees and orders are drawn from; part of the model, unlike the training's seed.
     pub mask_seed: u64,
 }
@@ -80,7 +80,7 @@ impl Default for MadeConfig {
             degrees: DegreeRule::Random,
             masks: 1,
             direct: true,
-            input: Encoding::Scaled,
+            input: InputCoding::Scaled,
             mask_seed: 0,
         }
     }
@@ -120,7 +120,7 @@ impl MadeConfig {
         };
         let config = MaskedConfig {
             degrees,
-            encoding: self.input,
+            input: self.input,
             direct: self.direct,
         };
         MaskedNetwork::new(domain, &order, conditioning, &config, vb)
@@ -128,6 +128,10 @@ impl MadeConfig {
 }
 
 impl Configuration for MadeConfig {
+    const NAME: &'static str = "made";
+    const ABOUT: &'static str = "a masked multi-layer perceptron over all pixels, or any vector";
+    const PAPER: &'static str = "Germain et al. 2015, MADE: Masked Autoencoder for Distribution Estimation, arXiv:1502.03509";
+
     /// `paper`: the best on binary MNIST (section 6.2), two layers of 8,000 units and 32 masks.
     /// `vectors`: for data of some hundred values, 500 units as in section 6.1 and a small ensemble.
     fn presets() -> Vec<(&'static str, Self)> {

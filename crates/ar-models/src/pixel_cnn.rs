@@ -90,6 +90,12 @@ impl PixelCnnConfig {
 }
 
 impl Configuration for PixelCnnConfig {
+    const NAME: &'static str = "pixelcnn";
+    const ALIASES: &'static [&'static str] = &["pixel-cnn"];
+    const ABOUT: &'static str = "masked convolutions in residual blocks, as in the paper";
+    const PAPER: &'static str =
+        "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
+
     fn presets() -> Vec<(&'static str, Self)> {
         vec![("paper", Self::paper()), ("plain", Self::plain())]
     }
@@ -184,6 +190,11 @@ impl Default for PixelCnnPlainConfig {
 }
 
 impl Configuration for PixelCnnPlainConfig {
+    const NAME: &'static str = "pixelcnn-plain";
+    const ABOUT: &'static str = "the tutorials' PixelCNN: a plain stack of 7x7 masked convolutions";
+    const PAPER: &'static str =
+        "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
+
     fn presets() -> Vec<(&'static str, Self)> {
         Vec::new()
     }

@@ -74,6 +74,13 @@ impl Default for PixelRnnConfig {
 }
 
 impl Configuration for PixelRnnConfig {
+    const NAME: &'static str = "pixelrnn";
+    const ALIASES: &'static [&'static str] = &["pixel-rnn"];
+    const ABOUT: &'static str =
+        "LSTMs over the rows or the diagonals of an image (Row LSTM, Diagonal BiLSTM)";
+    const PAPER: &'static str =
+        "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
+
     /// Sections 5.3 and 5.4: 12 layers of h = 128 for CIFAR-10, 7 of h = 16 for MNIST.
     fn presets() -> Vec<(&'static str, Self)> {
         let paper = |layers, hidden| Self {

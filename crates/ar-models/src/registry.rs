@@ -1,5 +1,8 @@
 //! Models by name: what a command line or a checkpoint asks for.
 
+use std::any::TypeId;
+use std::sync::{LazyLock, PoisonError, RwLock};
+
 use ar_core::{Conditioning, Distribution, Domain, Error, Result};
 use ar_nn::Network;
 use ar_nn::init::Values;
@@ -13,8 +16,17 @@ use crate::{
     PixelRnnConfig, RnnConfig, WaveNetConfig,
 };
 
-/// What every model's configuration can do. `Default` is a size that a CPU trains in minutes.
-pub trait Configuration: Serialize + DeserializeOwned + Default {
+/// A model: what it is called and how it is put together. `Default` is a size that a CPU trains in minutes.
+pub trait Configuration: Serialize + DeserializeOwned + Default + 'static {
+    /// Its name on the command line and in checkpoints: small letters, digits and hyphens.
+    const NAME: &'static str;
+    /// Other names it answers to.
+    const ALIASES: &'static [&'static str] = &[];
+    /// One line on what it is.
+    const ABOUT: &'static str;
+    /// Where it was published.
+    const PAPER: &'static str;
+
     /// Named sizes beside the default, the paper's among them.
     fn presets() -> Vec<(&'static str, Self)>;
 
@@ -52,7 +64,7 @@ pub enum Built {
 
 /// A model that can be asked for by name.
 #[derive(Debug)]
-pub struct Entry {
+pub struct ModelEntry {
     /// Its name on the command line and in checkpoints.
     pub name: &'static str,
     /// Other names it answers to.
@@ -61,6 +73,7 @@ pub struct Entry {
     pub about: &'static str,
     /// Where it was published.
     pub paper: &'static str,
+    configuration: TypeId,
     pub(crate) functions: Functions,
 }
 
@@ -75,7 +88,7 @@ pub(crate) struct Functions {
 }
 
 impl Functions {
-    const fn of<C: Configuration>() -> Self {
+    fn of<C: Configuration>() -> Self {
         Self {
             default: || encode(&C::default()),
             presets: || {
@@ -96,7 +109,26 @@ impl Functions {
     }
 }
 
-impl Entry {
+impl ModelEntry {
+    fn of<C: Configuration>() -> Self {
+        Self {
+            name: C::NAME,
+            aliases: C::ALIASES,
+            about: C::ABOUT,
+            paper: C::PAPER,
+            configuration: TypeId::of::<C>(),
+            functions: Functions::of::<C>(),
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    fn answers_to(&self, name: &str) -> bool {
+        self.names().any(|own| own == name)
+    }
+
     /// The sizes it knows by name, each with every field.
     ///
     /// # Errors
@@ -106,83 +138,70 @@ impl Entry {
     }
 }
 
-const PIXEL_RNN: &str =
-    "van den Oord et al. 2016, Pixel Recurrent Neural Networks, arXiv:1601.06759";
+/// The models of this crate, in the order they are listed.
+fn built_in() -> [ModelEntry; 8] {
+    [
+        ModelEntry::of::<PixelCnnConfig>(),
+        ModelEntry::of::<PixelCnnPlainConfig>(),
+        ModelEntry::of::<GatedPixelCnnConfig>(),
+        ModelEntry::of::<WaveNetConfig>(),
+        ModelEntry::of::<ImageGptConfig>(),
+        ModelEntry::of::<MadeConfig>(),
+        ModelEntry::of::<PixelRnnConfig>(),
+        ModelEntry::of::<RnnConfig>(),
+    ]
+}
 
-static MODELS: &[Entry] = &[
-    Entry {
-        name: "pixelcnn",
-        aliases: &["pixel-cnn"],
-        about: "masked convolutions in residual blocks, as in the paper",
-        paper: PIXEL_RNN,
-        functions: Functions::of::<PixelCnnConfig>(),
-    },
-    Entry {
-        name: "pixelcnn-plain",
-        aliases: &[],
-        about: "the tutorials' PixelCNN: a plain stack of 7x7 masked convolutions",
-        paper: PIXEL_RNN,
-        functions: Functions::of::<PixelCnnPlainConfig>(),
-    },
-    Entry {
-        name: "gated-pixelcnn",
-        aliases: &["gated-pixel-cnn", "conditional-pixelcnn"],
-        about: "vertical and horizontal stacks of gated convolutions, without a blind spot",
-        paper: "van den Oord et al. 2016, Conditional Image Generation with PixelCNN Decoders, arXiv:1606.05328",
-        functions: Functions::of::<GatedPixelCnnConfig>(),
-    },
-    Entry {
-        name: "wavenet",
-        aliases: &["wave-net"],
-        about: "dilated causal convolutions along the pixels as one sequence",
-        paper: "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio, arXiv:1609.03499",
-        functions: Functions::of::<WaveNetConfig>(),
-    },
-    Entry {
-        name: "imagegpt",
-        aliases: &["image-gpt", "igpt"],
-        about: "a transformer over the pixels as a sequence, with a key/value cache",
-        paper: "Chen et al. 2020, Generative Pretraining from Pixels, ICML",
-        functions: Functions::of::<ImageGptConfig>(),
-    },
-    Entry {
-        name: "made",
-        aliases: &[],
-        about: "a masked multi-layer perceptron over all pixels, or any vector",
-        paper: "Germain et al. 2015, MADE: Masked Autoencoder for Distribution Estimation, arXiv:1502.03509",
-        functions: Functions::of::<MadeConfig>(),
-    },
-    Entry {
-        name: "pixelrnn",
-        aliases: &["pixel-rnn"],
-        about: "LSTMs over the rows or the diagonals of an image (Row LSTM, Diagonal BiLSTM)",
-        paper: PIXEL_RNN,
-        functions: Functions::of::<PixelRnnConfig>(),
-    },
-    Entry {
-        name: "rnn",
-        aliases: &[],
-        about: "an LSTM or a GRU that reads an image value by value",
-        paper: "Graves 2013, Generating Sequences With Recurrent Neural Networks, arXiv:1308.0850",
-        functions: Functions::of::<RnnConfig>(),
-    },
-];
+/// One for the process, as names are: a checkpoint holds a name, and whoever opens it has to find the model.
+/// It only grows.
+static MODELS: LazyLock<RwLock<Vec<&'static ModelEntry>>> =
+    LazyLock::new(|| RwLock::new(built_in().map(leaked).to_vec()));
 
-/// Every model, in the order they are listed.
-pub fn registry() -> &'static [Entry] {
+fn leaked(entry: ModelEntry) -> &'static ModelEntry {
+    Box::leak(Box::new(entry))
+}
+
+/// Every model: those of this crate, then those [registered](register), in the order they are listed.
+pub fn registry() -> Vec<&'static ModelEntry> {
+    // A thread that panicked while it held the lock left a list that is whole: a push is its only change.
     MODELS
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
+/// Makes a model known by its name to everything that asks for one: [`Spec`](crate::Spec), checkpoints, the
+/// command line. To be called once for each model before anything else.
+///
+/// # Errors
+/// [`Error::Config`] when a name or an alias is another model's already, or is none that a file or a shell
+/// takes as one word (small letters, digits and hyphens).
+pub fn register<C: Configuration>() -> Result<()> {
+    let entry = ModelEntry::of::<C>();
+    let mut models = MODELS.write().unwrap_or_else(PoisonError::into_inner);
+    for name in entry.names() {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if name.is_empty() || !name.chars().all(plain) {
+            let problem =
+                format!("{name:?} is no name: small letters, digits and hyphens make one");
+            return Err(Error::config("model", problem));
+        }
+        if models.iter().any(|known| known.answers_to(name)) {
+            return Err(Error::config("model", format!("there is a {name} already")));
+        }
+    }
+    models.push(leaked(entry));
+    Ok(())
 }
 
 /// The model called `name`, by name or alias.
-pub fn find(name: &str) -> Option<&'static Entry> {
-    MODELS
-        .iter()
-        .find(|e| e.name == name || e.aliases.contains(&name))
+pub fn find(name: &str) -> Option<&'static ModelEntry> {
+    registry().into_iter().find(|entry| entry.answers_to(name))
 }
 
-pub(crate) fn entry(model: &str) -> Result<&'static Entry> {
+pub(crate) fn entry(model: &str) -> Result<&'static ModelEntry> {
     find(model).ok_or_else(|| {
-        let names: Vec<&str> = MODELS.iter().map(|e| e.name).collect();
+        let names: Vec<&str> = registry().iter().map(|e| e.name).collect();
         Error::config(
             "model",
             format!("there is no {model}; there are {}", names.join(", ")),
@@ -190,7 +209,21 @@ pub(crate) fn entry(model: &str) -> Result<&'static Entry> {
     })
 }
 
-fn encode(config: &impl Serialize) -> Result<Value> {
+/// The model that `C` configures.
+pub(crate) fn entry_of<C: Configuration>() -> Result<&'static ModelEntry> {
+    let found = registry()
+        .into_iter()
+        .find(|entry| entry.configuration == TypeId::of::<C>());
+    found.ok_or_else(|| {
+        let problem = format!(
+            "{} is not registered: call ar_models::register first",
+            C::NAME
+        );
+        Error::config("model", problem)
+    })
+}
+
+pub(crate) fn encode(config: &impl Serialize) -> Result<Value> {
     serde_json::to_value(config).map_err(|e| Error::config("model", e.to_string()))
 }
 

@@ -57,6 +57,11 @@ impl Default for RnnConfig {
 }
 
 impl Configuration for RnnConfig {
+    const NAME: &'static str = "rnn";
+    const ABOUT: &'static str = "an LSTM or a GRU that reads an image value by value";
+    const PAPER: &'static str =
+        "Graves 2013, Generating Sequences With Recurrent Neural Networks, arXiv:1308.0850";
+
     /// The sizes of section 3: one layer of 1,000 LSTM cells (3.1, Penn Treebank), seven of 700
     /// (3.2, Wikipedia).
     fn presets() -> Vec<(&'static str, Self)> {

@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 
-use ar_core::{Conditioning, Distribution, Domain, Error, Result};
+use ar_core::{Blueprint, Conditioning, Distribution, Domain, Error, Result, Weights};
 use ar_nn::init::{Initializer, existing};
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Device, Var};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::registry::{Built, entry};
+use crate::Configuration;
+use crate::registry::{Built, encode, entry, entry_of};
 
 /// All that is needed to build a model, apart from its parameters; what a checkpoint stores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +53,35 @@ impl Spec {
         })
     }
 
+    /// The model that a typed configuration is of.
+    ///
+    /// ```
+    /// use ar_core::{Conditioning, Domain};
+    /// use ar_models::{PixelCnnConfig, Spec};
+    ///
+    /// let config = PixelCnnConfig { hidden: 16, ..PixelCnnConfig::default() };
+    /// let spec = Spec::of(&config, Domain::new(1, 8, 8, 4)?, Conditioning::None)?;
+    /// assert_eq!(spec.model, "pixelcnn");
+    /// # Ok::<(), ar_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a value out of range, or a model that is not [registered](crate::register).
+    pub fn of<C: Configuration>(
+        config: &C,
+        domain: Domain,
+        conditioning: Conditioning,
+    ) -> Result<Self> {
+        let entry = entry_of::<C>()?;
+        config.validate(&domain, conditioning)?;
+        Ok(Self {
+            model: entry.name.to_owned(),
+            config: encode(config)?,
+            domain,
+            conditioning,
+        })
+    }
+
     fn assemble(&self, vb: &VarBuilder<'_>) -> Result<Built> {
         let build = entry(&self.model)?.functions.build;
         build(&self.config, &self.domain, self.conditioning, vb)
@@ -81,7 +111,7 @@ impl Spec {
     ///
     /// # Errors
     /// [`Error::Config`] when a parameter is missing, superfluous or of another shape.
-    pub fn build(&self, weights: &BTreeMap<String, Tensor>) -> Result<Box<dyn Distribution>> {
+    pub fn build(&self, weights: &Weights) -> Result<Box<dyn Distribution>> {
         Ok(match self.built(weights)? {
             Built::Network(network) => Box::new(network),
             Built::Other(other) => other,
@@ -92,9 +122,9 @@ impl Spec {
     ///
     /// # Errors
     /// As [`Spec::build`].
-    pub fn built(&self, weights: &BTreeMap<String, Tensor>) -> Result<Built> {
+    pub fn built(&self, weights: &Weights) -> Result<Built> {
         let expected = self.shapes()?;
-        if let Some(name) = weights.keys().find(|n| !expected.contains_key(*n)) {
+        if let Some(name) = weights.names().find(|n| !expected.contains_key(*n)) {
             return Err(Error::config(
                 "parameters",
                 format!("{name} is not a parameter of {}", self.model),
@@ -110,13 +140,7 @@ impl Spec {
             };
             return Err(Error::config("parameters", format!("{name} {problem}")));
         }
-        let (dtype, device) = weights
-            .values()
-            .next()
-            .map_or((DType::F32, Device::Cpu), |t| {
-                (t.dtype(), t.device().clone())
-            });
-        self.assemble(&existing(weights, dtype, &device))
+        self.assemble(&existing(weights))
     }
 
     /// Shape of every parameter.
@@ -129,5 +153,11 @@ impl Spec {
             .into_iter()
             .map(|(name, v)| (name, v.dims().to_vec()))
             .collect())
+    }
+}
+
+impl Blueprint for Spec {
+    fn build(&self, weights: &Weights) -> Result<Box<dyn Distribution>> {
+        Self::build(self, weights)
     }
 }

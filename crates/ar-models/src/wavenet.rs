@@ -56,6 +56,12 @@ impl Default for WaveNetConfig {
 }
 
 impl Configuration for WaveNetConfig {
+    const NAME: &'static str = "wavenet";
+    const ALIASES: &'static [&'static str] = &["wave-net"];
+    const ABOUT: &'static str = "dilated causal convolutions along the pixels as one sequence";
+    const PAPER: &'static str =
+        "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio, arXiv:1609.03499";
+
     /// The paper's 1..512 three times over; it does not tell the widths.
     fn presets() -> Vec<(&'static str, Self)> {
         let paper = Self {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use ar_core::{Conditioning, Distribution};
+use ar_core::{Conditioning, Distribution, Weights};
 use ar_models::{Built, Spec};
 use ar_nn::Route;
 use candle_core::{DType, Device, Tensor, Var, safetensors};
@@ -64,15 +64,11 @@ fn check(path: &Path) {
             .into_iter()
             .map(|(n, t)| (n, Var::from_tensor(&t).unwrap()))
             .collect();
-        let tracked = vars
-            .iter()
-            .map(|(n, v)| (n.clone(), v.as_tensor().clone()))
-            .collect();
-        let model: Box<dyn Distribution> = match spec.built(&tracked).unwrap() {
+        let model: Box<dyn Distribution> = match spec.built(&Weights::from_vars(&vars)).unwrap() {
             Built::Network(network) => Box::new(network.with_route(route)),
             Built::Other(other) => other,
         };
-        let logits = model.members()[0].parameters(&levels, condition.as_ref());
+        let logits = model.members()[0].conditionals(&levels, condition.as_ref());
         close("logits", &logits.unwrap(), &tensors["logits"]);
         let loss = model.loss(&levels, condition.as_ref(), 0).unwrap();
         close("loss", &loss.reshape(1).unwrap(), &tensors["loss"]);

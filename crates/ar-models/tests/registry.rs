@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use ar_core::{Conditioning, Domain};
+use ar_core::{Conditioning, Domain, Weights};
 use ar_models::{Spec, find, registry};
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
@@ -63,7 +63,7 @@ fn parameters_of_another_model_are_refused() {
     )
     .unwrap();
     let vars = spec.initialise(1, &Device::Cpu).unwrap();
-    let named = |skip: &str| -> std::collections::BTreeMap<String, Tensor> {
+    let named = |skip: &str| -> Weights {
         vars.iter()
             .filter(|(n, _)| *n != skip)
             .map(|(n, v)| (n.clone(), v.as_tensor().detach()))

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::f64::consts::{SQRT_2, TAU};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ar_core::Domain;
 use ar_core::random::stream;
+use ar_core::{Domain, Weights};
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
@@ -152,16 +152,13 @@ pub fn sinusoids(domain: &Domain, features: usize) -> Vec<f32> {
 
 /// Hands out tensors that exist already, shared and unconverted, and refuses other shapes.
 #[derive(Debug)]
-struct Existing(BTreeMap<String, Tensor>);
+struct Existing(Weights);
 
-/// A builder over `tensors`, keeping their storage (so that an optimiser's updates are seen) and
-/// their type.
-pub fn existing(
-    tensors: &BTreeMap<String, Tensor>,
-    dtype: DType,
-    device: &Device,
-) -> VarBuilder<'static> {
-    VarBuilder::from_backend(Box::new(Existing(tensors.clone())), dtype, device.clone())
+/// A builder over `weights`, keeping their storage (so that an optimiser's updates are seen), type and
+/// device.
+pub fn existing(weights: &Weights) -> VarBuilder<'static> {
+    let (dtype, device) = (weights.dtype(), weights.device());
+    VarBuilder::from_backend(Box::new(Existing(weights.clone())), dtype, device)
 }
 
 impl SimpleBackend for Existing {
@@ -181,7 +178,7 @@ impl SimpleBackend for Existing {
     }
 
     fn contains_tensor(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.0.get(name).is_some()
     }
 }
 
@@ -269,11 +266,11 @@ mod tests {
 
     #[test]
     fn another_shape_or_a_missing_name_is_an_error() {
-        let tensors = BTreeMap::from([(
+        let weights = Weights::from_iter([(
             "w".to_owned(),
             Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap(),
         )]);
-        let vb = existing(&tensors, DType::F32, &Device::Cpu);
+        let vb = existing(&weights);
         assert!(vb.get(3, "w").is_ok());
         assert!(
             vb.get(4, "w")

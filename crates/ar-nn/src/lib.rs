@@ -21,6 +21,6 @@ mod primitive;
 mod program;
 
 pub use activation::Activation;
-pub use masked::{Degrees, Encoding, MaskedConfig, MaskedNetwork};
+pub use masked::{Degrees, InputCoding, MaskedConfig, MaskedNetwork};
 pub use primitive::{ConvConfig, Direction, Neighbourhood};
 pub use program::{Builder, Network, Route, Value};

@@ -1,3 +1,4 @@
+use ar_core::Weights;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 use crate::container::{Array, Container, FORMAT_VERSION, encode};
 use crate::run::MODEL;
-use crate::{Error, Result, Weights};
+use crate::{Error, Result};
 
 /// Start of the names of averaged weights.
 const AVERAGED: &str = "ema.";
@@ -76,11 +77,11 @@ impl Checkpoint {
                 "weights and averaged weights do not match",
             ));
         }
-        let averaged = (!averaged.is_empty()).then(|| Weights::new(averaged));
+        let averaged = (!averaged.is_empty()).then(|| Weights::from(averaged));
         Ok(Self {
             manifest,
             step,
-            weights: Weights::new(weights),
+            weights: Weights::from(weights),
             averaged,
         })
     }

@@ -22,7 +22,6 @@ mod stack;
 mod state;
 mod step;
 mod trainer;
-mod weights;
 
 pub use checkpoint::{Checkpoint, Manifest};
 pub use config::{ConfigError, Schedule, TrainConfig};
@@ -33,4 +32,3 @@ pub use run::RunDirectory;
 pub use source::{Batch, BatchSource};
 pub use stack::with_large_stack;
 pub use trainer::{Best, Outcome, Trainer};
-pub use weights::{Blueprint, Weights};

@@ -187,7 +187,7 @@ mod tests {
             Dependence::none(self.1.steps(), self.0.dims())
         }
 
-        fn parameters(&self, levels: &Tensor, _: Option<&Tensor>) -> ar_core::Result<Tensor> {
+        fn conditionals(&self, levels: &Tensor, _: Option<&Tensor>) -> ar_core::Result<Tensor> {
             let below = levels
                 .to_dtype(DType::F32)?
                 .narrow(2, 1, self.0.height - 1)?;

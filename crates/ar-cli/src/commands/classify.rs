@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use ar_core::{Conditioning, class_log_likelihoods, log_posterior};
-use ar_data::{Order, Plan, Split};
+use ar_data::{Epoch, Split, Traversal};
 use serde::Serialize;
 
 use super::scoring::Scoring;
@@ -74,13 +74,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let (domain, device) = (run.model.domain(), run.model.device());
     let mut tally = Tally::new(classes);
     let encoding = for_scoring(data.encoding.clone());
-    let plan = Plan::new(
+    let epoch = Epoch::new(
         images.clone(),
         encoding,
         args.scoring.batch_size,
-        Order::Sequential,
+        Traversal::Sequential,
     )?;
-    for batch in plan.stream(0)? {
+    for batch in epoch.stream(0)? {
         let mut levels = batch.levels;
         levels.truncate((limit - tally.images) * domain.dims());
         let levels = tensor(levels, &domain, device)?;

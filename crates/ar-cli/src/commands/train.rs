@@ -1,9 +1,9 @@
 //! `ar-cli train`: a new run, or the rest of one.
 
 use anyhow::{Context as _, Result};
-use ar_core::Distribution;
+use ar_core::{Distribution, Weights};
 use ar_data::Split;
-use ar_train::{BoxError, Checkpoint, Outcome, Trainer, Weights};
+use ar_train::{BoxError, Checkpoint, Outcome, Trainer};
 use candle_core::Device;
 
 pub(crate) use super::train_args::Args;
@@ -12,9 +12,7 @@ use crate::interrupt;
 use crate::output::Output;
 use crate::progress::duration;
 use crate::run::{DataRecord, manifest};
-use crate::training::{
-    Begun, Network, Plan, RunResult, Shuffled, Watch, announce, finish, given, stopped,
-};
+use crate::training::{Begun, Plan, RunResult, Shuffled, Watch, announce, finish, given, stopped};
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let device = args.device.open()?;
@@ -26,8 +24,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     };
     interrupt::install()?;
 
-    let network = Network(plan.spec.clone());
-    let mut trainer = trainer(&network, &plan, &device)?;
+    let mut trainer = trainer(&plan, &device)?;
     let source = Shuffled {
         images: plan.data.split(Split::Train).clone(),
         encoding: plan.data.encoding.clone(),
@@ -75,7 +72,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         tested_step: Some(step),
         ..result
     };
-    let model = plan.spec.build(&weights.into_map())?;
+    let model = plan.spec.build(&weights)?;
     let result = finish(
         model.as_ref(),
         &plan.data,
@@ -95,23 +92,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     Ok(0)
 }
 
-fn trainer<'a>(network: &'a Network, plan: &'a Plan, device: &Device) -> Result<Trainer<'a>> {
+fn trainer<'a>(plan: &'a Plan, device: &Device) -> Result<Trainer<'a>> {
     let (spec, directory) = (&plan.spec, &plan.directory);
     Ok(match plan.begun {
-        Begun::Resumed => Trainer::resume(network, plan.train.clone(), directory, device)
+        Begun::Resumed => Trainer::resume(spec, plan.train.clone(), directory, device)
             .with_context(|| format!("cannot resume {}", directory.path().display()))?,
         Begun::Anew => {
             let parameters = spec.initialise(plan.train.seed, device)?;
             let weights = Weights::from_vars(&parameters);
-            let model = spec.build(&weights.into_map())?;
+            let model = spec.build(&weights)?;
             let manifest = manifest(spec, &*model, &DataRecord::of(&plan.data))?;
-            Trainer::new(
-                network,
-                &parameters,
-                manifest,
-                plan.train.clone(),
-                directory,
-            )?
+            Trainer::new(spec, &parameters, manifest, plan.train.clone(), directory)?
         }
     })
 }

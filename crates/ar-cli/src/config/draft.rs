@@ -27,7 +27,7 @@ impl Draft {
     /// When there is no such model, or no such preset of it.
     pub(crate) fn new(asked: &str, preset: Option<&str>) -> Result<Self> {
         let entry = ar_models::find(asked).ok_or_else(|| {
-            let names: Vec<_> = ar_models::registry().iter().map(|e| e.name).collect();
+            let names: Vec<_> = ar_models::registry().into_iter().map(|e| e.name).collect();
             usage(format!(
                 "unknown model {asked:?}; models are {}",
                 names.join(", ")

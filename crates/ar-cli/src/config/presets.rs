@@ -1,7 +1,7 @@
 //! `--preset`: named sizes of a model.
 
 use anyhow::Result;
-use ar_models::{Entry, registry};
+use ar_models::{ModelEntry, registry};
 use serde_json::Value;
 
 use crate::failure::usage;
@@ -10,7 +10,7 @@ use crate::failure::usage;
 ///
 /// # Errors
 /// When it has none of that name; the message lists those it has.
-pub(crate) fn preset(entry: &Entry, name: &str) -> Result<Value> {
+pub(crate) fn preset(entry: &ModelEntry, name: &str) -> Result<Value> {
     let all = entry.presets()?;
     let names = all.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let known = match names.as_slice() {
@@ -25,7 +25,7 @@ pub(crate) fn preset(entry: &Entry, name: &str) -> Result<Value> {
 
 /// The models and their presets, for `--help`.
 pub(crate) fn help() -> String {
-    let line = |entry: &Entry| {
+    let line = |entry: &ModelEntry| {
         let presets = entry.presets().unwrap_or_default();
         let names: Vec<_> = presets.iter().map(|(name, _)| *name).collect();
         match names.as_slice() {
@@ -33,6 +33,6 @@ pub(crate) fn help() -> String {
             names => format!("  {} (presets: {})", entry.name, names.join(", ")),
         }
     };
-    let lines: Vec<_> = registry().iter().map(line).collect();
+    let lines: Vec<_> = registry().into_iter().map(line).collect();
     format!("Models:\n{}", lines.join("\n"))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ar_core::{Conditioning, Domain};
-use ar_data::{Encoding, Images, Order, batches};
+use ar_data::{Encoding, Images, Traversal, batches};
 use ar_train::{Batch, BatchSource, BoxError};
 use candle_core::Device;
 
@@ -32,7 +32,7 @@ impl BatchSource for Shuffled {
         epoch: u64,
         skip: u64,
     ) -> Box<dyn Iterator<Item = Result<Batch, BoxError>> + '_> {
-        let order = Order::Shuffle {
+        let traversal = Traversal::Shuffled {
             seed: self.seed,
             epoch,
         };
@@ -40,7 +40,7 @@ impl BatchSource for Shuffled {
             Arc::clone(&self.images),
             self.encoding.clone(),
             self.batch_size,
-            order,
+            traversal,
             skip as usize,
         ) {
             Ok(batches) => Box::new(batches.map(|batch| {

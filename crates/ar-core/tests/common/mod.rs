@@ -49,8 +49,8 @@ impl Distribution for Chain {
     }
 
     fn nll(&self, levels: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
-        let parameters = self.parameters(levels, None)?.to_dtype(DType::F64)?;
-        let nll = self.likelihood().nll(&parameters, levels)?;
+        let conditionals = self.conditionals(levels, None)?.to_dtype(DType::F64)?;
+        let nll = self.likelihood().nll(&conditionals, levels)?;
         Ok(nll.flatten_from(1)?.sum(1)?)
     }
 }
@@ -72,7 +72,7 @@ impl Model for Chain {
         all
     }
 
-    fn parameters(&self, levels: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
+    fn conditionals(&self, levels: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
         let batch = self.domain.batch_of(levels)?;
         let (d, dims) = (self.domain, self.domain.dims());
         let images = levels.flatten_all()?.to_vec1::<u32>()?;
@@ -106,7 +106,7 @@ struct Walk<'c> {
 }
 
 impl Stepper for Walk<'_> {
-    fn parameters(&mut self, step: usize) -> Result<&[f32]> {
+    fn conditionals(&mut self, step: usize) -> Result<&[f32]> {
         let images = self.images.chunks(self.chain.domain.dims());
         self.out = images
             .flat_map(|image| self.chain.logits(image, step))

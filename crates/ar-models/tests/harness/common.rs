@@ -1,15 +1,13 @@
 //! What the models' tests share.
 
-use std::collections::BTreeMap;
-
-use ar_core::harness::{Named, prove_distribution, prove_network};
-use ar_core::{Conditioning, Domain, Error, Model, Result};
+use ar_core::harness::{prove_distribution, prove_network};
+use ar_core::{Conditioning, Domain, Error, Model, Result, Weights};
 use ar_models::{Built, Spec};
 use ar_nn::Route;
 use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
 
-pub(crate) fn parameters(spec: &Spec) -> Named {
+pub(crate) fn parameters(spec: &Spec) -> Weights {
     let vars = spec.initialise(3, &Device::Cpu).unwrap();
     // Biases start at zero; away from it they are tested too.
     let nudge = |name: &str, t: &Tensor| {
@@ -53,15 +51,11 @@ impl Case<'_> {
     }
 }
 
-pub(crate) fn build(
-    spec: &Spec,
-    named: &BTreeMap<String, Tensor>,
-    route: Route,
-) -> Result<Box<dyn Model>> {
+pub(crate) fn build(spec: &Spec, named: &Weights, route: Route) -> Result<Box<dyn Model>> {
     let Built::Network(network) = spec.built(named)? else {
         return Err(Error::config("model", "has no routes"));
     };
-    let float = named.values().all(|t| t.dtype() == DType::F32);
+    let float = named.dtype() == DType::F32;
     Ok(Box::new(if float {
         network.with_route(route)
     } else {

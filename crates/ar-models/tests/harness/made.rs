@@ -1,6 +1,6 @@
 use ar_core::check::causality;
 use ar_core::harness::{prove_distribution, prove_network, prove_sums_and_samples};
-use ar_core::{Conditioning, Domain, Model, nll_of};
+use ar_core::{Conditioning, Domain, Model, Weights, nll_of};
 use ar_models::{MadeConfig, Spec};
 use ar_nn::init::existing;
 use candle_core::{D, DType, Device, Tensor};
@@ -19,9 +19,8 @@ fn prove(config: &Value, odd: [usize; 4], tiny: [usize; 4], conditioning: Condit
         let spec = spec(config, sizes, conditioning);
         let made: MadeConfig = serde_json::from_value(spec.config.clone()).unwrap();
         for set in 0..made.masks {
-            let build = |named: &ar_core::harness::Named| {
-                let dtype = named.values().next().map_or(DType::F32, Tensor::dtype);
-                let vb = existing(named, dtype, &Device::Cpu);
+            let build = |named: &Weights| {
+                let vb = existing(named);
                 let network = made.network(&spec.domain, conditioning, set, &vb)?;
                 Ok(Box::new(network) as Box<dyn Model>)
             };
@@ -141,7 +140,9 @@ fn an_ensemble_mixes_probabilities_and_not_logits() {
     let nats = first(&mixture.nll(&levels, None).unwrap());
     assert!((nats + mean.ln()).abs() < 1e-5, "{nats}, {}", -mean.ln());
 
-    let logits = members.iter().map(|m| m.parameters(&levels, None).unwrap());
+    let logits = members
+        .iter()
+        .map(|m| m.conditionals(&levels, None).unwrap());
     let logits = Tensor::stack(&logits.collect::<Vec<_>>(), 0).unwrap();
     let averaged = logits.mean(0).unwrap();
     let of_averaged = members[0].likelihood().nll(&averaged, &levels).unwrap();
@@ -160,8 +161,7 @@ fn an_ensemble_trains_its_masks_in_turn() {
     let config = json!({"hidden": [9], "order": "random", "masks": 2, "direct": false});
     let spec = spec(&config, [1, 2, 3, 2], Conditioning::None);
     let vars = spec.initialise(3, &Device::Cpu).unwrap();
-    let tracked = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone()));
-    let mixture = spec.build(&tracked.collect()).unwrap();
+    let mixture = spec.build(&Weights::from_vars(&vars)).unwrap();
     let levels = Tensor::ones((2, 1, 2, 3), DType::U32, &Device::Cpu).unwrap();
     for step in 0..4 {
         let loss = mixture.loss(&levels, None, step).unwrap();

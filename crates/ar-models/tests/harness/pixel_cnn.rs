@@ -81,7 +81,7 @@ fn routes_agree() {
         let x = Tensor::from_vec(x, (2, c, h, w), &Device::Cpu).unwrap();
         let of = |route| build(&spec, &named, route).unwrap();
         let all = |n: &dyn Model| {
-            n.parameters(&x, None)
+            n.conditionals(&x, None)
                 .unwrap()
                 .flatten_all()
                 .unwrap()

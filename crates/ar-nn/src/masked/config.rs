@@ -5,7 +5,7 @@ use super::Degrees;
 /// How a level becomes numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Encoding {
+pub enum InputCoding {
     /// One number from 0 to 1.
     #[default]
     Scaled,
@@ -13,7 +13,7 @@ pub enum Encoding {
     OneHot,
 }
 
-impl Encoding {
+impl InputCoding {
     /// Numbers a value becomes.
     pub fn width(self, levels: usize) -> usize {
         match self {
@@ -29,7 +29,7 @@ pub struct MaskedConfig {
     /// Hidden layers, one degree a unit.
     pub degrees: Degrees,
     /// How the levels enter.
-    pub encoding: Encoding,
+    pub input: InputCoding,
     /// Whether the outputs also see the inputs themselves; without hidden layers they must.
     pub direct: bool,
 }

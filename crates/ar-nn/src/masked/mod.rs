@@ -11,6 +11,6 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Encoding, MaskedConfig};
+pub use config::{InputCoding, MaskedConfig};
 pub use degrees::Degrees;
 pub use network::MaskedNetwork;

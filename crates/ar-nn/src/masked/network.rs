@@ -7,7 +7,7 @@ use candle_nn::VarBuilder;
 
 use super::layer::{Connection, Layer, Units};
 use super::step::MaskedStepper;
-use super::{Encoding, MaskedConfig};
+use super::{InputCoding, MaskedConfig};
 
 /// Entries a weight may have.
 const MAX_WEIGHT: usize = 1 << 30;
@@ -21,7 +21,7 @@ pub struct MaskedNetwork {
     order: Order,
     conditioning: Conditioning,
     likelihood: Likelihood,
-    encoding: Encoding,
+    input: InputCoding,
     /// When each input is known.
     inputs: Units,
     hidden: Vec<Layer>,
@@ -34,7 +34,7 @@ impl MaskedNetwork {
     /// Parameters, all `(in, out)`: `layers.I.weight` (normal, variance 2 / in), `output.weight`,
     /// `direct.weight` (variance 1 / in), a `bias (out)` for each layer and the output, zero, and
     /// where there is a condition `layers.I.condition.weight` and `output.condition.weight`. Inputs
-    /// are in the order of a flat `(C, H, W)` image, one-hot levels and the parameters of a
+    /// are in the order of a flat `(C, H, W)` image, one-hot levels and the numbers of a
     /// likelihood innermost.
     ///
     /// # Errors
@@ -62,8 +62,8 @@ impl MaskedNetwork {
             let of = |d| std::iter::repeat_n(step_of(d) + add, times);
             (0..domain.dims()).flat_map(of).collect()
         };
-        let inputs = Units::new(repeated(1, config.encoding.width(domain.levels)));
-        let outputs = Units::new(repeated(0, likelihood.parameters()));
+        let inputs = Units::new(repeated(1, config.input.width(domain.levels)));
+        let outputs = Units::new(repeated(0, likelihood.conditional_size()));
         let features = match conditioning {
             Conditioning::Class { classes } => classes,
             _ => conditioning.shape(1, domain).iter().product(),
@@ -96,7 +96,7 @@ impl MaskedNetwork {
             order: order.clone(),
             conditioning,
             likelihood,
-            encoding: config.encoding,
+            input: config.input,
             inputs,
             hidden: layers,
             output,
@@ -105,8 +105,8 @@ impl MaskedNetwork {
         })
     }
 
-    pub(super) fn encoding(&self) -> Encoding {
-        self.encoding
+    pub(super) fn input(&self) -> InputCoding {
+        self.input
     }
 
     pub(super) fn hidden(&self) -> &[Layer] {
@@ -120,9 +120,9 @@ impl MaskedNetwork {
     /// `(B, C, H, W)` to `(B, inputs)`.
     fn encode(&self, levels: &Tensor) -> Result<Tensor> {
         let (flat, k) = (levels.flatten_from(1)?, self.domain.levels);
-        Ok(match self.encoding {
-            Encoding::Scaled => flat.to_dtype(self.dtype)?.affine(self.scale(), 0.0)?,
-            Encoding::OneHot => {
+        Ok(match self.input {
+            InputCoding::Scaled => flat.to_dtype(self.dtype)?.affine(self.scale(), 0.0)?,
+            InputCoding::OneHot => {
                 let all = Tensor::arange(0, k as u32, levels.device())?;
                 let hot = flat.unsqueeze(D::Minus1)?.broadcast_eq(&all)?; // (B, C·H·W, K)
                 hot.to_dtype(self.dtype)?.flatten_from(1)?
@@ -237,7 +237,7 @@ impl Model for MaskedNetwork {
         all
     }
 
-    fn parameters(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+    fn conditionals(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
         let batch = self.domain.batch_of(levels)?;
         let condition = self.condition(condition, batch)?;
         let mut values = vec![self.encode(levels)?];
@@ -251,7 +251,13 @@ impl Model for MaskedNetwork {
             width,
             ..
         } = self.domain;
-        let shape = (batch, channels, height, width, self.likelihood.parameters());
+        let shape = (
+            batch,
+            channels,
+            height,
+            width,
+            self.likelihood.conditional_size(),
+        );
         Ok(outputs.reshape(shape)?)
     }
 

@@ -1,7 +1,7 @@
 use ar_core::{Model, Result, Stepper};
 use candle_core::{DType, Tensor};
 
-use super::Encoding;
+use super::InputCoding;
 use super::layer::{Layer, Units};
 use super::network::MaskedNetwork;
 use crate::kernel::{add_outer_to_tails, dots_with_heads};
@@ -140,7 +140,7 @@ impl<'n> MaskedStepper<'n> {
 }
 
 impl Stepper for MaskedStepper<'_> {
-    fn parameters(&mut self, step: usize) -> Result<&[f32]> {
+    fn conditionals(&mut self, step: usize) -> Result<&[f32]> {
         self.advance(step as u32);
         let Some((output, hidden)) = self.layers.split_last() else {
             return Ok(&[]);
@@ -178,14 +178,14 @@ impl Stepper for MaskedStepper<'_> {
                     continue;
                 };
                 let (units, n) = (&layer.units, layer.units.len());
-                match self.network.encoding() {
-                    Encoding::Scaled => {
+                match self.network.input() {
+                    InputCoding::Scaled => {
                         let scaled = own.clone().map(|&x| x as f32 * scale);
                         self.column.iter_mut().zip(scaled).for_each(|(c, x)| *c = x);
                         let to = (units, &mut layer.sums[..]);
                         push(weights, (d, known), &self.column, to, &mut self.line);
                     }
-                    Encoding::OneHot => {
+                    InputCoding::OneHot => {
                         for (sums, &x) in layer.sums.chunks_exact_mut(n).zip(own.clone()) {
                             let hot = (d * k + x as usize, known);
                             push(weights, hot, &[1.0], (units, sums), &mut self.line);

@@ -3,7 +3,7 @@ use ar_core::{ChannelSteps, Conditioning, Domain, Model, Order, harness};
 use candle_core::{DType, Device};
 
 use super::step::MaskedStepper;
-use super::{Degrees, Encoding, MaskedConfig, MaskedNetwork};
+use super::{Degrees, InputCoding, MaskedConfig, MaskedNetwork};
 use crate::init::Initializer;
 
 fn network(domain: &Domain, config: &MaskedConfig, seed: u64) -> MaskedNetwork {
@@ -17,7 +17,7 @@ fn config(domain: &Domain, hidden: &[usize], direct: bool, seed: u64) -> MaskedC
     let mut rng = stream(seed, "degrees", &[]);
     MaskedConfig {
         degrees: Degrees::random(domain.dims(), hidden, &mut rng),
-        encoding: Encoding::Scaled,
+        input: InputCoding::Scaled,
         direct,
     }
 }
@@ -31,7 +31,7 @@ fn each_unit_is_computed_once_and_as_soon_as_it_can() {
     for step in 0..12 {
         let known = config.degrees.layers().iter();
         let known = known.map(|layer| layer.iter().filter(|&&m| m as usize <= step).count());
-        ar_core::Stepper::parameters(&mut stepper, step).unwrap();
+        ar_core::Stepper::conditionals(&mut stepper, step).unwrap();
         assert_eq!(stepper.computed(), known.collect::<Vec<_>>());
         ar_core::Stepper::feed(&mut stepper, step, &[1, 0, 1]).unwrap();
     }
@@ -44,7 +44,7 @@ fn joint_channels_are_one_step() {
     let domain = Domain::new(3, 2, 2, 3).unwrap();
     let config = MaskedConfig {
         degrees: Degrees::cyclic(4, &[30]),
-        encoding: Encoding::OneHot,
+        input: InputCoding::OneHot,
         direct: true,
     };
     let mut rng = stream(1, "test", &[]);

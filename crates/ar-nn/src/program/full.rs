@@ -133,36 +133,36 @@ impl Program {
         self.backward(grad, weights, weight_grads, work);
     }
 
-    /// Likelihoods of the images under `parameters`, which become their gradients or are destroyed.
+    /// Likelihoods of the images under `conditionals`, which become their gradients or are destroyed.
     fn nll_of_output(
         &self,
         levels: &[u32],
         nll: &mut [f32],
-        parameters: &mut [f32],
+        conditionals: &mut [f32],
         scales: Option<&[f32]>,
     ) {
-        let (dims, p) = (self.domain.dims(), self.likelihood.parameters());
+        let (dims, p) = (self.domain.dims(), self.likelihood.conditional_size());
         let images = levels
             .chunks_exact(dims)
-            .zip(parameters.chunks_exact_mut(dims * p));
-        for (i, (nll, (levels, parameters))) in nll.iter_mut().zip(images).enumerate() {
+            .zip(conditionals.chunks_exact_mut(dims * p));
+        for (i, (nll, (levels, conditionals))) in nll.iter_mut().zip(images).enumerate() {
             let scale = scales.map(|s| s[i]);
-            *nll = nll_and_gradient(self.likelihood, parameters, levels, scale) as f32;
+            *nll = nll_and_gradient(self.likelihood, conditionals, levels, scale) as f32;
         }
     }
 }
 
-/// Negative log-likelihood in nats of `levels` under `parameters`, P for each. With a scale, the
-/// parameters are replaced by their gradient times it; otherwise they are destroyed.
+/// Negative log-likelihood in nats of `levels` under `conditionals`, P for each. With a scale, the
+/// conditionals are replaced by their gradient times it; otherwise they are destroyed.
 fn nll_and_gradient(
     likelihood: Likelihood,
-    parameters: &mut [f32],
+    conditionals: &mut [f32],
     levels: &[u32],
     scale: Option<f32>,
 ) -> f64 {
     Arch::new().dispatch(Nll {
         likelihood,
-        parameters,
+        conditionals,
         levels,
         scale,
     })
@@ -170,7 +170,7 @@ fn nll_and_gradient(
 
 struct Nll<'a> {
     likelihood: Likelihood,
-    parameters: &'a mut [f32],
+    conditionals: &'a mut [f32],
     levels: &'a [u32],
     scale: Option<f32>,
 }
@@ -182,7 +182,7 @@ impl WithSimd for Nll<'_> {
     fn with_simd<S: Simd>(self, _: S) -> f64 {
         let (scale, mut nll) = (self.scale.unwrap_or(0.0), 0.0);
         if self.likelihood == Likelihood::Bernoulli {
-            for (logit, &level) in self.parameters.iter_mut().zip(self.levels) {
+            for (logit, &level) in self.conditionals.iter_mut().zip(self.levels) {
                 let (l, x) = (*logit, level as f32);
                 nll += f64::from(l.max(0.0) - x * l) + f64::from(exp(-l.abs())).ln_1p();
                 *logit = scale * (sigmoid(l) - x);
@@ -190,8 +190,8 @@ impl WithSimd for Nll<'_> {
             return nll;
         }
         for (logits, &level) in self
-            .parameters
-            .chunks_exact_mut(self.likelihood.parameters())
+            .conditionals
+            .chunks_exact_mut(self.likelihood.conditional_size())
             .zip(self.levels)
         {
             let (top, own) = (max(logits), logits[level as usize]);

@@ -30,7 +30,7 @@ struct Program {
     likelihood: Likelihood,
     level_groups: ChannelGroups,
     nodes: Vec<Node>,
-    /// Which value holds the parameters of the likelihood, `(positions, C · P)`, channel by channel.
+    /// Which value holds the conditionals, `(positions, C · P)`, channel by channel.
     output: usize,
     /// Floats of all parameters together.
     parameters: usize,

@@ -78,7 +78,7 @@ impl Network {
             width,
             ..
         } = self.domain;
-        let p = self.program().likelihood.parameters();
+        let p = self.program().likelihood.conditional_size();
         Ok(output
             .reshape(((), height, width, channels, p))?
             .permute((0, 3, 1, 2, 4))?
@@ -170,11 +170,11 @@ impl Model for Network {
         all
     }
 
-    fn parameters(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+    fn conditionals(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
         let x = self.channels_last(levels)?;
         let rows = self.condition_rows(condition, x.dim(0)?)?;
         let output = if self.is_fused(condition) {
-            self.fused.parameters(&x, flat(rows.as_ref())?)?
+            self.fused.conditionals(&x, flat(rows.as_ref())?)?
         } else {
             let n = self.program().domain.positions();
             let x = x.reshape(((), n, self.program().domain.channels))?;

@@ -69,13 +69,13 @@ impl Fused {
         )
     }
 
-    /// Parameters of every conditional, `(B, positions, C · P)`; no gradient.
-    pub(super) fn parameters(
+    /// Conditionals of every conditional, `(B, positions, C · P)`; no gradient.
+    pub(super) fn conditionals(
         self: &Arc<Self>,
         levels: &Tensor,
         condition: Vec<f32>,
     ) -> Result<Tensor> {
-        let operation = Parameters {
+        let operation = Conditionals {
             fused: self.clone(),
             condition,
         };
@@ -172,14 +172,14 @@ fn contiguous<'a, T>(data: &'a [T], layout: &Layout) -> Result<&'a [T]> {
     Ok(&data[start..end])
 }
 
-struct Parameters {
+struct Conditionals {
     fused: Arc<Fused>,
     condition: Vec<f32>,
 }
 
-impl CustomOp2 for Parameters {
+impl CustomOp2 for Conditionals {
     fn name(&self) -> &'static str {
-        "autoregressive-parameters"
+        "autoregressive-conditionals"
     }
 
     fn cpu_fwd(

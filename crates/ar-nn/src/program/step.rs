@@ -80,11 +80,11 @@ impl<'p> ProgramStepper<'p> {
 }
 
 impl Stepper for ProgramStepper<'_> {
-    fn parameters(&mut self, step: usize) -> Result<&[f32]> {
+    fn conditionals(&mut self, step: usize) -> Result<&[f32]> {
         self.run(step, |node| !node.observed && !node.by_rows);
         self.computed = Some(step);
         let site = self.program.order.step(step);
-        let p = self.program.likelihood.parameters() * self.program.order.values_per_step();
+        let p = self.program.likelihood.conditional_size() * self.program.order.values_per_step();
         self.out.clear();
         for b in 0..self.batch {
             let row = self.values[self.program.output].row(b, site.position);

@@ -106,12 +106,12 @@ impl<'p> TensorStepper<'p> {
 }
 
 impl Stepper for TensorStepper<'_> {
-    fn parameters(&mut self, step: usize) -> Result<&[f32]> {
+    fn conditionals(&mut self, step: usize) -> Result<&[f32]> {
         let site = self.program.order.step(step);
         self.enter(site.position)?;
         self.run(site.position, |node| !node.observed && !node.by_rows)?;
         self.computed = Some(step);
-        let p = self.program.likelihood.parameters() * self.program.order.values_per_step();
+        let p = self.program.likelihood.conditional_size() * self.program.order.values_per_step();
         let output =
             self.values[self.program.output]
                 .at(site.position)?

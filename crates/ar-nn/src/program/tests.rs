@@ -3,11 +3,10 @@
 mod attention;
 mod recurrent;
 
-use std::collections::BTreeMap;
-
-use ar_core::harness::{Named, prove_distribution, prove_network};
+use ar_core::harness::{prove_distribution, prove_network};
 use ar_core::{
     ChannelSteps, Conditioning, Distribution, Domain, Kernel, MaskType, Model, Order, Result,
+    Weights,
 };
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -147,21 +146,15 @@ fn prove(
             Ok(t.detach())
         }
     };
-    let named: Named = init
+    let named: Weights = init
         .into_vars()
         .into_iter()
         .map(|(n, v)| (n.clone(), away(&n, v.as_tensor()).unwrap()))
         .collect();
     for route in [Route::Fused, Route::Composite] {
-        let build = |named: &BTreeMap<String, Tensor>| -> Result<Box<dyn Model>> {
-            let dtype = named.values().next().map_or(DType::F32, Tensor::dtype);
-            let network = describe(
-                &domain,
-                &order,
-                conditioning,
-                &existing(named, dtype, &Device::Cpu),
-            )?;
-            Ok(Box::new(if dtype == DType::F32 {
+        let build = |named: &Weights| -> Result<Box<dyn Model>> {
+            let network = describe(&domain, &order, conditioning, &existing(named))?;
+            Ok(Box::new(if named.dtype() == DType::F32 {
                 network.with_route(route)
             } else {
                 network
@@ -300,7 +293,7 @@ fn levels_out_of_range_and_other_shapes_are_errors() {
     assert!(net.nll(&of(3, (2, 1, 3, 3)), None).is_ok());
     assert!(net.nll(&of(4, (2, 1, 3, 3)), None).is_err());
     assert!(
-        net.parameters(&of(0, (2, 1, 3, 2)), None)
+        net.conditionals(&of(0, (2, 1, 3, 2)), None)
             .unwrap_err()
             .to_string()
             .contains("(B, 1, 3, 3)")
@@ -329,14 +322,9 @@ fn images_may_weigh_differently_in_the_gradient() {
             .iter()
             .map(|(n, v)| (n.clone(), v.as_tensor().clone()))
             .collect();
-        gated(
-            &domain,
-            &order,
-            Conditioning::None,
-            &existing(&named, DType::F32, &Device::Cpu),
-        )
-        .unwrap()
-        .with_route(Route::Composite)
+        gated(&domain, &order, Conditioning::None, &existing(&named))
+            .unwrap()
+            .with_route(Route::Composite)
     }] {
         let loss = (net.nll(&x, None).unwrap() * &weights)
             .unwrap()

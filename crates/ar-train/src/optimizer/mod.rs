@@ -6,6 +6,7 @@ mod host;
 #[cfg(test)]
 mod tests;
 
+use ar_core::Weights;
 use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor, Var};
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 use crate::checkpoint::check_name;
 use crate::container::Array;
 use crate::state::{Arrays, Snapshot};
-use crate::{Error, Result, Weights};
+use crate::{Error, Result};
 
 pub(crate) use gradients::Gradients;
 
@@ -166,12 +167,9 @@ impl Optimizer {
 
     /// The variables themselves, for the model that is trained.
     pub(crate) fn weights(&self) -> Weights {
-        Weights::new(
-            self.slots
-                .iter()
-                .map(|s| (s.name.clone(), s.var.as_tensor().clone()))
-                .collect(),
-        )
+        let own = self.slots.iter();
+        own.map(|s| (s.name.clone(), s.var.as_tensor().clone()))
+            .collect()
     }
 
     /// Copies to validate and sample with: averaged where averaging is on. No graph leads to them.
@@ -188,7 +186,7 @@ impl Optimizer {
             };
             weights.insert(slot.name.clone(), tensor);
         }
-        Ok(Weights::new(weights))
+        Ok(Weights::from(weights))
     }
 
     /// One update of every parameter, its moments and its average.

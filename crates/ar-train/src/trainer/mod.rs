@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use ar_core::Distribution;
+use ar_core::{Blueprint, Distribution, Weights};
 use candle_core::{Device, Var};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use crate::files::Pending;
 use crate::metrics::MetricsLog;
 use crate::optimizer::Optimizer;
 use crate::state::{Progress, Snapshot, State, encode_state, exact, read_state};
-use crate::{Blueprint, Error, Manifest, Result, RunDirectory, TrainConfig, Weights};
+use crate::{Error, Manifest, Result, RunDirectory, TrainConfig};
 
 /// The lowest validation of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

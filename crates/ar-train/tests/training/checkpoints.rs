@@ -1,8 +1,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ar_core::Distribution;
-use ar_train::{Blueprint, Checkpoint, Error, RunDirectory, TrainConfig, Trainer};
+use ar_core::{Blueprint, Distribution};
+use ar_train::{Checkpoint, Error, RunDirectory, TrainConfig, Trainer};
 use candle_core::Device;
 
 use crate::toy::{Notes, Plan, begin, config, go_on, manifest, validate};
@@ -231,7 +231,7 @@ fn headers_are_not_trusted() {
 struct Other;
 
 impl Blueprint for Other {
-    fn build(&self, weights: &ar_train::Weights) -> ar_core::Result<Box<dyn Distribution>> {
+    fn build(&self, weights: &ar_core::Weights) -> ar_core::Result<Box<dyn Distribution>> {
         Err(ar_core::Error::config(
             "weights",
             format!("{} are not enough", weights.len()),

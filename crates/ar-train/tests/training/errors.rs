@@ -66,7 +66,7 @@ fn a_loss_that_is_not_a_number_keeps_the_last_checkpoint() {
     let checkpoint = Checkpoint::open(dir.path(), &Device::Cpu).unwrap();
     assert_eq!(checkpoint.step, 8);
     assert!(
-        validate(&*ar_train::Blueprint::build(&Plan, &checkpoint.weights).unwrap())
+        validate(&*ar_core::Blueprint::build(&Plan, &checkpoint.weights).unwrap())
             .unwrap()
             .is_finite()
     );

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ar_core::{
-    ChannelSteps, Dependence, Distribution, Domain, Likelihood, Model, Order, Stepper, nll_of,
+    Blueprint, ChannelSteps, Dependence, Distribution, Domain, Likelihood, Model, Order, Stepper,
+    Weights, nll_of,
 };
 use ar_train::{
-    Batch, BatchSource, Blueprint, BoxError, Manifest, Observer, Outcome, Result, RunDirectory,
-    StepMetrics, TrainConfig, Trainer, ValidationMetrics, Weights,
+    Batch, BatchSource, BoxError, Manifest, Observer, Outcome, Result, RunDirectory, StepMetrics,
+    TrainConfig, Trainer, ValidationMetrics,
 };
 use candle_core::{DType, Device, Tensor, Var};
 use serde_json::json;
@@ -74,7 +75,7 @@ impl Model for Linear {
         dependence
     }
 
-    fn parameters(&self, levels: &Tensor, _: Option<&Tensor>) -> ar_core::Result<Tensor> {
+    fn conditionals(&self, levels: &Tensor, _: Option<&Tensor>) -> ar_core::Result<Tensor> {
         let batch = domain().batch_of(levels)?;
         let x = levels.to_dtype(DType::F32)?.reshape((batch, DIMS))?;
         let mask: Vec<f32> = (0..DIMS * DIMS)

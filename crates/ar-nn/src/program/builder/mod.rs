@@ -197,16 +197,16 @@ impl Builder {
 
     /// Features of the output that the likelihood needs: P for each channel.
     pub fn outputs(&self) -> usize {
-        self.program.domain.channels * self.program.likelihood.parameters()
+        self.program.domain.channels * self.program.likelihood.conditional_size()
     }
 
-    /// The network whose likelihood has the parameters `output`.
+    /// The network whose conditionals are `output`.
     ///
     /// # Errors
     /// [`Error::Config`] when `output` has another width, or a conditional would see the value it
     /// predicts because no convolution of type A lies between.
     pub fn finish(mut self, output: Value, vb: &VarBuilder<'_>) -> Result<Network> {
-        // C · P features split evenly: channel c's parameters are group c.
+        // C · P features split evenly: channel c's conditionals are group c.
         let expected = ChannelGroups::split(self.outputs(), self.program.level_groups.count());
         if *self.groups(output) != expected {
             let got = self.groups(output).features();

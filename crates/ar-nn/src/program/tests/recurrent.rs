@@ -180,7 +180,7 @@ fn train_step(width: usize, route: Route) {
     pixels(&domain, &order, Conditioning::None, &vb).unwrap();
     let vars = init.into_vars();
     let named = vars.iter().map(|(n, v)| (n.clone(), v.as_tensor().clone()));
-    let vb = existing(&named.collect(), DType::F32, &Device::Cpu);
+    let vb = existing(&named.collect());
     let net = pixels(&domain, &order, Conditioning::None, &vb).unwrap();
     let net = net.with_route(route);
     let levels: Vec<u32> = (0..domain.dims() as u32).map(|i| i / 3 % 2).collect();

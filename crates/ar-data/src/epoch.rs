@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::{Encoding, Error, Images, Result, random};
 
-/// Consecutive images of an order, encoded.
+/// Consecutive images of a traversal, encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub struct LevelBatch {
     /// `(len, C, H, W)` row-major, each in `0..encoding.levels()`; C, H and W are those of [`Encoding::shape`].
     pub levels: Vec<u32>,
     /// `len` classes, where the set has classes.
@@ -19,9 +19,9 @@ pub struct Batch {
 
 /// In which order images are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Traversal {
     /// A permutation that depends on the seed and the epoch.
-    Shuffle {
+    Shuffled {
         /// Seed of the permutations.
         seed: u64,
         /// Counts from 0; also the epoch of an encoding that is fresh every epoch.
@@ -31,20 +31,20 @@ pub enum Order {
     Sequential,
 }
 
-/// Which images are in which batch of an epoch. Every batch is a pure function of what the plan was made of
+/// Which images are in which batch of an epoch. Every batch is a pure function of what the epoch was made of
 /// and its index, so a run that stops and goes on sees the same bytes.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Epoch {
     images: Arc<Images>,
     encoding: Encoding,
     batch_size: usize,
-    epoch: u64,
-    /// The permutation; none for the stored order.
+    number: u64,
+    /// The permutation; none for the order of storage.
     order: Option<Vec<u32>>,
 }
 
-impl Plan {
-    /// A plan for one epoch over all images.
+impl Epoch {
+    /// One epoch over all images.
     ///
     /// # Errors
     /// When `batch_size` is 0 or the encoding is for other images.
@@ -52,7 +52,7 @@ impl Plan {
         images: Arc<Images>,
         encoding: Encoding,
         batch_size: usize,
-        order: Order,
+        traversal: Traversal,
     ) -> Result<Self> {
         if batch_size == 0 {
             return Err(Error::Option {
@@ -61,9 +61,9 @@ impl Plan {
             });
         }
         encoding.check(&images)?;
-        let (epoch, order) = match order {
-            Order::Sequential => (0, None),
-            Order::Shuffle { seed, epoch } => {
+        let (number, order) = match traversal {
+            Traversal::Sequential => (0, None),
+            Traversal::Shuffled { seed, epoch } => {
                 let mut rng = random::stream("shuffle", &[seed, epoch]);
                 (epoch, Some(random::permutation(&mut rng, images.len())))
             }
@@ -72,7 +72,7 @@ impl Plan {
             images,
             encoding,
             batch_size,
-            epoch,
+            number,
             order,
         })
     }
@@ -87,8 +87,8 @@ impl Plan {
         self.images.is_empty()
     }
 
-    /// Batch `index`, or none past the end.
-    pub fn batch(&self, index: usize) -> Option<Batch> {
+    /// LevelBatch `index`, or none past the end.
+    pub fn batch(&self, index: usize) -> Option<LevelBatch> {
         let start = index.checked_mul(self.batch_size)?;
         let end = self.images.len().min(start.saturating_add(self.batch_size));
         if start >= end {
@@ -102,11 +102,11 @@ impl Plan {
             Vec::with_capacity(indices.len() * self.encoding.shape(self.images.shape()).dims());
         for &i in &indices {
             self.encoding
-                .encode_checked(&self.images, i as usize, self.epoch, &mut levels);
+                .encode_checked(&self.images, i as usize, self.number, &mut levels);
         }
         let labels = self.images.labels();
         let labels = labels.map(|labels| indices.iter().map(|&i| labels[i as usize]).collect());
-        Some(Batch {
+        Some(LevelBatch {
             levels,
             labels,
             len: indices.len(),
@@ -129,21 +129,27 @@ mod tests {
     fn an_image_encodes_alike_in_any_batch_and_selection() {
         let encoding = Encoding::binary(256, Binarization::Fixed { seed: 9 }).unwrap();
         let whole = images(23);
-        let plan = Plan::new(Arc::clone(&whole), encoding.clone(), 23, Order::Sequential).unwrap();
-        let all = plan.batch(0).unwrap().levels;
+        let epoch = Epoch::new(
+            Arc::clone(&whole),
+            encoding.clone(),
+            23,
+            Traversal::Sequential,
+        )
+        .unwrap();
+        let all = epoch.batch(0).unwrap().levels;
         let part = Arc::new(whole.select(&[17, 3]).unwrap());
-        let plan = Plan::new(part, encoding, 2, Order::Sequential).unwrap();
-        let levels = plan.batch(0).unwrap().levels;
+        let epoch = Epoch::new(part, encoding, 2, Traversal::Sequential).unwrap();
+        let levels = epoch.batch(0).unwrap().levels;
         assert_eq!(levels[..6], all[17 * 6..18 * 6]);
         assert_eq!(levels[6..], all[3 * 6..4 * 6]);
     }
 
     #[test]
-    fn bad_plans_are_refused_and_empty_ones_end() {
+    fn bad_epochs_are_refused_and_empty_ones_end() {
         let native = Encoding::native(256).unwrap();
-        let plan = |encoding, size| Plan::new(images(3), encoding, size, Order::Sequential);
+        let epoch = |encoding, size| Epoch::new(images(3), encoding, size, Traversal::Sequential);
         assert!(matches!(
-            plan(native.clone(), 0),
+            epoch(native.clone(), 0),
             Err(Error::Option {
                 option: "batch size",
                 ..
@@ -151,15 +157,20 @@ mod tests {
         ));
         let binary = Encoding::native(2).unwrap();
         assert!(matches!(
-            plan(binary, 1),
+            epoch(binary, 1),
             Err(Error::EncodingMismatch { .. })
         ));
-        assert!(plan(native.clone(), usize::MAX).unwrap().batch(1).is_none());
+        assert!(
+            epoch(native.clone(), usize::MAX)
+                .unwrap()
+                .batch(1)
+                .is_none()
+        );
         let none = batches(
             images(0),
             native,
             4,
-            Order::Shuffle { seed: 0, epoch: 0 },
+            Traversal::Shuffled { seed: 0, epoch: 0 },
             0,
         )
         .unwrap();

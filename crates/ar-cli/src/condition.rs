@@ -8,30 +8,6 @@ use candle_core::{Device, Tensor};
 use crate::failure::usage;
 use crate::picture::Picture;
 
-/// What a batch with these labels is conditioned on.
-///
-/// # Errors
-/// When the model needs what labels do not give, there are none, or the tensor cannot be made.
-pub(crate) fn condition(
-    labels: Option<Vec<u32>>,
-    conditioning: Conditioning,
-    device: &Device,
-) -> Result<Option<Tensor>> {
-    match (conditioning, labels) {
-        (Conditioning::None, _) => Ok(None),
-        (Conditioning::Class { .. }, Some(labels)) => {
-            let n = labels.len();
-            Ok(Some(Tensor::from_vec(labels, n, device)?))
-        }
-        (Conditioning::Class { .. }, None) => Err(usage(
-            "the model is conditioned on classes, and these images have no labels",
-        )),
-        (other, _) => Err(usage(format!(
-            "the model is conditioned on {other:?}, which labels do not give"
-        ))),
-    }
-}
-
 /// Refuses data that a model cannot be conditioned on.
 ///
 /// # Errors
@@ -108,15 +84,15 @@ impl Rows {
     /// What each image is conditioned on.
     ///
     /// # Errors
-    /// As [`condition`].
+    /// As [`Conditioning::of_labels`].
     pub(crate) fn condition(
         &self,
         conditioning: Conditioning,
         device: &Device,
-    ) -> Result<Option<Tensor>> {
+    ) -> ar_core::Result<Option<Tensor>> {
         let repeated = |class: &u32| std::iter::repeat_n(*class, self.each);
         let labels = self.classes.iter().flat_map(repeated).collect();
-        condition(Some(labels), conditioning, device)
+        conditioning.of_labels(Some(labels), device)
     }
 
     /// Columns of a sheet with a row for each class; none where rows mean nothing.

@@ -1,14 +1,14 @@
-//! Data as a model takes them: loaded, encoded, batched, scored, and turned back into pictures.
+//! Data as a model takes them: loaded, encoded, and turned back into pictures.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Distribution, Domain};
-use ar_data::{Binarization, Dataset, Encoding, Epoch, Images, Shape, Split, Traversal};
-use candle_core::{Device, Tensor};
+use ar_core::{Conditioning, Domain};
+use ar_data::{Dataset, Encoding, Images, Split};
+use ar_train::domain_of;
 
-use crate::condition::{condition, has_classes};
+use crate::condition::has_classes;
 use crate::config::DataConfig;
 use crate::picture::Picture;
 
@@ -122,7 +122,7 @@ impl Data {
     /// # Errors
     /// When images are too large.
     pub(crate) fn domain(&self) -> Result<Domain> {
-        Ok(domain(self.splits[0].shape(), &self.encoding)?)
+        Ok(domain_of(&self.splits[0], &self.encoding)?)
     }
 
     /// What a model of these data is conditioned on.
@@ -134,83 +134,6 @@ impl Data {
             Conditioning::None
         }
     }
-}
-
-/// The domain of images of this shape under this encoding.
-pub(crate) fn domain(shape: Shape, encoding: &Encoding) -> ar_core::Result<Domain> {
-    let shape = encoding.shape(shape);
-    Domain::new(shape.channels, shape.height, shape.width, encoding.levels())
-}
-
-/// The encoding for everything that is not training: what training draws anew every epoch is drawn
-/// once, from the same seed.
-pub(crate) fn for_scoring(encoding: Encoding) -> Encoding {
-    match encoding {
-        Encoding::Binary(Binarization::Fresh { seed }, native) => {
-            Encoding::Binary(Binarization::Fixed { seed }, native)
-        }
-        other => other,
-    }
-}
-
-/// `(len, C, H, W)` levels as a tensor.
-pub(crate) fn tensor(
-    levels: Vec<u32>,
-    domain: &Domain,
-    device: &Device,
-) -> candle_core::Result<Tensor> {
-    let shape = (
-        levels.len() / domain.dims(),
-        domain.channels,
-        domain.height,
-        domain.width,
-    );
-    Tensor::from_vec(levels, shape, device)
-}
-
-/// Negative log-likelihood in nats of each of the first `limit` images (0: of all), in order.
-/// `progress` gets how many are done and returns false to stop, which leaves out the rest.
-///
-/// # Errors
-/// When the images are not of the model's domain, or a tensor operation fails.
-pub(crate) fn score(
-    model: &dyn Distribution,
-    images: &Arc<Images>,
-    encoding: Encoding,
-    batch_size: usize,
-    limit: usize,
-    progress: &mut dyn FnMut(usize) -> bool,
-) -> Result<Vec<f64>> {
-    let limit = if limit == 0 {
-        images.len()
-    } else {
-        limit.min(images.len())
-    };
-    let domain = model.domain();
-    let mut nats = Vec::with_capacity(limit);
-    for batch in Epoch::new(
-        Arc::clone(images),
-        for_scoring(encoding),
-        batch_size,
-        Traversal::Sequential,
-    )?
-    .stream(0)?
-    {
-        let (mut levels, mut labels) = (batch.levels, batch.labels);
-        levels.truncate((limit - nats.len()) * domain.dims());
-        if let Some(labels) = &mut labels {
-            labels.truncate(limit - nats.len());
-        }
-        nats.extend(ar_core::score_images(
-            model,
-            &tensor(levels, &domain, model.device())?,
-            condition(labels, model.conditioning(), model.device())?.as_ref(),
-        )?);
-        if !progress(nats.len()) || nats.len() >= limit {
-            break;
-        }
-    }
-    Ok(nats)
 }
 
 /// `(N, C, H, W)` levels as N pictures: the colours of a palette, otherwise levels spread evenly from

@@ -7,7 +7,6 @@ use ar_core::{Conditioning, Distribution, Score};
 use ar_data::{Encoding, Images};
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{for_scoring, score};
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -45,7 +44,7 @@ impl Scored {
             nats_per_dim: score.nats_per_dim,
             bits_per_dim: score.bits_per_dim,
             levels: encoding.levels(),
-            binarization: for_scoring(encoding.clone()).binarization().to_owned(),
+            binarization: encoding.clone().for_scoring().binarization().to_owned(),
             palette: colours(encoding),
             condition: match model.conditioning() {
                 Conditioning::None => none(),
@@ -103,11 +102,11 @@ fn colours(encoding: &Encoding) -> Option<usize> {
 /// Scores with a bar. After Ctrl-C, where that is listened for, the rest is left out.
 ///
 /// # Errors
-/// As [`score`].
+/// As [`ar_train::score`].
 pub(crate) fn with_bar(
     model: &dyn Distribution,
     images: &Arc<Images>,
-    encoding: Encoding,
+    encoding: &Encoding,
     batch_size: usize,
     limit: usize,
     label: &str,
@@ -118,8 +117,10 @@ pub(crate) fn with_bar(
         limit => limit.min(images.len()),
     };
     let bar = Progress::new(output, format!("scoring {label}"), "images", total as u64);
-    score(model, images, encoding, batch_size, limit, &mut |done| {
+    let mut progress = |done| {
         bar.at(done as u64, String::new);
         !interrupt::asked()
-    })
+    };
+    ar_train::score(model, images, encoding, batch_size, limit, &mut progress)
+        .map_err(anyhow::Error::from_boxed)
 }

@@ -81,6 +81,27 @@ impl Conditioning {
         }
     }
 
+    /// The condition of images with these labels: none where the model needs none.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when there are no labels, or the model needs what labels do not give.
+    pub fn of_labels(&self, labels: Option<Vec<u32>>, device: &Device) -> Result<Option<Tensor>> {
+        let problem = match (self, labels) {
+            (Self::None, _) => return Ok(None),
+            (Self::Class { .. }, Some(labels)) => {
+                let n = labels.len();
+                return Ok(Some(Tensor::from_vec(labels, n, device)?));
+            }
+            (Self::Class { .. }, None) => {
+                "the model is conditioned on classes, and these images have no labels".to_owned()
+            }
+            (other, _) => {
+                format!("the model is conditioned on {other:?}, which labels do not give")
+            }
+        };
+        Err(Error::config("condition", problem))
+    }
+
     /// A random condition of a batch, to prove models with; none where there is nothing to draw.
     ///
     /// # Errors
@@ -133,6 +154,13 @@ mod tests {
                 .check(Some(&of(vec![0])), 1, &domain)
                 .is_err()
         );
+        let labels = class.of_labels(Some(vec![2, 0]), &Device::Cpu).unwrap();
+        assert_eq!(labels.unwrap().to_vec1::<u32>().unwrap(), [2, 0]);
+        assert!(class.of_labels(None, &Device::Cpu).is_err());
+        let vector = Conditioning::Vector { size: 2 };
+        assert!(vector.of_labels(Some(vec![1]), &Device::Cpu).is_err());
+        let none = Conditioning::None.of_labels(None, &Device::Cpu);
+        assert!(none.unwrap().is_none());
         let mut rng = crate::random::stream(0, "test", &[]);
         for kind in [
             Conditioning::None,

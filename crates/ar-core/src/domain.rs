@@ -1,4 +1,4 @@
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -62,6 +62,23 @@ impl Domain {
     /// Index into a flat `(C, H, W)` array of `channel` at `position` (row · W + column).
     pub fn dim(&self, channel: usize, position: usize) -> usize {
         channel * self.positions() + position
+    }
+
+    /// Levels of images one after the other, each `(C, H, W)`, as a tensor `(B, C, H, W)` of type `u32`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when they are no whole number of images, [`Error::Tensor`] when the device refuses.
+    pub fn tensor(&self, levels: Vec<u32>, device: &Device) -> Result<Tensor> {
+        if !levels.len().is_multiple_of(self.dims()) {
+            return Err(Error::Input {
+                what: "levels",
+                expected: format!("images of {} values", self.dims()),
+                got: format!("{} values", levels.len()),
+            });
+        }
+        let batch = levels.len() / self.dims();
+        let shape = (batch, self.channels, self.height, self.width);
+        Ok(Tensor::from_vec(levels, shape, device)?)
     }
 
     /// Checks that `levels` is `(B, C, H, W)` of type `u32` and returns B. Values are not read.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::draw::Drawer;
 use crate::random::stream;
-use crate::{Distribution, Error, Likelihood, Model, Result, Tempering};
+use crate::{Distribution, Domain, Error, Likelihood, Model, Result, Tempering};
 
 /// How conditionals are computed while sampling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -72,6 +72,18 @@ pub struct Sampled {
     pub levels: Vec<u32>,
     /// N.
     pub count: usize,
+    /// What the images are of.
+    pub domain: Domain,
+}
+
+impl Sampled {
+    /// The levels as a tensor `(N, C, H, W)` of type `u32`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the device refuses.
+    pub fn to_tensor(&self, device: &Device) -> Result<Tensor> {
+        self.domain.tensor(self.levels.clone(), device)
+    }
 }
 
 /// Draws images from `model`, one forward pass' arithmetic an image (stepwise) or one an image
@@ -175,6 +187,7 @@ pub fn sample(
     Ok(Sampled {
         levels: levels.into_inner().unwrap_or_else(PoisonError::into_inner),
         count: options.count,
+        domain,
     })
 }
 

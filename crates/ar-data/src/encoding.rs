@@ -89,6 +89,17 @@ impl Encoding {
         }
     }
 
+    /// The encoding for everything that is not training: what training draws anew every epoch is drawn
+    /// once, from the same seed.
+    pub fn for_scoring(self) -> Self {
+        match self {
+            Self::Binary(Binarization::Fresh { seed }, native) => {
+                Self::Binary(Binarization::Fixed { seed }, native)
+            }
+            other => other,
+        }
+    }
+
     /// Whether the same image is encoded differently every epoch.
     pub const fn changes_with_epoch(&self) -> bool {
         matches!(self, Self::Binary(Binarization::Fresh { .. }, _))

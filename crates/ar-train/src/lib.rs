@@ -12,6 +12,8 @@ mod config;
 mod container;
 mod error;
 mod files;
+#[cfg(feature = "data")]
+mod images;
 mod metrics;
 mod observer;
 mod optimizer;
@@ -26,6 +28,8 @@ mod trainer;
 pub use checkpoint::{Checkpoint, Manifest};
 pub use config::{ConfigError, Schedule, TrainConfig};
 pub use error::{BoxError, Error, Result};
+#[cfg(feature = "data")]
+pub use images::{ImageBatches, domain_of, score};
 pub use metrics::{StepMetrics, ValidationMetrics};
 pub use observer::Observer;
 pub use run::RunDirectory;

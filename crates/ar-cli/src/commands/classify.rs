@@ -6,7 +6,7 @@ use ar_data::{Epoch, Split, Traversal};
 use serde::Serialize;
 
 use super::scoring::Scoring;
-use crate::dataset::{Data, for_scoring, tensor};
+use crate::dataset::Data;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let bar = Progress::new(output, label, "images", limit as u64);
     let (domain, device) = (run.model.domain(), run.model.device());
     let mut tally = Tally::new(classes);
-    let encoding = for_scoring(data.encoding.clone());
+    let encoding = data.encoding.clone().for_scoring();
     let epoch = Epoch::new(
         images.clone(),
         encoding,
@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     for batch in epoch.stream(0)? {
         let mut levels = batch.levels;
         levels.truncate((limit - tally.images) * domain.dims());
-        let levels = tensor(levels, &domain, device)?;
+        let levels = domain.tensor(levels, device)?;
         for row in class_log_likelihoods(run.model.as_ref(), &levels)? {
             tally.count(labels[tally.images] as usize, &log_posterior(&row, &prior))?;
         }

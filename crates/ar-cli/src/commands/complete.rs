@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::drawing::{Drawing, draw};
 use super::inputs::{Input, known_pixels, of_test, read};
-use crate::condition::condition;
 use crate::dataset::{pictures, save_levels};
 use crate::failure::usage;
 use crate::output::Output;
@@ -74,7 +73,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             levels: given.collect(),
             known: known.repeat(domain.channels),
         }),
-        condition: condition(labels.collect(), conditioning, run.model.device())?,
+        condition: conditioning.of_labels(labels.collect(), run.model.device())?,
         ..options
     };
     let started = Instant::now();

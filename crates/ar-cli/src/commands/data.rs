@@ -6,7 +6,7 @@ use anyhow::Result;
 use ar_data::{Encoding, Fetched, LoadOptions, Split};
 
 use crate::config::{Binarize, DataConfig};
-use crate::dataset::{Data, domain, for_scoring, pictures};
+use crate::dataset::{Data, pictures};
 use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::sheet;
@@ -144,8 +144,8 @@ fn show(args: Show, output: &Output) -> Result<()> {
     }
     output.say(format_args!("fingerprint: {}", data.fingerprint))?;
 
-    let domain = domain(train.shape(), &data.encoding)?;
-    let encoding = for_scoring(data.encoding.clone());
+    let domain = data.domain()?;
+    let encoding = data.encoding.clone().for_scoring();
     let mut levels = Vec::new();
     for i in 0..train.len().min(SHOWN) {
         encoding.encode(train, i, 0, &mut levels)?;

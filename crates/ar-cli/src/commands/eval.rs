@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let nats = with_bar(
         model,
         images,
-        data.encoding.clone(),
+        &data.encoding,
         args.scoring.batch_size,
         args.scoring.limit(),
         split.name(),

@@ -7,7 +7,6 @@ use ar_core::Domain;
 use ar_data::{Binarization, Encoding, Images, Split, read_images};
 
 use super::scoring::data_of;
-use crate::dataset::for_scoring;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::run::Run;
@@ -52,7 +51,7 @@ pub(super) fn read(path: &Path, run: &Run, output: &Output) -> Result<Vec<Input>
 /// When the data cannot be had.
 pub(super) fn of_test(count: usize, run: &Run, output: &Output) -> Result<Vec<Input>> {
     let data = data_of(run, None, None, output)?;
-    let (test, encoding) = (data.split(Split::Test), for_scoring(data.encoding.clone()));
+    let (test, encoding) = (data.split(Split::Test), data.encoding.clone().for_scoring());
     if test.is_empty() {
         return Err(usage(format!("--test: {} has no test images", data.name)));
     }

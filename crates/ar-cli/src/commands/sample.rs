@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         ..options
     };
     let started = Instant::now();
-    let Sampled { levels, count } = draw(&run, &options, output)?;
+    let Sampled { levels, count, .. } = draw(&run, &options, output)?;
     let seconds = started.elapsed().as_secs_f64();
 
     let images = pictures(&levels, &domain, &run.encoding)?;

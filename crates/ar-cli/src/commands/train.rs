@@ -3,16 +3,16 @@
 use anyhow::{Context as _, Result};
 use ar_core::{Distribution, Weights};
 use ar_data::Split;
-use ar_train::{BoxError, Checkpoint, Outcome, Trainer};
+use ar_train::{BoxError, Checkpoint, ImageBatches, Outcome, Trainer, score};
 use candle_core::Device;
 
 pub(crate) use super::train_args::Args;
-use crate::dataset::{Data, score};
+use crate::dataset::Data;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::duration;
 use crate::run::{DataRecord, manifest};
-use crate::training::{Begun, Plan, RunResult, Shuffled, Watch, announce, finish, given, stopped};
+use crate::training::{Begun, Plan, RunResult, Watch, announce, finish, given, stopped};
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let device = args.device.open()?;
@@ -25,12 +25,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     interrupt::install()?;
 
     let mut trainer = trainer(&plan, &device)?;
-    let source = Shuffled {
+    let source = ImageBatches {
         images: plan.data.split(Split::Train).clone(),
         encoding: plan.data.encoding.clone(),
         batch_size: plan.train.batch_size,
         seed: plan.train.seed,
-        domain: plan.spec.domain,
         conditioning: plan.spec.conditioning,
         device: device.clone(),
     };
@@ -142,14 +141,9 @@ fn validate(model: &dyn Distribution, plan: &Plan) -> Result<f64, BoxError> {
         validation
     };
     let (batch_size, limit) = (plan.train.batch_size, plan.train.validation_images);
-    let nats = score(
-        model,
-        images,
-        encoding.clone(),
-        batch_size,
-        limit,
-        &mut |_| !interrupt::asked(),
-    )?;
+    let nats = score(model, images, encoding, batch_size, limit, &mut |_| {
+        !interrupt::asked()
+    })?;
     if interrupt::asked() {
         return Err("asked to stop".into());
     }
@@ -157,7 +151,7 @@ fn validate(model: &dyn Distribution, plan: &Plan) -> Result<f64, BoxError> {
 }
 
 /// Updates the run will make, where the clock does not decide.
-fn total_steps(plan: &Plan, source: &Shuffled) -> Option<u64> {
+fn total_steps(plan: &Plan, source: &ImageBatches) -> Option<u64> {
     use ar_train::BatchSource as _;
     let by_epochs = plan
         .train

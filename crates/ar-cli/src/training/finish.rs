@@ -107,15 +107,7 @@ pub(crate) fn finish(
             data.name
         ));
     } else {
-        let nats = with_bar(
-            model,
-            test,
-            data.encoding.clone(),
-            batch_size,
-            0,
-            "test",
-            output,
-        )?;
+        let nats = with_bar(model, test, &data.encoding, batch_size, 0, "test", output)?;
         if interrupt::asked() {
             let run = result.run.display();
             bail!("stopped before all test images were scored; to score them: ar-cli eval {run}");

@@ -5,12 +5,10 @@ mod curve;
 mod finish;
 mod given;
 mod plan;
-mod source;
 mod watch;
 
 pub(crate) use announce::{announce, given, stopped};
 pub(crate) use finish::{RunResult, finish};
 pub(crate) use given::{Given, absolute_source};
 pub(crate) use plan::{Begun, Plan};
-pub(crate) use source::Shuffled;
 pub(crate) use watch::Watch;

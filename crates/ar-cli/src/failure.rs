@@ -34,24 +34,30 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
         {
             return 0;
         }
-        if cause.is::<Usage>()
-            || matches!(cause.downcast_ref(), Some(ar_core::Error::Config { .. }))
-            || is_bad_data_option(cause)
-        {
+        if cause.is::<Usage>() || is_bad_option(cause) {
             return BAD_USAGE;
         }
     }
     FAILED
 }
 
-fn is_bad_data_option(cause: &(dyn std::error::Error + 'static)) -> bool {
+/// Whether an option or a field is at fault, in an error of ours or one that stands in another's place.
+fn is_bad_option(cause: &(dyn std::error::Error + 'static)) -> bool {
     use ar_data::Error::{FewColours, Levels, NotRgb, Option, UnknownName};
-    matches!(
-        cause.downcast_ref(),
+    use ar_train::Error::{Data, Model};
+    let (mut model, mut data) = (cause.downcast_ref(), cause.downcast_ref());
+    match cause.downcast_ref() {
+        Some(Model(inner)) => model = Some(inner),
+        Some(Data(inner)) => data = Some(inner),
+        _ => {}
+    }
+    let of_data = matches!(
+        data,
         Some(
             FewColours { .. } | Levels { .. } | NotRgb { .. } | Option { .. } | UnknownName { .. }
         )
-    )
+    );
+    of_data || matches!(model, Some(ar_core::Error::Config { .. }))
 }
 
 #[cfg(test)]

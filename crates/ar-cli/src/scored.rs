@@ -121,6 +121,6 @@ pub(crate) fn with_bar(
         bar.at(done as u64, String::new);
         !interrupt::asked()
     };
-    ar_train::score(model, images, encoding, batch_size, limit, &mut progress)
-        .map_err(anyhow::Error::from_boxed)
+    let nats = ar_train::score(model, images, encoding, batch_size, limit, &mut progress)?;
+    Ok(nats)
 }

@@ -96,7 +96,7 @@ impl Conditioning {
                 "the model is conditioned on classes, and these images have no labels".to_owned()
             }
             (other, _) => {
-                format!("the model is conditioned on {other:?}, which labels do not give")
+                format!("labels do not give {other:?}")
             }
         };
         Err(Error::config("condition", problem))

@@ -168,6 +168,10 @@ pub enum Error {
     /// The model refused.
     #[error(transparent)]
     Model(#[from] ar_core::Error),
+    /// The images cannot be made into batches.
+    #[cfg(feature = "data")]
+    #[error(transparent)]
+    Data(#[from] ar_data::Error),
     /// The tensor library refused.
     #[error("tensor operation failed")]
     Tensor(#[from] candle_core::Error),

@@ -6,7 +6,7 @@ use ar_core::{Conditioning, Distribution, Domain, score_images};
 use ar_data::{Encoding, Epoch, Images, LevelBatch, Traversal, batches};
 use candle_core::Device;
 
-use crate::{Batch, BatchSource, BoxError};
+use crate::{Batch, BatchSource, BoxError, Result};
 
 /// Training batches of images, in an order that the seed and the epoch decide, encoded as that epoch sees
 /// them. Labels become the condition of a model that is conditioned on a class.
@@ -53,7 +53,7 @@ impl BatchSource for ImageBatches {
         &self,
         epoch: u64,
         skip: u64,
-    ) -> Box<dyn Iterator<Item = Result<Batch, BoxError>> + '_> {
+    ) -> Box<dyn Iterator<Item = std::result::Result<Batch, BoxError>> + '_> {
         let (images, encoding) = (Arc::clone(&self.images), self.encoding.clone());
         let seed = self.seed;
         let traversal = Traversal::Shuffled { seed, epoch };
@@ -78,8 +78,8 @@ pub fn domain_of(images: &Images, encoding: &Encoding) -> ar_core::Result<Domain
 /// done and returns false to stop, which leaves out the rest.
 ///
 /// # Errors
-/// When the images are not of the model's domain, have no labels where it needs a class, or a tensor
-/// operation fails.
+/// [`Error::Model`](crate::Error::Model) when the images are not of the model's domain, or have no labels
+/// where it needs a class; [`Error::Data`](crate::Error::Data) when they are not what the encoding is for.
 pub fn score(
     model: &dyn Distribution,
     images: &Arc<Images>,
@@ -87,7 +87,7 @@ pub fn score(
     batch_size: usize,
     limit: usize,
     progress: &mut dyn FnMut(usize) -> bool,
-) -> Result<Vec<f64>, BoxError> {
+) -> Result<Vec<f64>> {
     let limit = match limit {
         0 => images.len(),
         limit => limit.min(images.len()),

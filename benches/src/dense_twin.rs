@@ -95,7 +95,7 @@ impl DenseTwin {
     /// As `Model::loss`: mean nats per image.
     ///
     /// # Errors
-    /// As [`DenseTwin::parameters`].
+    /// As [`DenseTwin::conditionals`].
     pub fn loss(&self, levels: &Tensor) -> Result<Tensor> {
         let nll = Likelihood::for_domain(&self.domain).nll(&self.conditionals(levels)?, levels)?;
         Ok(nll.flatten_from(1)?.sum(1)?.mean(0)?)

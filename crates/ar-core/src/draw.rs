@@ -60,13 +60,16 @@ pub(crate) struct Drawer {
 impl Drawer {
     /// One level from the conditional that `conditional` describes: one number of `rng` a draw,
     /// whatever the options, so that a stream stays in step.
+    ///
+    /// # Errors
+    /// [`Error::NotANumber`] when no level has a probability.
     pub(crate) fn draw(
         &mut self,
         likelihood: Likelihood,
         conditional: &[f32],
         how: &Tempering,
         rng: &mut impl Rng,
-    ) -> u32 {
+    ) -> Result<u32> {
         let uniform: f64 = rng.random();
         likelihood.logits_into(conditional, &mut self.weights);
         let max = self
@@ -74,7 +77,8 @@ impl Drawer {
             .iter()
             .copied()
             .fold(f32::NEG_INFINITY, f32::max);
-        let inverse = (1.0 / how.temperature) as f32;
+        // A zero times infinity is not a number; this is large enough for the most probable level alone.
+        let inverse = (1.0 / how.temperature).min(f64::from(f32::MAX)) as f32;
         for w in &mut self.weights {
             *w = ((*w - max) * inverse).exp();
         }
@@ -82,6 +86,9 @@ impl Drawer {
             self.keep_top(how);
         }
         let total: f64 = self.weights.iter().map(|&w| f64::from(w)).sum();
+        if !(total.is_finite() && total > 0.0) {
+            return Err(Error::NotANumber);
+        }
         let mut left = uniform * total;
         let mut last = 0;
         for (level, &w) in self.weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
@@ -91,7 +98,7 @@ impl Drawer {
                 break;
             }
         }
-        last as u32
+        Ok(last as u32)
     }
 
     /// Zeroes what falls outside top-k and top-p; ties are kept in the order of levels.
@@ -135,7 +142,7 @@ mod tests {
         let (mut drawer, mut rng, mut counts) =
             (Drawer::default(), stream(1, "draw", &[]), [0.0; 4]);
         for _ in 0..20_000 {
-            counts[drawer.draw(FOUR, &logits, how, &mut rng) as usize] += 1.0 / 20_000.0;
+            counts[drawer.draw(FOUR, &logits, how, &mut rng).unwrap() as usize] += 1.0 / 20_000.0;
         }
         counts
     }
@@ -187,6 +194,33 @@ mod tests {
             }),
             [1.0, 0.0, 0.0, 0.0],
         );
+    }
+
+    #[test]
+    fn the_lowest_temperatures_draw_the_most_probable_level() {
+        let logits = [-3.0f32, 0.5, 2.0, -f32::INFINITY];
+        let mut rng = stream(1, "draw", &[]);
+        for temperature in [1e-30, 1e-40, f64::MIN_POSITIVE, f64::from_bits(1)] {
+            let how = Tempering {
+                temperature,
+                ..Tempering::default()
+            };
+            let drawn = Drawer::default().draw(FOUR, &logits, &how, &mut rng);
+            assert_eq!(drawn.unwrap(), 2, "{temperature}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_drawn_from() {
+        let mut rng = stream(1, "draw", &[]);
+        for logits in [
+            [f32::NAN; 4],
+            [0.0, f32::NAN, 0.0, 0.0],
+            [f32::NEG_INFINITY; 4],
+        ] {
+            let drawn = Drawer::default().draw(FOUR, &logits, &Tempering::default(), &mut rng);
+            assert!(matches!(drawn, Err(Error::NotANumber)), "{logits:?}");
+        }
     }
 
     #[test]

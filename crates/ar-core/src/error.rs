@@ -20,6 +20,9 @@ pub enum Error {
         /// What it was given.
         got: String,
     },
+    /// A conditional that is none: weights that diverged, or damage.
+    #[error("a conditional is not a number: the weights have diverged or are damaged")]
+    NotANumber,
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,

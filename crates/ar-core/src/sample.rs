@@ -97,7 +97,7 @@ impl Sampled {
 ///
 /// # Errors
 /// [`Error::Config`] for options out of range, [`Error::Input`] for given values of another shape
-/// or range, [`Error::Cancelled`], or a tensor error.
+/// or range, [`Error::NotANumber`] when the weights have diverged, [`Error::Cancelled`], or a tensor error.
 pub fn sample(
     model: &dyn Distribution,
     options: &SampleOptions,
@@ -252,7 +252,7 @@ impl<'m> Chunk<'m> {
                     &options.tempering,
                     &mut streams,
                     &mut drawn,
-                );
+                )?;
             }
             for (drawn, (b, &i)) in drawn
                 .chunks_exact_mut(width)
@@ -282,15 +282,16 @@ fn draw_step(
     tempering: &Tempering,
     streams: &mut [ChaCha8Rng],
     drawn: &mut [u32],
-) {
+) -> Result<()> {
     let width = drawn.len() / streams.len();
     for ((i, level), own) in drawn
         .iter_mut()
         .enumerate()
         .zip(conditionals.chunks(likelihood.conditional_size()))
     {
-        *level = drawer.draw(likelihood, own, tempering, &mut streams[i / width]);
+        *level = drawer.draw(likelihood, own, tempering, &mut streams[i / width])?;
     }
+    Ok(())
 }
 
 /// Where the next conditionals come from.

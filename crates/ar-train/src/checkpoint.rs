@@ -47,6 +47,17 @@ pub struct Checkpoint {
     pub averaged: Option<Weights>,
 }
 
+/// A checkpoint without its numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    /// What the weights belong to.
+    pub manifest: Manifest,
+    /// Updates made.
+    pub step: u64,
+    /// How many numbers are trained.
+    pub parameters: usize,
+}
+
 impl Checkpoint {
     /// Opens a checkpoint file, or the last checkpoint of a run directory, with its tensors on `device`.
     ///
@@ -83,6 +94,21 @@ impl Checkpoint {
             step,
             weights: Weights::from(weights),
             averaged,
+        })
+    }
+
+    /// What the file at `path` says of itself, without its numbers: the header alone is read, and a run that
+    /// trains is not disturbed.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn describe(path: &Path) -> Result<Described> {
+        let path = &resolve(path);
+        let container = open(path)?;
+        Ok(Described {
+            manifest: container.field("manifest")?,
+            step: container.field("step")?,
+            parameters: container.count(|name| !name.starts_with(AVERAGED)),
         })
     }
 

@@ -86,8 +86,54 @@ pub(crate) fn encode<'a>(
         path: path.to_path_buf(),
         source,
     };
-    let json = serde_json::to_string(header).map_err(|e| failed(e.into()))?;
+    // By name: the order in which arrays of one type are written.
+    let arrays: BTreeMap<String, &Array> = arrays.into_iter().collect();
+    let sum = checksum(arrays.values().flat_map(|array| array.values.chunks(CHUNK)));
+    let summed = Summed {
+        checksum: &sum,
+        header,
+    };
+    let json = serde_json::to_string(&summed).map_err(|e| failed(e.into()))?;
     serialize(arrays, Some(HashMap::from([(KEY.to_owned(), json)]))).map_err(|e| failed(e.into()))
+}
+
+/// A description and the checksum of the arrays it describes.
+#[derive(Serialize)]
+struct Summed<'a, H> {
+    checksum: &'a str,
+    #[serde(flatten)]
+    header: &'a H,
+}
+
+/// Values turned into bytes at a time.
+const CHUNK: usize = 1 << 12;
+
+/// CRC-32 of the arrays' bytes one after the other: against damage, not against malice.
+fn checksum<'a>(chunks: impl Iterator<Item = &'a [f32]>) -> String {
+    let mut hash = crc32fast::Hasher::new();
+    let mut bytes = Vec::with_capacity(4 * CHUNK);
+    for chunk in chunks {
+        bytes.clear();
+        bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
+        hash.update(&bytes);
+    }
+    in_words(hash)
+}
+
+fn in_words(hash: crc32fast::Hasher) -> String {
+    format!("crc32:{:08x}", hash.finalize())
+}
+
+/// What a file of another kind is, by its first bytes.
+fn foreign_kind(start: [u8; 8]) -> Option<&'static str> {
+    match start {
+        [0x89, b'P', b'N', b'G', ..] => Some("a PNG picture"),
+        [0xff, 0xd8, 0xff, ..] => Some("a JPEG picture"),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some("a numpy array"),
+        [b'P', b'K', ..] => Some("a zip archive"),
+        [0x1f, 0x8b, ..] => Some("a gzip file"),
+        _ => None,
+    }
 }
 
 /// A file whose header is read and holds together with the file's size; the arrays are not read yet.
@@ -117,9 +163,12 @@ impl<'a> Container<'a> {
         }
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(read)?;
+        if let Some(kind) = foreign_kind(length) {
+            return Err(foreign(format!("it is {kind}")));
+        }
         let length = u64::from_le_bytes(length);
         if length > MAX_HEADER {
-            return Err(foreign(format!("its header would have {length} bytes")));
+            return Err(foreign("it does not begin as safetensors files do".into()));
         }
         if length > actual - 8 {
             return Err(Error::Truncated {
@@ -169,6 +218,14 @@ impl<'a> Container<'a> {
         T::deserialize(value).map_err(|e| Error::damaged(self.path, format!("`{name}`: {e}")))
     }
 
+    /// Numbers in the arrays whose names `counts` takes, as the header has them.
+    pub(crate) fn count(&self, counts: impl Fn(&str) -> bool) -> usize {
+        let tensors = self.metadata.tensors();
+        let own = tensors.iter().filter(|(name, _)| counts(name));
+        own.map(|(_, info)| info.shape.iter().product::<usize>())
+            .sum()
+    }
+
     /// Reads every array.
     pub(crate) fn arrays(mut self) -> Result<BTreeMap<String, Array>> {
         let mut bytes = Vec::new();
@@ -179,6 +236,17 @@ impl<'a> Container<'a> {
         self.file
             .read_to_end(&mut bytes)
             .map_err(Error::io("read", self.path))?;
+        // Files older than checksums have none.
+        if self.header.get("checksum").is_some() {
+            let mut hash = crc32fast::Hasher::new();
+            hash.update(&bytes);
+            if in_words(hash) != self.field::<String>("checksum")? {
+                return Err(Error::damaged(
+                    self.path,
+                    "its numbers are not those that were written (their checksum differs)",
+                ));
+            }
+        }
         let mut arrays = BTreeMap::new();
         for name in self.metadata.offset_keys() {
             let info = self

@@ -31,6 +31,22 @@ pub enum Error {
         /// The run directory.
         path: PathBuf,
     },
+    /// A directory for a new run that holds something else.
+    #[error("{} is not empty (it holds {found}): a new run needs a directory of its own", path.display())]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+        /// The first entry that is none of a run's.
+        found: String,
+    },
+    /// A limit that a resumed run has passed.
+    #[error("{field}: the run has done {done} already; a new limit must be above that")]
+    LimitPassed {
+        /// `epochs`, `steps` or `minutes`.
+        field: &'static str,
+        /// How far it is, with its unit.
+        done: String,
+    },
     /// Another process trains in this directory.
     #[error("{} is in use by another process", path.display())]
     RunLocked {
@@ -153,7 +169,7 @@ pub enum Error {
         source: BoxError,
     },
     /// A resumed run would not be the run it continues.
-    #[error("cannot resume: `{field}` was {was} and is {now}")]
+    #[error("a resumed run keeps its `{field}`: it was {was} and is {now}")]
     Changed {
         /// What changed.
         field: String,

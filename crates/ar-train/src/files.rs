@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use crate::{Error, Result};
 
 /// Start of the names of unfinished files, by which those of a killed process are known.
-const UNFINISHED: &str = ".unfinished-";
+pub(crate) const UNFINISHED: &str = ".unfinished-";
 
 /// A file written and synced under another name. Dropped without [`Pending::commit`], it is gone.
 #[derive(Debug)]

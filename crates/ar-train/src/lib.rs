@@ -25,7 +25,7 @@ mod state;
 mod step;
 mod trainer;
 
-pub use checkpoint::{Checkpoint, Manifest};
+pub use checkpoint::{Checkpoint, Described, Manifest};
 pub use config::{ConfigError, Schedule, TrainConfig};
 pub use error::{BoxError, Error, Result};
 #[cfg(feature = "data")]

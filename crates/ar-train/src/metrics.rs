@@ -2,13 +2,13 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::Error;
 use crate::files::Pending;
-use crate::{Error, Result};
 
-/// Weight of the past in the smoothed loss.
+/// Largest weight of the past in the smoothed loss.
 const SMOOTHING: f64 = 0.98;
 
 /// One training step.
@@ -19,6 +19,7 @@ pub struct StepMetrics {
     /// The epoch it belongs to, from 0.
     pub epoch: u64,
     /// Seconds of training since the run began, over all resumptions.
+    #[serde(serialize_with = "to_milliseconds")]
     pub seconds: f64,
     /// Loss of this batch, in nats per image.
     pub train_nats_per_image: f64,
@@ -46,6 +47,7 @@ pub struct ValidationMetrics {
     /// The epoch reached, from 0.
     pub epoch: u64,
     /// Seconds of training since the run began, over all resumptions.
+    #[serde(serialize_with = "to_milliseconds")]
     pub seconds: f64,
     /// Negative log-likelihood under the averaged weights, in nats per image.
     pub validation_nats_per_image: f64,
@@ -53,9 +55,23 @@ pub struct ValidationMetrics {
     pub best: bool,
 }
 
-/// The running mean after one more `loss`; the first is taken as it is.
-pub(crate) fn smooth(mean: Option<f64>, loss: f64) -> f64 {
-    mean.map_or(loss, |mean| SMOOTHING * mean + (1.0 - SMOOTHING) * loss)
+/// The clock says no more than this, and numbers such as 9.11e-7 only puzzle.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn to_milliseconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((seconds * 1000.0).round() / 1000.0)
+}
+
+/// The running mean of the loss after `done` steps and one more. The past weighs less at first, as in averages
+/// of weights, so that the first losses, several times the later ones, are soon forgotten.
+pub(crate) fn smooth(mean: f64, done: u64, loss: f64) -> f64 {
+    let past = match done {
+        0 => 0.0,
+        done => SMOOTHING.min((1.0 + done as f64) / (10.0 + done as f64)),
+    };
+    past * mean + (1.0 - past) * loss
 }
 
 /// `metrics.jsonl`, one JSON object a line.
@@ -68,7 +84,7 @@ pub(crate) struct MetricsLog {
 impl MetricsLog {
     /// Opens the file for appending, without what lies beyond `step`: a killed run wrote lines
     /// after its last checkpoint and will write them again.
-    pub(crate) fn open_at(path: &Path, step: u64) -> Result<Self> {
+    pub(crate) fn open_at(path: &Path, step: u64) -> crate::Result<Self> {
         if path.exists() {
             let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
             let kept: String = text
@@ -90,7 +106,7 @@ impl MetricsLog {
         })
     }
 
-    pub(crate) fn append(&mut self, line: &impl Serialize) -> Result<()> {
+    pub(crate) fn append(&mut self, line: &impl Serialize) -> crate::Result<()> {
         let json = serde_json::to_string(line).map_err(|e| Error::Encode {
             path: self.path.clone(),
             source: e.into(),
@@ -100,7 +116,7 @@ impl MetricsLog {
             .map_err(Error::io("write", &self.path))
     }
 
-    pub(crate) fn sync(&self) -> Result<()> {
+    pub(crate) fn sync(&self) -> crate::Result<()> {
         self.file.sync_data().map_err(Error::io("sync", &self.path))
     }
 }
@@ -138,8 +154,12 @@ mod tests {
     }
 
     #[test]
-    fn the_smoothed_loss_starts_at_the_first() {
-        assert_eq!(smooth(None, 10.0), 10.0);
-        assert!((smooth(Some(10.0), 0.0) - 9.8).abs() < 1e-12);
+    fn the_smoothed_loss_starts_at_the_first_and_soon_forgets_it() {
+        assert_eq!(smooth(0.0, 0, 10.0), 10.0);
+        assert!((smooth(10.0, 1000, 0.0) - 9.8).abs() < 1e-12);
+        let falling = (0..50u64).fold(0.0, |mean, done| {
+            smooth(mean, done, if done < 10 { 500.0 } else { 100.0 })
+        });
+        assert!((100.0..101.0).contains(&falling), "{falling}");
     }
 }

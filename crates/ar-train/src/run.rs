@@ -1,12 +1,20 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use crate::files::{Pending, remove_unfinished};
+use crate::files::{Pending, UNFINISHED, remove_unfinished};
 use crate::state::read_manifest;
 use crate::{Error, Manifest, Result};
 
 pub(crate) const MODEL: &str = "model.safetensors";
 const STATE: &str = "state.safetensors";
+const BEST: &str = "best.safetensors";
+const METRICS: &str = "metrics.jsonl";
+const CONFIG: &str = "config.toml";
+const RECORD: &str = "run.json";
+const SAMPLES: &str = "samples";
+const LOCK: &str = ".lock";
+/// What this crate, and the program around it before the first step, puts into the directory of a run.
+const OWN: [&str; 8] = [MODEL, STATE, BEST, METRICS, CONFIG, RECORD, SAMPLES, LOCK];
 
 /// The directory of one training run, locked against other processes while this value lives. The
 /// operating system frees the lock of a killed process.
@@ -26,18 +34,31 @@ pub struct RunDirectory {
 }
 
 impl RunDirectory {
-    /// Makes the directory of a new run, with its parents. One that exists is taken if it holds no
-    /// run yet.
+    /// Makes the directory of a new run, with its parents. One that exists is taken if it is empty, or
+    /// holds nothing but what a run leaves that was killed before its first checkpoint.
     ///
     /// # Errors
-    /// [`Error::RunExists`], [`Error::RunLocked`], and [`Error::Io`] where nothing can be written.
+    /// [`Error::RunExists`], [`Error::NotEmpty`], [`Error::RunLocked`], and [`Error::Io`] where nothing can be
+    /// written.
     pub fn create(path: &Path) -> Result<Self> {
         fs::create_dir_all(path).map_err(Error::io("create run directory", path))?;
-        let run = Self::lock(path)?;
-        if run.has_state() || run.model_path().exists() {
-            return Err(Error::RunExists {
+        let exists = || [STATE, MODEL].iter().any(|name| path.join(name).exists());
+        let run_exists = || Error::RunExists {
+            path: path.to_path_buf(),
+        };
+        if exists() {
+            return Err(run_exists());
+        }
+        if let Some(found) = first_foreign(path)? {
+            return Err(Error::NotEmpty {
                 path: path.to_path_buf(),
+                found,
             });
+        }
+        let run = Self::lock(path)?;
+        // Another process may have begun one in the meantime.
+        if exists() {
+            return Err(run_exists());
         }
         fs::create_dir_all(run.samples_path()).map_err(Error::io("create", &run.samples_path()))?;
         Ok(run)
@@ -66,7 +87,7 @@ impl RunDirectory {
     }
 
     fn lock(path: &Path) -> Result<Self> {
-        let name = path.join(".lock");
+        let name = path.join(LOCK);
         let lock = File::options()
             .write(true)
             .create(true)
@@ -101,30 +122,31 @@ impl RunDirectory {
 
     /// The checkpoint of the lowest validation.
     pub fn best_path(&self) -> PathBuf {
-        self.path.join("best.safetensors")
+        self.path.join(BEST)
     }
 
     /// One JSON object a line.
     pub fn metrics_path(&self) -> PathBuf {
-        self.path.join("metrics.jsonl")
+        self.path.join(METRICS)
     }
 
     /// The resolved configuration.
     pub fn config_path(&self) -> PathBuf {
-        self.path.join("config.toml")
+        self.path.join(CONFIG)
+    }
+
+    /// By which program, on which machine and with which command the run was made; written by the program.
+    pub fn record_path(&self) -> PathBuf {
+        self.path.join(RECORD)
     }
 
     /// The folder of sample grids.
     pub fn samples_path(&self) -> PathBuf {
-        self.path.join("samples")
+        self.path.join(SAMPLES)
     }
 
     pub(crate) fn state_path(&self) -> PathBuf {
         self.path.join(STATE)
-    }
-
-    fn has_state(&self) -> bool {
-        self.state_path().exists()
     }
 
     /// Stores the resolved configuration.
@@ -151,4 +173,16 @@ impl RunDirectory {
     pub fn manifest(&self) -> Result<Manifest> {
         read_manifest(&self.state_path())
     }
+}
+
+/// The first entry of `folder` that is none of a run's.
+fn first_foreign(folder: &Path) -> Result<Option<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let entry = entry.map_err(Error::io("list", folder))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort_unstable();
+    let own = |name: &String| name.starts_with(UNFINISHED) || OWN.contains(&name.as_str());
+    Ok(names.into_iter().find(|name| !own(name)))
 }

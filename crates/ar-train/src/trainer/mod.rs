@@ -106,7 +106,8 @@ impl<'a> Trainer<'a> {
     /// `config` may differ from the saved ones; nothing else may.
     ///
     /// # Errors
-    /// [`Error::Config`], [`Error::Changed`], and as [`crate::Checkpoint::open`] for the saved state.
+    /// [`Error::Config`], [`Error::Changed`], [`Error::LimitPassed`] for a limit that is new and below what is
+    /// done, and as [`crate::Checkpoint::open`] for the saved state.
     pub fn resume(
         blueprint: &'a dyn Blueprint,
         config: TrainConfig,
@@ -121,6 +122,7 @@ impl<'a> Trainer<'a> {
             arrays,
         } = read_state(&run.state_path())?;
         same_training(&saved, &config)?;
+        ahead(&saved, &config, &progress)?;
         let optimizer = Optimizer::restore(arrays, device)?;
         let trainer = Self::assemble(blueprint, run, config, manifest, optimizer, progress)?;
         trainer.repair()?;
@@ -159,6 +161,12 @@ impl<'a> Trainer<'a> {
     /// What the weights belong to.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// Describes the weights anew, as for data that have moved; saved with the next checkpoint.
+    pub fn describe(&mut self, manifest: Manifest) {
+        self.dirty |= manifest != self.manifest;
+        self.manifest = manifest;
     }
 
     /// Number of scalars trained.
@@ -262,6 +270,40 @@ fn same_training(saved: &BTreeMap<String, Value>, config: &TrainConfig) -> Resul
                 was: was.to_string(),
                 now: now.to_string(),
             });
+        }
+    }
+    Ok(())
+}
+
+/// Whether every limit that differs from the saved one lies ahead. One that was there may have been reached.
+fn ahead(saved: &BTreeMap<String, Value>, config: &TrainConfig, progress: &Progress) -> Result<()> {
+    let (step, per_epoch) = (progress.step, progress.batches_per_epoch);
+    let epochs = per_epoch.map_or(0.0, |n| step as f64 / n.max(1) as f64);
+    let minutes = progress.seconds / 60.0;
+    let as_number = |n: Option<u64>| n.map(|n| n as f64);
+    for (field, limit, reached, done) in [
+        (
+            "steps",
+            as_number(config.steps),
+            step as f64,
+            format!("{step} steps"),
+        ),
+        (
+            "epochs",
+            as_number(config.epochs),
+            epochs,
+            format!("{epochs:.2} epochs"),
+        ),
+        (
+            "minutes",
+            config.minutes,
+            minutes,
+            format!("{minutes:.2} minutes"),
+        ),
+    ] {
+        let was = saved.get(field).and_then(Value::as_f64);
+        if limit != was && limit.is_some_and(|limit| limit < reached) {
+            return Err(Error::LimitPassed { field, done });
         }
     }
     Ok(())

@@ -119,6 +119,8 @@ impl Trainer<'_> {
                 }
             };
             let mut metrics = self.step_on(&batch, &limits, epoch)?;
+            self.tick(before);
+            metrics.seconds = self.progress.seconds;
             pace.images += batch.levels.dim(0)? as u64;
             pace.seconds += begun.elapsed().as_secs_f64();
             metrics.images_per_second = pace.images as f64 / pace.seconds.max(f64::MIN_POSITIVE);
@@ -141,7 +143,7 @@ impl Trainer<'_> {
             rate,
             done + 1,
         )?;
-        let smoothed = smooth((done > 0).then_some(self.progress.smoothed), report.loss);
+        let smoothed = smooth(self.progress.smoothed, done, report.loss);
         self.progress.smoothed = smoothed;
         self.progress.step = done + 1;
         self.dirty = true;

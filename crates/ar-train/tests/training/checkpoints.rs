@@ -129,7 +129,11 @@ fn other_files_are_told_apart() {
         (b"PK\x03\x04", "is not a checkpoint: it has 4 bytes"),
         (
             b"\x89PNG\r\n\x1a\n0000000000",
-            "is not a checkpoint: its header would have",
+            "is not a checkpoint: it is a PNG picture",
+        ),
+        (
+            b"hello, here is some text",
+            "is not a checkpoint: it does not begin as safetensors files do",
         ),
         (
             b"\x02\0\0\0\0\0\0\0xx",
@@ -245,4 +249,57 @@ fn weights_of_another_model_are_refused() {
     let run = RunDirectory::open(dir.path()).unwrap();
     let error = Trainer::resume(&Other, config(), &run, &Device::Cpu).unwrap_err();
     assert_eq!(error.to_string(), "weights: 2 are not enough");
+}
+
+#[test]
+fn a_changed_number_is_damage() {
+    let dir = finished();
+    for name in ["model.safetensors", "state.safetensors"] {
+        let path = dir.path().join(name);
+        let whole = fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        let last = bytes.len() - 3;
+        bytes[last] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let error = if name == "model.safetensors" {
+            open(&path).unwrap_err()
+        } else {
+            go_on(dir.path(), config(), &mut Notes::default()).unwrap_err()
+        };
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("checksum"), "{error}");
+        fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[test]
+fn a_description_needs_no_numbers() {
+    let dir = finished();
+    let described = Checkpoint::describe(dir.path()).unwrap();
+    assert_eq!((described.step, described.parameters), (23, 42));
+    assert_eq!(described.manifest, manifest());
+}
+
+#[test]
+fn a_new_run_takes_no_folder_that_holds_something_else() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("holiday.png"), b"a picture").unwrap();
+    let refused = RunDirectory::create(dir.path());
+    assert!(matches!(refused, Err(Error::NotEmpty { found, .. }) if found == "holiday.png"));
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        1,
+        "nothing was put into it"
+    );
+
+    // What a run leaves that was killed before its first checkpoint.
+    let dir = tempfile::tempdir().unwrap();
+    let run = RunDirectory::create(dir.path()).unwrap();
+    run.write_config("name = 'linear'").unwrap();
+    drop(run);
+    drop(RunDirectory::create(dir.path()).unwrap());
+    assert!(matches!(
+        RunDirectory::create(finished().path()),
+        Err(Error::RunExists { .. })
+    ));
 }

@@ -197,7 +197,7 @@ fn another_training_is_refused() {
     let error = go_on(dir.path(), faster, &mut Notes::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot resume: `learning_rate` was 0.03 and is 0.5"
+        "a resumed run keeps its `learning_rate`: it was 0.03 and is 0.5"
     );
     let seeded = TrainConfig {
         seed: 1,
@@ -212,6 +212,38 @@ fn another_training_is_refused() {
     let error = trainer.train(&Longer, &validate, &mut ()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot resume: `batches per epoch` was 5 and is 6"
+        "a resumed run keeps its `batches per epoch`: it was 5 and is 6"
     );
+}
+
+#[test]
+fn a_new_limit_that_has_passed_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    begin(dir.path(), config(), &mut Notes::default()).unwrap();
+    let limited = |steps, epochs, minutes| {
+        let config = TrainConfig {
+            steps,
+            epochs,
+            minutes,
+            ..config()
+        };
+        go_on(dir.path(), config, &mut Notes::default())
+    };
+    for (config, field) in [
+        (limited(Some(22), None, None), "steps"),
+        (limited(None, Some(4), None), "epochs"),
+        (limited(None, None, Some(1e-9)), "minutes"),
+    ] {
+        let error = config.unwrap_err();
+        assert!(
+            matches!(error, Error::LimitPassed { field: of, .. } if of == field),
+            "{error}"
+        );
+    }
+    let same = limited(Some(23), None, None).unwrap();
+    assert!(
+        same.finished && same.step == 23,
+        "it has ended where it was to end"
+    );
+    assert_eq!(limited(Some(24), None, None).unwrap().step, 24);
 }

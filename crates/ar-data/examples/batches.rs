@@ -1,6 +1,7 @@
 //! ar-data alone: a data set as batches of integer levels, of the built-in digits or of what is named.
 //!
 //! `cargo run -p ar-data --example batches -- path/to/pngs`
+#![expect(clippy::print_stdout, reason = "an example shows what it made")]
 
 use std::sync::Arc;
 

@@ -47,11 +47,7 @@ impl Binarization {
             Self::Fixed { seed } => (seed, None),
             Self::Fresh { seed } => (seed, Some(epoch)),
             Self::Threshold => {
-                out.extend(
-                    image
-                        .iter()
-                        .map(|&v| u32::from(2 * usize::from(v) >= native)),
-                );
+                out.extend(image.iter().map(|&v| above_half(native, v)));
                 return;
             }
         };
@@ -67,6 +63,11 @@ impl Binarization {
             u32::from(draw < u64::from(v))
         }));
     }
+}
+
+/// What [`Binarization::Threshold`] makes of a value.
+pub(crate) fn above_half(native: usize, value: u16) -> u32 {
+    u32::from(2 * usize::from(value) >= native)
 }
 
 impl fmt::Display for Binarization {

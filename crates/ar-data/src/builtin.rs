@@ -1,8 +1,12 @@
 //! The built-in digits as a data set.
 
+use std::path::Path;
 use std::thread;
 
-use crate::{Dataset, Error, Images, LoadOptions, Result, Shape, digits, hold_out};
+use crate::assemble::Found;
+use crate::native::Nature;
+use crate::pile::Pile;
+use crate::{Error, LoadOptions, Result, Shape, digits, hold_out};
 
 const SHAPE: Shape = Shape::new(1, 28, 28);
 /// The set everybody gets. Another one would be other images under the same name.
@@ -13,7 +17,7 @@ const MOST: usize = 10_000_000;
 const RANGE: u64 = 1 << 40;
 
 /// Draws the three splits.
-pub(crate) fn load_digits(options: &LoadOptions, why: &str) -> Result<Dataset> {
+pub(crate) fn draw_digits(options: &LoadOptions) -> Result<Found> {
     let n = options.digits;
     if !(1..=MOST).contains(&n) {
         return Err(Error::Option {
@@ -21,23 +25,27 @@ pub(crate) fn load_digits(options: &LoadOptions, why: &str) -> Result<Dataset> {
             must: "between 1 and 10000000",
         });
     }
-    let splits = [
-        draw(n, 0)?,
-        draw(hold_out::held_out(n, options.validation), RANGE)?,
-        draw(options.test.min(n.div_ceil(2)), 2 * RANGE)?,
-    ];
-    let [train, validation, test] = [0, 1, 2].map(|i: usize| splits[i].len());
-    let source = format!("built-in digits, {train} + {validation} + {test} drawn{why}");
-    Dataset::new(
-        "digits",
-        source,
-        splits,
-        (0..10).map(|class| class.to_string()).collect(),
-    )
+    let pile = |n, start| {
+        let (pixels, labels) = draw(n, start);
+        let pile = Pile::of_array(options.framing, Path::new("digits"), SHAPE, pixels)?;
+        Ok(pile.with_labels(Some(labels)))
+    };
+    let held_out = hold_out::held_out(n, options.validation);
+    let train = pile(n, 0)?;
+    let validation = pile(held_out, RANGE)?;
+    let test = pile(options.test.min(n.div_ceil(2)), 2 * RANGE)?;
+    let sizes = [&train, &validation, &test].map(|pile| pile.len().to_string());
+    let said = format!("built-in digits, {} drawn", sizes.join(" + "));
+    let found = Found {
+        validation: Some(validation),
+        test: Some(test),
+        ..Found::only("digits".to_owned(), said, Nature::Named, train)
+    };
+    Ok(found.with_numbered_classes(10))
 }
 
 /// Draws `n` images from index `start` on, on all cores. The result does not depend on their number.
-fn draw(n: usize, start: u64) -> Result<Images> {
+fn draw(n: usize, start: u64) -> (Vec<u16>, Vec<u32>) {
     let mut pixels = vec![0u16; n * SHAPE.dims()];
     let mut labels = vec![0u32; n];
     let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -60,12 +68,17 @@ fn draw(n: usize, start: u64) -> Result<Images> {
             });
         }
     });
-    Images::new(SHAPE, 256, pixels, Some(labels))
+    (pixels, labels)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Dataset, assemble::assemble};
+
+    fn load_digits(options: &LoadOptions) -> Result<Dataset> {
+        assemble(draw_digits(options)?, options)
+    }
 
     #[test]
     fn sizes_follow_the_options_and_splits_differ() {
@@ -73,7 +86,7 @@ mod tests {
             digits: 40,
             ..LoadOptions::default()
         };
-        let set = load_digits(&options, "").unwrap();
+        let set = load_digits(&options).unwrap();
         assert_eq!(
             (set.train.len(), set.validation.len(), set.test.len()),
             (40, 4, 20)
@@ -87,14 +100,15 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), 64);
-        let again = load_digits(&options, "").unwrap();
+        let again = load_digits(&options).unwrap();
         assert_eq!(set.fingerprint, again.fingerprint);
     }
 
     #[test]
     fn a_longer_set_begins_with_the_shorter() {
-        let (short, long) = (draw(7, 0).unwrap(), draw(31, 0).unwrap());
-        assert_eq!(long.limit(7), short);
+        let (short, long) = (draw(7, 0), draw(31, 0));
+        assert_eq!(long.0[..7 * SHAPE.dims()], short.0);
+        assert_eq!(long.1[..7], short.1);
     }
 
     #[test]
@@ -104,10 +118,7 @@ mod tests {
                 digits,
                 ..LoadOptions::default()
             };
-            assert!(matches!(
-                load_digits(&options, ""),
-                Err(Error::Option { .. })
-            ));
+            assert!(matches!(load_digits(&options), Err(Error::Option { .. })));
         }
     }
 }

@@ -21,7 +21,10 @@ pub struct Dataset {
     pub test: Images,
     /// Names of the classes that labels count; empty for a set without labels.
     pub classes: Vec<String>,
-    /// SHA-256, in hexadecimal, over shape, native levels, pixels and labels of every split.
+    /// A fragment for people: where the number of native levels comes from, as in "the largest value is 4".
+    pub native_from: String,
+    /// SHA-256, in hexadecimal, over shape, native levels, pixels and labels of every split, and the sizes of
+    /// pictures that are larger than the window.
     pub fingerprint: String,
 }
 
@@ -66,6 +69,7 @@ impl Dataset {
             validation,
             test,
             classes,
+            native_from: "the set's own".to_owned(),
             fingerprint,
         })
     }
@@ -108,6 +112,13 @@ fn fingerprint(splits: [&Images; 3]) -> String {
             images.native_levels(),
         ] {
             hash.update((size as u64).to_le_bytes());
+        }
+        // Only where there are any: runs made before there were windows are resumed by what they saw.
+        if let Some(sizes) = images.picture_sizes() {
+            hash.update(b"windows of");
+            for side in sizes.flatten() {
+                hash.update((side as u64).to_le_bytes());
+            }
         }
         for chunk in images.pixels().chunks(1 << 16) {
             buffer.clear();
@@ -161,6 +172,29 @@ mod tests {
         let moved = Images::new(Shape::new(1, 2, 1), 4, vec![1, 2], Some(vec![0])).unwrap();
         let test = Images::new(Shape::new(1, 2, 1), 4, vec![3, 0], Some(vec![0])).unwrap();
         assert_ne!(base, set(moved, test).fingerprint);
+    }
+
+    #[test]
+    fn the_fingerprint_of_whole_images_is_pinned() {
+        let labels = || Some(vec![0]);
+        let set = set(images(vec![1, 2], labels()), images(vec![3, 0], labels()));
+        assert_eq!(set.fingerprint, PINNED); // runs made before are resumed by it
+    }
+
+    const PINNED: &str = "be2e450f4dda091a8b92ddf0103b86dea73947abce633eac89815ef6fdccd0c5";
+
+    #[test]
+    fn the_fingerprint_of_windows_sees_the_sizes_of_the_pictures() {
+        let of = |sizes: &[[usize; 2]]| {
+            let pixels = (0..12).collect();
+            let windows = Images::windows(Shape::new(1, 1, 2), 16, pixels, sizes.to_vec(), None);
+            let windows = windows.unwrap();
+            set(windows.clone(), windows.empty_like()).fingerprint
+        };
+        let base = of(&[[2, 3], [3, 2]]);
+        assert_eq!(base, of(&[[2, 3], [3, 2]]));
+        assert_ne!(base, of(&[[3, 2], [2, 3]]));
+        assert_ne!(base, of(&[[2, 3], [2, 3]]));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::binarize::above_half;
+use crate::frames::cut;
 use crate::{Binarization, Error, Images, Palette, Quantizer, Result, Shape};
 
 /// Native pixels to the levels a model sees, and back. It is all that is needed to show what a model draws, so
@@ -131,7 +133,8 @@ impl Encoding {
         levels.iter().map(spread).collect()
     }
 
-    /// Appends the levels of image `i` as it is seen in `epoch`, in the [shape a model sees](Self::shape).
+    /// Appends the levels of image `i` as it is seen in `epoch`, in the [shape a model sees](Self::shape): of a
+    /// picture larger than the window, those of its middle.
     ///
     /// # Errors
     /// When there is no such image, the images have other native levels than this encoding, or it is a palette
@@ -144,8 +147,40 @@ impl Encoding {
                 len: images.len(),
             });
         }
-        self.encode_checked(images, i, epoch, out);
+        self.encode_checked(images, i, epoch, images.middle(i), out);
         Ok(())
+    }
+
+    /// Whether the levels tell anything apart: images of several values must not all become one level, which
+    /// happens where a set counts as more native levels than it has.
+    ///
+    /// # Errors
+    /// When they do, or the images have other native levels than this encoding.
+    pub fn distinguishes(&self, images: &Images) -> Result<()> {
+        self.check(images)?;
+        let level = |value: u16| match self {
+            Self::Levels(quantizer) => Some(quantizer.level(value)),
+            Self::Binary(Binarization::Threshold, native) => Some(above_half(*native, value)),
+            Self::Binary(..) | Self::Palette(_) => None,
+        };
+        // As a rule the first few pixels have two levels, and no more is looked at.
+        let pixels = images.pixels();
+        let same = |&value: &u16| level(value).is_some_and(|l| Some(l) == level(pixels[0]));
+        if !pixels.iter().all(same) {
+            return Ok(());
+        }
+        let mut occurs = vec![false; images.native_levels()];
+        for &value in pixels {
+            occurs[usize::from(value)] = true;
+        }
+        match occurs.into_iter().filter(|&occurs| occurs).count() {
+            0 | 1 => Ok(()),
+            values => Err(Error::OneLevel {
+                values,
+                levels: self.levels(),
+                native: images.native_levels(),
+            }),
+        }
     }
 
     /// Whether the images are what this encoding is for.
@@ -161,97 +196,37 @@ impl Encoding {
         }
     }
 
-    /// [`Self::encode`] after the checks.
-    pub(crate) fn encode_checked(&self, images: &Images, i: usize, epoch: u64, out: &mut Vec<u32>) {
-        let image = images.image(i);
+    /// [`Self::encode`] after the checks, of the window at `corner`.
+    pub(crate) fn encode_checked(
+        &self,
+        images: &Images,
+        i: usize,
+        epoch: u64,
+        corner: [usize; 2],
+        out: &mut Vec<u32>,
+    ) {
+        let image = || images.window(i, corner);
         match self {
-            Self::Levels(quantizer) => out.extend(image.iter().map(|&v| quantizer.level(v))),
+            Self::Levels(quantizer) => out.extend(image().iter().map(|&v| quantizer.level(v))),
             Self::Binary(how, native) => {
-                how.encode(*native, image, (images.split(), images.id(i), epoch), out);
+                let who = (images.split(), images.id(i), epoch);
+                let (picture, size) = images.picture(i);
+                let window = [images.shape().height, images.shape().width];
+                if size == window {
+                    how.encode(*native, picture, who, out);
+                } else {
+                    // Drawn for all of it, so that a pixel's draw does not depend on where the window is.
+                    let mut whole = Vec::with_capacity(picture.len());
+                    how.encode(*native, picture, who, &mut whole);
+                    cut(&whole, size, corner, window, out);
+                }
             }
             Self::Palette(palette) => {
-                out.extend(Palette::pixels(image).map(|colour| palette.level(colour)));
+                out.extend(Palette::pixels(&image()).map(|colour| palette.level(colour)));
             }
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::Shape;
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20))]
-
-        #[test]
-        fn decoded_levels_encode_to_themselves(native in 2usize..600, seed in 0usize..1000) {
-            let levels = 2 + seed % (native - 1);
-            let encoding = Encoding::levels_of(native, levels)?;
-            let all: Vec<u32> = (0..levels as u32).collect();
-            let images = Images::new(Shape::new(1, 1, levels), native, encoding.decode(&all), None)?;
-            let mut out = Vec::new();
-            encoding.encode(&images, 0, 0, &mut out)?;
-            prop_assert_eq!(out, all);
-        }
-
-        #[test]
-        fn decoded_binary_levels_encode_to_themselves(native in 2usize..600, seed: u64) {
-            for how in [Binarization::Fixed { seed }, Binarization::Fresh { seed }, Binarization::Threshold] {
-                let encoding = Encoding::binary(native, how)?;
-                let images = Images::new(Shape::new(1, 1, 2), native, encoding.decode(&[0, 1]), None)?;
-                let mut out = Vec::new();
-                encoding.encode(&images, 0, seed, &mut out)?;
-                prop_assert_eq!(out, [0, 1]);
-            }
-        }
-
-        #[test]
-        fn display_spreads_over_the_whole_range(levels in 2usize..=512) {
-            let encoding = Encoding::native(levels)?;
-            let shown = encoding.display(&(0..levels as u32).collect::<Vec<_>>());
-            prop_assert_eq!((shown[0], shown[levels - 1]), (0, 255));
-            prop_assert!(shown.is_sorted());
-        }
-    }
-
-    #[test]
-    fn images_with_other_levels_are_refused() {
-        let images = Images::new(Shape::new(1, 1, 1), 2, vec![1], None).unwrap();
-        let encoding = Encoding::native(256).unwrap();
-        let refused = encoding.encode(&images, 0, 0, &mut Vec::new());
-        assert!(matches!(
-            refused,
-            Err(Error::EncodingMismatch {
-                expected: 256,
-                got: 2
-            })
-        ));
-        let refused = Encoding::native(2)
-            .unwrap()
-            .encode(&images, 1, 0, &mut Vec::new());
-        assert!(matches!(refused, Err(Error::Index { index: 1, len: 1 })));
-    }
-
-    #[test]
-    fn configurations_keep_it_and_bad_ones_are_refused() {
-        let fixed = Encoding::binary(256, Binarization::Fixed { seed: 7 }).unwrap();
-        let levels = Encoding::levels_of(256, 4).unwrap();
-        let palette = Palette::new(vec![[0, 0, 0], [255, 16, 1]]).unwrap();
-        for (encoding, json) in [
-            (Encoding::Palette(palette), r#"{"palette":"000000ff1001"}"#),
-            (fixed, r#"{"binary":[{"fixed":{"seed":7}},256]}"#),
-            (levels, r#"{"levels":{"native":256,"levels":4}}"#),
-        ] {
-            assert_eq!(serde_json::to_string(&encoding).unwrap(), json);
-            assert_eq!(serde_json::from_str::<Encoding>(json).unwrap(), encoding);
-        }
-        let bad = r#"{"levels":{"native":256,"levels":257}}"#;
-        let error = serde_json::from_str::<Encoding>(bad)
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("between 2 and 256"), "{error}");
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::frames::anywhere;
 use crate::{Encoding, Error, Images, Result, random};
 
 /// Consecutive images of a traversal, encoded.
@@ -20,14 +21,15 @@ pub struct LevelBatch {
 /// In which order images are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Traversal {
-    /// A permutation that depends on the seed and the epoch.
+    /// A permutation that depends on the seed and the epoch; of pictures larger than the window, a place that
+    /// depends on these and the image.
     Shuffled {
         /// Seed of the permutations.
         seed: u64,
         /// Counts from 0; also the epoch of an encoding that is fresh every epoch.
         epoch: u64,
     },
-    /// As stored; epoch 0 for the encoding.
+    /// As stored; epoch 0 for the encoding, and the windows in the middle.
     Sequential,
 }
 
@@ -39,8 +41,8 @@ pub struct Epoch {
     encoding: Encoding,
     batch_size: usize,
     number: u64,
-    /// The permutation; none for the order of storage.
-    order: Option<Vec<u32>>,
+    /// The seed and the permutation; none for the order of storage.
+    shuffled: Option<(u64, Vec<u32>)>,
 }
 
 impl Epoch {
@@ -61,11 +63,12 @@ impl Epoch {
             });
         }
         encoding.check(&images)?;
-        let (number, order) = match traversal {
+        let (number, shuffled) = match traversal {
             Traversal::Sequential => (0, None),
             Traversal::Shuffled { seed, epoch } => {
                 let mut rng = random::stream("shuffle", &[seed, epoch]);
-                (epoch, Some(random::permutation(&mut rng, images.len())))
+                let order = random::permutation(&mut rng, images.len());
+                (epoch, Some((seed, order)))
             }
         };
         Ok(Self {
@@ -73,7 +76,7 @@ impl Epoch {
             encoding,
             batch_size,
             number,
-            order,
+            shuffled,
         })
     }
 
@@ -94,15 +97,17 @@ impl Epoch {
         if start >= end {
             return None;
         }
-        let indices: Vec<u32> = match &self.order {
-            Some(order) => order[start..end].to_vec(),
+        let indices: Vec<u32> = match &self.shuffled {
+            Some((_, order)) => order[start..end].to_vec(),
             None => (start as u32..end as u32).collect(),
         };
         let mut levels =
             Vec::with_capacity(indices.len() * self.encoding.shape(self.images.shape()).dims());
         for &i in &indices {
+            let (images, i) = (&self.images, i as usize);
+            let corner = self.corner(i);
             self.encoding
-                .encode_checked(&self.images, i as usize, self.number, &mut levels);
+                .encode_checked(images, i, self.number, corner, &mut levels);
         }
         let labels = self.images.labels();
         let labels = labels.map(|labels| indices.iter().map(|&i| labels[i as usize]).collect());
@@ -112,6 +117,19 @@ impl Epoch {
             len: indices.len(),
             indices,
         })
+    }
+
+    /// Where the window of picture `i` is in this epoch.
+    fn corner(&self, i: usize) -> [usize; 2] {
+        let (images, shape) = (&self.images, self.images.shape());
+        let (size, window) = (images.picture(i).1, [shape.height, shape.width]);
+        match self.shuffled {
+            Some((seed, _)) if size != window => {
+                let numbers = [seed, self.number, u64::from(images.id(i))];
+                anywhere(size, window, &mut random::stream("crop", &numbers))
+            }
+            _ => images.middle(i),
+        }
     }
 }
 

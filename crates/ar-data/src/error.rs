@@ -49,9 +49,9 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// Images of different sizes in one set.
+    /// Pictures of different sizes in one set.
     #[error(
-        "images of different sizes: {} is {first_shape}, {} is {second_shape}; make them equal first",
+        "pictures of different sizes: {} is {first_shape}, {} is {second_shape}; give --resize HxW or --crop HxW",
         first.display(), second.display()
     )]
     MixedShapes {
@@ -63,6 +63,35 @@ pub enum Error {
         second: PathBuf,
         /// Its shape.
         second_shape: Shape,
+    },
+    /// Grey and colour pictures in one set.
+    #[error(
+        "pictures of different kinds: {} has {}, {} has {}; convert one kind to the other first",
+        first.display(), kind(*first_channels), second.display(), kind(*second_channels)
+    )]
+    MixedChannels {
+        /// A file.
+        first: PathBuf,
+        /// Its channels.
+        first_channels: usize,
+        /// Another file.
+        second: PathBuf,
+        /// Its channels.
+        second_channels: usize,
+    },
+    /// A picture that the window does not fit in.
+    #[error(
+        "{picture} is {shape}, smaller than the window of --crop {height}x{width}; give a smaller one, or --resize HxW as well"
+    )]
+    SmallerThanWindow {
+        /// Its file, or which image it is.
+        picture: String,
+        /// Its shape.
+        shape: Shape,
+        /// Height of the window.
+        height: usize,
+        /// Width of the window.
+        width: usize,
     },
     /// A file or folder without a single image.
     #[error("{} holds no images: {expected}", path.display())]
@@ -107,6 +136,28 @@ pub enum Error {
         expected: usize,
         /// Native levels of the images.
         got: usize,
+    },
+    /// Images of several values that an encoding makes one level of.
+    #[error(
+        "all {values} values of the images become the same of {levels} levels, as they count as {native} native levels; say how many they have with --native-levels N, or ask for more levels with --levels K"
+    )]
+    OneLevel {
+        /// Different values in the images.
+        values: usize,
+        /// Levels of the encoding.
+        levels: usize,
+        /// Native levels of the images.
+        native: usize,
+    },
+    /// A value that the number of native levels given has no room for.
+    #[error("{set} has the value {value}, outside 0..{native} as --native-levels {native} has it")]
+    NativeLevels {
+        /// Which file, folder or set.
+        set: String,
+        /// The largest value.
+        value: u16,
+        /// The number given.
+        native: usize,
     },
     /// A palette for images that are not RGB of 8 bits.
     #[error(
@@ -187,5 +238,14 @@ impl Error {
             path: path.to_path_buf(),
             problem: problem.into(),
         }
+    }
+}
+
+/// What so many channels are called.
+fn kind(channels: usize) -> String {
+    match channels {
+        1 => "1 channel (grey)".to_owned(),
+        3 => "3 channels (colour)".to_owned(),
+        n => format!("{n} channels"),
     }
 }

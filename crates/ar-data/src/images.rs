@@ -1,32 +1,17 @@
 //! Images in memory, with the levels they were stored with.
 
-use std::ops::Range;
+mod selection;
 
-use crate::{Error, Result, Shape};
+use std::borrow::Cow;
 
-/// Which part of a data set images belong to. Random encodings differ between splits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Split {
-    /// For fitting.
-    Train,
-    /// For choosing.
-    Validation,
-    /// For the final figure.
-    Test,
-}
-
-impl Split {
-    /// "train", "validation" or "test".
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        }
-    }
-}
+use crate::frames::{Frame, cut, frames, middle};
+use crate::{Error, Result, Shape, Split};
 
 /// Images as native levels `0..native_levels`, stored `(N, C, H, W)` row-major.
+///
+/// Pictures may be larger than what is seen of them, and of different sizes
+/// ([`Framing::crop`](crate::Framing::crop)): the shape is that of the window then, training sees it at random
+/// places and everything else in the middle.
 ///
 /// Each image keeps the identity (split and number) it had when its data set was loaded, so a fixed random
 /// encoding gives the same result whatever selection the image appears in.
@@ -35,6 +20,8 @@ pub struct Images {
     shape: Shape,
     native_levels: usize,
     pixels: Vec<u16>,
+    /// The pictures in `pixels`, where some are larger than the window.
+    frames: Option<Vec<Frame>>,
     labels: Option<Vec<u32>>,
     split: Split,
     ids: Vec<u32>,
@@ -52,25 +39,34 @@ impl Images {
         pixels: Vec<u16>,
         labels: Option<Vec<u32>>,
     ) -> Result<Self> {
-        const MAX_LEVELS: usize = 1 << 16;
-        let dims = shape.dims();
-        if dims == 0 {
+        let n = pixels.len().checked_div(shape.dims()).unwrap_or(0);
+        let size = [shape.height, shape.width];
+        Self::windows(shape, native_levels, pixels, vec![size; n], labels)
+    }
+
+    /// Images that are windows of pictures of these sizes, none of them smaller than the window.
+    pub(crate) fn windows(
+        shape: Shape,
+        native_levels: usize,
+        pixels: Vec<u16>,
+        sizes: Vec<[usize; 2]>,
+        labels: Option<Vec<u32>>,
+    ) -> Result<Self> {
+        if shape.dims() == 0 {
             return Err(Error::Option {
                 option: "image shape",
                 must: "free of zero sizes",
             });
         }
-        if !(2..=MAX_LEVELS).contains(&native_levels) {
-            return Err(Error::Levels {
-                native: MAX_LEVELS,
-                levels: native_levels,
-            });
-        }
-        let n = pixels.len() / dims;
-        if n * dims != pixels.len() {
+        let n = sizes.len();
+        let is_larger = sizes
+            .iter()
+            .any(|&size| size != [shape.height, shape.width]);
+        let (frames, expected) = frames(shape.channels, sizes);
+        if expected != pixels.len() {
             return Err(Error::Count {
                 what: "pixels",
-                expected: n * dims,
+                expected,
                 got: pixels.len(),
             });
         }
@@ -81,23 +77,28 @@ impl Images {
                 got,
             });
         }
-        if let Some(&value) = pixels
-            .iter()
-            .find(|&&value| usize::from(value) >= native_levels)
-        {
-            return Err(Error::LevelOutOfRange {
-                value: value.into(),
-                levels: native_levels,
-            });
-        }
+        check_levels(native_levels, &pixels)?;
         let ids = (0..n as u32).collect();
         Ok(Self {
             shape,
             native_levels,
             pixels,
+            frames: is_larger.then_some(frames),
             labels,
             split: Split::Train,
             ids,
+        })
+    }
+
+    /// The same images as ones of another number of native levels.
+    ///
+    /// # Errors
+    /// When the levels are not between 2 and 65536, or a pixel is not below them.
+    pub fn with_native_levels(self, native_levels: usize) -> Result<Self> {
+        check_levels(native_levels, &self.pixels)?;
+        Ok(Self {
+            native_levels,
+            ..self
         })
     }
 
@@ -121,7 +122,7 @@ impl Images {
         self.ids.is_empty()
     }
 
-    /// All levels, `(N, C, H, W)` row-major.
+    /// All levels, `(N, C, H, W)` row-major; of pictures that are larger than the window, all of each.
     pub fn pixels(&self) -> &[u16] {
         &self.pixels
     }
@@ -144,13 +145,48 @@ impl Images {
         self.ids[i]
     }
 
-    /// Levels of image `i`, `(C, H, W)`.
+    /// Levels of image `i`, `(C, H, W)`: of a picture larger than the window, those of its middle.
     ///
     /// # Panics
     /// When `i >= len()`, as slices do.
-    pub fn image(&self, i: usize) -> &[u16] {
-        let dims = self.shape.dims();
-        &self.pixels[i * dims..(i + 1) * dims]
+    pub fn image(&self, i: usize) -> Cow<'_, [u16]> {
+        self.window(i, self.middle(i))
+    }
+
+    /// The window of picture `i` with this upper left corner.
+    pub(crate) fn window(&self, i: usize, corner: [usize; 2]) -> Cow<'_, [u16]> {
+        let (picture, size) = self.picture(i);
+        let window = [self.shape.height, self.shape.width];
+        if size == window {
+            return Cow::Borrowed(picture);
+        }
+        let mut out = Vec::with_capacity(self.shape.dims());
+        cut(picture, size, corner, window, &mut out);
+        Cow::Owned(out)
+    }
+
+    /// The upper left corner of the window in the middle of picture `i`.
+    pub(crate) fn middle(&self, i: usize) -> [usize; 2] {
+        middle(self.picture(i).1, [self.shape.height, self.shape.width])
+    }
+
+    /// All of picture `i`, `(C, height, width)`, with its height and width.
+    pub(crate) fn picture(&self, i: usize) -> (&[u16], [usize; 2]) {
+        let Frame { start, size } = match &self.frames {
+            Some(frames) => frames[i],
+            None => Frame {
+                start: i * self.shape.dims(),
+                size: [self.shape.height, self.shape.width],
+            },
+        };
+        let len = self.shape.channels * size[0] * size[1];
+        (&self.pixels[start..start + len], size)
+    }
+
+    /// Height and width of each picture, where some are larger than the window.
+    pub(crate) fn picture_sizes(&self) -> Option<impl Iterator<Item = [usize; 2]> + '_> {
+        let frames = self.frames.as_ref()?;
+        Some(frames.iter().map(|frame| frame.size))
     }
 
     /// Class of image `i`, where the set has classes.
@@ -160,78 +196,31 @@ impl Images {
             .and_then(|labels| labels.get(i).copied())
     }
 
-    /// The images at `indices`, in that order.
-    ///
-    /// # Errors
-    /// When an index is past the end.
-    pub fn select(&self, indices: &[usize]) -> Result<Self> {
-        let len = self.len();
-        if let Some(&index) = indices.iter().find(|&&index| index >= len) {
-            return Err(Error::Index { index, len });
-        }
-        let mut pixels = Vec::with_capacity(indices.len() * self.shape.dims());
-        for &index in indices {
-            pixels.extend_from_slice(self.image(index));
-        }
-        let labels = self.labels.as_ref();
-        Ok(Self {
-            pixels,
-            labels: labels.map(|labels| indices.iter().map(|&i| labels[i]).collect()),
-            ids: indices.iter().map(|&i| self.ids[i]).collect(),
-            ..*self
-        })
-    }
-
-    /// The images of a range.
-    ///
-    /// # Errors
-    /// When the range reaches past the end or runs backwards.
-    pub fn slice(&self, range: Range<usize>) -> Result<Self> {
-        let len = self.len();
-        if range.end > len || range.start > range.end {
-            return Err(Error::Index {
-                index: range.end.max(range.start),
-                len,
-            });
-        }
-        let dims = self.shape.dims();
-        Ok(Self {
-            pixels: self.pixels[range.start * dims..range.end * dims].to_vec(),
-            labels: self
-                .labels
-                .as_ref()
-                .map(|labels| labels[range.clone()].to_vec()),
-            ids: self.ids[range].to_vec(),
-            ..*self
-        })
-    }
-
-    /// The first `n` images, or all when there are fewer.
-    pub fn limit(mut self, n: usize) -> Self {
-        let n = n.min(self.len());
-        self.pixels.truncate(n * self.shape.dims());
-        self.ids.truncate(n);
-        if let Some(labels) = self.labels.as_mut() {
-            labels.truncate(n);
-        }
-        self
-    }
-
-    /// The same images as the first, second, .. of a split.
-    pub(crate) fn into_split(mut self, split: Split) -> Self {
-        self.split = split;
-        self.ids = (0..self.len() as u32).collect();
-        self
-    }
-
-    /// No image, but of this shape.
-    pub(crate) fn empty_like(&self) -> Self {
-        let labels = self.labels.as_ref().map(|_| Vec::new());
+    /// The same images with other pixels of the same count, one of the shape for each.
+    pub(crate) fn with_pixels(self, shape: Shape, pixels: Vec<u16>) -> Self {
         Self {
-            pixels: Vec::new(),
-            labels,
-            ids: Vec::new(),
-            ..*self
+            shape,
+            pixels,
+            frames: None,
+            ..self
         }
     }
+}
+
+/// Whether there are between 2 and 65536 levels, and every pixel is one.
+fn check_levels(native_levels: usize, pixels: &[u16]) -> Result<()> {
+    const MAX_LEVELS: usize = 1 << 16;
+    if !(2..=MAX_LEVELS).contains(&native_levels) {
+        return Err(Error::Levels {
+            native: MAX_LEVELS,
+            levels: native_levels,
+        });
+    }
+    let outside = pixels.iter().find(|&&v| usize::from(v) >= native_levels);
+    outside.map_or(Ok(()), |&value| {
+        Err(Error::LevelOutOfRange {
+            value: value.into(),
+            levels: native_levels,
+        })
+    })
 }

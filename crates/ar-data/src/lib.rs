@@ -1,4 +1,4 @@
-//! Image data sets as integer levels: MNIST, CIFAR-10, PNG folders, arrays and built-in digits.
+//! Image data sets as integer levels: MNIST, CIFAR-10, folders of pictures, arrays and built-in digits.
 //!
 //! Bytes go in, integer levels and a description come out. Nothing here knows about models or training.
 //!
@@ -18,44 +18,57 @@
 //! # }
 //! ```
 
+mod assemble;
 mod atomic;
 mod batches;
 mod binarize;
 mod builtin;
 mod catalogue;
+mod data_range;
 mod dataset;
 pub mod digits;
 mod encoding;
 mod epoch;
 mod error;
 mod formats;
+mod frames;
+mod framing;
 mod hold_out;
 #[cfg(feature = "hub")]
 mod hub;
 mod images;
+mod layout;
 mod load;
+mod native;
 mod options;
 mod palette;
+mod pile;
 mod quantize;
 mod random;
+mod resample;
 mod shape;
 mod source;
+mod split;
 
 pub use batches::{Batches, batches};
 pub use binarize::Binarization;
 pub use catalogue::{Fetched, KnownSet, fetch, list};
+pub use data_range::DataRange;
 pub use dataset::Dataset;
 pub use encoding::Encoding;
 pub use epoch::{Epoch, LevelBatch, Traversal};
 pub use error::{Error, Result};
 pub use formats::{read_images, write_npy};
-pub use images::{Images, Split};
+pub use framing::{Framing, framed};
+pub use images::Images;
+pub use layout::Layout;
 pub use load::load;
 pub use options::LoadOptions;
 pub use palette::Palette;
 pub use quantize::Quantizer;
 pub use shape::Shape;
 pub use source::Source;
+pub use split::Split;
 
 /// The example of the page compiles.
 #[cfg(doctest)]

@@ -2,119 +2,85 @@
 
 use std::path::Path;
 
-use crate::builtin::load_digits;
+use crate::assemble::{Found, assemble};
+use crate::builtin::draw_digits;
 use crate::catalogue::{Named, find, obtain};
 use crate::formats::{
-    CIFAR_CLASSES, Cifar, Idx, Kind, kind_of, load_folder, load_npy, load_npz, read_images,
+    Cifar, Idx, Kind, file_name, find_folder, find_npy, find_npz, kind_of, read_pile,
 };
-use crate::hold_out::complete;
-use crate::{Dataset, Images, LoadOptions, Result, Source};
+use crate::native::Nature;
+use crate::{Dataset, Error, LoadOptions, Result, Source};
 
-/// Loads a data set. [`Source::Auto`] says which one it took in [`Dataset::source`] and in a log line.
+/// Loads a data set. [`Source::Auto`] says in a log line why it took the digits, where it did.
 ///
 /// # Errors
-/// When a file is missing or damaged, or a named set is neither here nor to be had; the message says where to
-/// put which file.
+/// When a file is missing or damaged, a named set is neither here nor to be had (the message says where to put
+/// which file), or an option does not suit what was found.
 pub fn load(source: &Source, options: &LoadOptions) -> Result<Dataset> {
-    match source {
-        Source::Auto => load_auto(options),
-        Source::Mnist => load_named(Named::Mnist, options),
-        Source::Cifar10 => load_named(Named::Cifar10, options),
-        Source::Digits => load_digits(options, ""),
-        Source::Path(path) => load_path(path, options),
+    options.framing.validate()?;
+    let found = match source {
+        Source::Auto => find_auto(options),
+        Source::Mnist => find_named(Named::Mnist, options),
+        Source::Cifar10 => find_named(Named::Cifar10, options),
+        Source::Digits => draw_digits(options),
+        Source::Path(path) => find_path(path, options),
+    }?;
+    if options.data_range.is_some() && !matches!(found.nature, Nature::Range(_)) {
+        return Err(Error::Option {
+            option: "--data-range",
+            must: "left out, as this set is not of arrays (.npy, .npz)",
+        });
     }
+    assemble(found, options)
 }
 
-fn load_auto(options: &LoadOptions) -> Result<Dataset> {
+fn find_auto(options: &LoadOptions) -> Result<Found> {
     // Files that are here but damaged are an error, not a reason to take another set.
     let why = match find(Named::Mnist, options) {
-        Some(dir) => return load_from(Named::Mnist, &dir, options),
+        Some(dir) => return find_in(Named::Mnist, &dir, options),
         None => match obtain(Named::Mnist, options, options.short_patience) {
-            Ok(dir) => return load_from(Named::Mnist, &dir, options),
+            Ok(dir) => return find_in(Named::Mnist, &dir, options),
             Err(why) => why,
         },
     };
-    let why = format!(", because MNIST is not here ({why})");
-    let set = load_digits(options, &why)?;
-    tracing::info!("using {}", set.source);
-    Ok(set)
+    tracing::info!("MNIST is not here ({why}), so the built-in digits are used");
+    draw_digits(options)
 }
 
-fn load_named(name: Named, options: &LoadOptions) -> Result<Dataset> {
+fn find_named(name: Named, options: &LoadOptions) -> Result<Found> {
     let dir = match find(name, options) {
         Some(dir) => dir,
         None => obtain(name, options, options.patience)
             .map_err(|reason| name.missing(options, reason))?,
     };
-    load_from(name, &dir, options)
+    find_in(name, &dir, options)
 }
 
-/// Loads a folder that [`find`] or [`obtain`] gave. It may hold other sets too.
-fn load_from(name: Named, dir: &Path, options: &LoadOptions) -> Result<Dataset> {
-    let mut set = match name {
-        Named::Mnist => match Idx::find(dir) {
-            Some(idx) => load_idx(&idx, dir, options),
-            None => Err(name.missing(options, "its files have gone".to_owned())),
-        },
-        Named::Cifar10 => match Cifar::find(dir) {
-            Some(cifar) => load_cifar(&cifar, dir, options),
-            None => Err(name.missing(options, "its files have gone".to_owned())),
-        },
-    }?;
-    name.name().clone_into(&mut set.name);
-    Ok(set)
+/// Reads a folder that [`find`] or [`obtain`] gave. It may hold other sets too.
+fn find_in(name: Named, dir: &Path, options: &LoadOptions) -> Result<Found> {
+    let found = match name {
+        Named::Mnist => Idx::find(dir).map(|idx| idx.read(dir, options.framing)),
+        Named::Cifar10 => Cifar::find(dir).map(|cifar| cifar.read(dir, options.framing)),
+    };
+    let gone = || Err(name.missing(options, "its files have gone".to_owned()));
+    Ok(Found {
+        name: name.name().to_owned(),
+        nature: Nature::Named,
+        ..found.unwrap_or_else(gone)?
+    })
 }
 
-fn load_path(path: &Path, options: &LoadOptions) -> Result<Dataset> {
+fn find_path(path: &Path, options: &LoadOptions) -> Result<Found> {
     match kind_of(path)? {
-        Kind::IdxFolder(idx) => load_idx(&idx, path, options),
-        Kind::CifarFolder(cifar) => load_cifar(&cifar, path, options),
-        Kind::PngFolder => load_folder(path, options),
-        Kind::Npz => load_npz(path, options),
-        Kind::Npy => load_npy(path, options),
-        Kind::Png | Kind::Idx => {
-            let found = (read_images(path)?, None, "images of one file".to_owned());
-            assemble(path, found, Vec::new(), options)
+        Kind::IdxFolder(idx) => idx.read(path, options.framing),
+        Kind::CifarFolder(cifar) => cifar.read(path, options.framing),
+        Kind::Folder => find_folder(path, options.framing),
+        Kind::Npz => find_npz(path, options),
+        Kind::Npy => find_npy(path, options),
+        kind @ (Kind::Picture | Kind::Idx) => {
+            let pile = read_pile(&kind, path, options, options.framing)?;
+            let said = format!("{}: images of one file", path.display());
+            Ok(Found::only(file_name(path), said, Nature::Values, pile))
         }
     }
-}
-
-fn load_idx(idx: &Idx, dir: &Path, options: &LoadOptions) -> Result<Dataset> {
-    let found = idx.read()?;
-    let images = [Some(&found.0), found.1.as_ref()];
-    let labels = images
-        .into_iter()
-        .flatten()
-        .filter_map(Images::labels)
-        .flatten();
-    // The digits' ten names even where a small set lacks some.
-    let last = labels.copied().max().map(|last| last.max(9));
-    let classes = last.map_or_else(Vec::new, |last| (0..=last).map(|i| i.to_string()).collect());
-    assemble(dir, found, classes, options)
-}
-
-fn load_cifar(cifar: &Cifar, dir: &Path, options: &LoadOptions) -> Result<Dataset> {
-    assemble(
-        dir,
-        cifar.read()?,
-        CIFAR_CLASSES.map(str::to_owned).to_vec(),
-        options,
-    )
-}
-
-/// Holds out what is missing and says so.
-fn assemble(
-    path: &Path,
-    (train, test, said): (Images, Option<Images>, String),
-    classes: Vec<String>,
-    options: &LoadOptions,
-) -> Result<Dataset> {
-    let (splits, held) = complete(train, None, test, options)?;
-    let name = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned();
-    let source = format!("{}: {said}; {held}", path.display());
-    Dataset::new(name, source, splits, classes)
 }

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where to look, what to hold out, whether to download.
+use crate::{DataRange, Framing, Layout};
+
+/// Where to look, how to read it, what to hold out, whether to download.
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// Folder of data sets, looked at before the cache; sets may also be in its subfolders `mnist`,
@@ -11,6 +13,18 @@ pub struct LoadOptions {
     pub data_dir: Option<PathBuf>,
     /// Folder that downloads are kept in: `ar-data` in the user's cache folder unless told otherwise.
     pub cache_dir: Option<PathBuf>,
+    /// Levels that a pixel can have, 2 to 65536. Without it, 256 for a set with a name, otherwise a
+    /// guess from the largest value in all splits: one more where it is below 64, 256 where it is
+    /// below 256, else the next power of two.
+    pub native_levels: Option<usize>,
+    /// Which axis of a four-dimensional array has the channels. Without it, the second, and an array
+    /// is refused that looks as if it were the last.
+    pub layout: Option<Layout>,
+    /// The values of an array, floats or integers, that the native levels (256 unless told) are
+    /// spread over. Without it every value must be a level, a whole number.
+    pub data_range: Option<DataRange>,
+    /// What is done to the size of pictures.
+    pub framing: Framing,
     /// At most so many images are held out of the training images of a set without a validation split, and
     /// at most a tenth of them.
     pub validation: usize,
@@ -37,6 +51,10 @@ impl Default for LoadOptions {
         Self {
             data_dir: None,
             cache_dir: dirs::cache_dir().map(|dir| dir.join("ar-data")),
+            native_levels: None,
+            layout: None,
+            data_range: None,
+            framing: Framing::default(),
             validation: 5_000,
             test: 10_000,
             digits: 20_000,

@@ -17,7 +17,7 @@ pub enum Source {
     Cifar10,
     /// The built-in digits: 28x28 grey, ten classes, no file needed.
     Digits,
-    /// A file or folder: IDX, CIFAR binary, PNG, `.npy` or `.npz`.
+    /// A file or folder: IDX, CIFAR binary, PNG, JPEG, `.npy` or `.npz`.
     Path(PathBuf),
 }
 

@@ -76,7 +76,8 @@ fn a_palette_of_cifar_10() {
         let mut levels = Vec::new();
         encoding.encode(&set.test, i, 0, &mut levels).unwrap();
         let decoded = encoding.decode(&levels);
-        let values = decoded.iter().zip(set.test.image(i));
+        let image = set.test.image(i);
+        let values = decoded.iter().zip(image.iter());
         squares += values
             .map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2))
             .sum::<f64>();

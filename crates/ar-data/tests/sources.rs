@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use ar_data::{Error, Fetched, LoadOptions, Source, fetch, list, load, read_images, write_npy};
+use ar_data::{
+    Error, Fetched, Framing, LoadOptions, Source, fetch, list, load, read_images, write_npy,
+};
 
 /// Three images of two rows and a column, raw IDX.
 fn put_mnist(dir: &Path) -> std::io::Result<()> {
@@ -47,12 +49,7 @@ fn auto_takes_mnist_from_the_data_folder_or_the_cache_and_digits_otherwise() {
     let dir = tempfile::tempdir().unwrap();
     let set = load(&Source::Auto, &options(dir.path())).unwrap();
     assert_eq!((set.name.as_str(), set.train.len()), ("digits", 20));
-    assert!(
-        set.source
-            .contains("MNIST is not here (downloading is off)"),
-        "{}",
-        set.source
-    );
+    assert_eq!(set.source, "built-in digits, 20 + 2 + 10 drawn");
 }
 
 #[test]
@@ -157,7 +154,7 @@ fn paths_are_recognised_by_what_they_hold() {
         load(&array)
             .unwrap_err()
             .to_string()
-            .contains("not an IDX, PNG, npy or npz file")
+            .contains("not an IDX, PNG, JPEG, npy or npz file")
     );
     fs::write(&array, "").unwrap();
     assert!(
@@ -172,9 +169,113 @@ fn paths_are_recognised_by_what_they_hold() {
     ));
     assert!(matches!(load(dir.path()), Err(Error::NoImages { .. })));
     assert!(
-        read_images(&idx)
+        read_images(&idx, &options(dir.path()))
             .unwrap_err()
             .to_string()
-            .contains("give a single PNG or npy file")
+            .contains("give a single PNG, JPEG or npy file")
     );
+}
+
+#[test]
+fn sets_with_names_have_256_levels_and_files_what_their_values_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    put_mnist(&data).unwrap();
+    let named = load(&Source::Mnist, &options(dir.path())).unwrap();
+    assert_eq!(
+        (named.native_levels(), named.native_from.as_str()),
+        (256, "the set's own")
+    );
+    let given = load(&Source::Path(data.clone()), &options(dir.path())).unwrap();
+    assert_eq!(
+        (given.native_levels(), given.native_from.as_str()),
+        (7, "the largest value is 6")
+    );
+    let array = dir.path().join("x.npy");
+    write_npy(&array, [1, 1, 1, 5], &[0, 1, 2, 3, 4]).unwrap();
+    let images = read_images(&array, &options(dir.path())).unwrap();
+    assert_eq!(images.native_levels(), 5);
+    let told = LoadOptions {
+        native_levels: Some(256),
+        ..options(dir.path())
+    };
+    assert_eq!(read_images(&array, &told).unwrap().native_levels(), 256);
+    let few = LoadOptions {
+        native_levels: Some(4),
+        ..options(dir.path())
+    };
+    let refused = read_images(&array, &few).unwrap_err().to_string();
+    assert!(
+        refused.contains("x.npy has the value 4") && refused.contains("--native-levels 4"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_single_picture_has_256_levels_and_as_a_set_what_its_values_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.png");
+    let mut encoder = png::Encoder::new(fs::File::create(&path).unwrap(), 2, 1);
+    encoder.set_color(png::ColorType::Grayscale);
+    let mut writer = encoder.write_header().unwrap();
+    writer.write_image_data(&[0, 1]).unwrap();
+    writer.finish().unwrap();
+    let images = read_images(&path, &options(dir.path())).unwrap();
+    assert_eq!(images.native_levels(), 256);
+    let set = load(&Source::Path(path), &options(dir.path())).unwrap();
+    assert_eq!(set.native_levels(), 2);
+}
+
+#[test]
+fn every_source_is_framed() {
+    let dir = tempfile::tempdir().unwrap();
+    put_mnist(&dir.path().join("data")).unwrap();
+    fs::write(dir.path().join("data/data_batch_1.bin"), vec![7; 4 * 3073]).unwrap();
+    let array = dir.path().join("x.npy");
+    write_npy(&array, [20, 1, 4, 4], &(0..320).collect::<Vec<_>>()).unwrap();
+    let with = |resize, crop| LoadOptions {
+        framing: Framing { resize, crop },
+        ..options(dir.path())
+    };
+    for source in [
+        Source::Auto,
+        Source::Mnist,
+        Source::Cifar10,
+        Source::Digits,
+        Source::Path(array),
+    ] {
+        let set = load(&source, &with(Some([6, 5]), None)).unwrap();
+        assert_eq!((set.shape().height, set.shape().width), (6, 5), "{source}");
+        assert!(set.source.contains("resized to 6x5"), "{}", set.source);
+        let set = load(&source, &with(None, Some([2, 1]))).unwrap();
+        assert_eq!((set.shape().height, set.shape().width), (2, 1), "{source}");
+        assert!(set.source.contains("windows of 2x1"), "{}", set.source);
+        assert!(!set.source.contains("different"), "{}", set.source);
+        let bad = load(&source, &with(Some([0, 1]), None)).unwrap_err();
+        assert!(bad.to_string().starts_with("--resize"), "{bad}");
+    }
+}
+
+#[test]
+fn a_range_of_values_is_for_arrays() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = LoadOptions {
+        data_range: Some("0..10".parse().unwrap()),
+        ..options(dir.path())
+    };
+    let refused = load(&Source::Digits, &told).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("--data-range must be left out"),
+        "{refused}"
+    );
+    let array = dir.path().join("x.npy");
+    write_npy(&array, [2, 1, 1, 1], &[0, 10]).unwrap();
+    let set = load(&Source::Path(array), &told).unwrap();
+    assert_eq!(
+        (set.native_levels(), set.native_from.as_str()),
+        (256, "8 bits for the data range 0..10")
+    );
+    let mut pixels = [set.train.pixels(), set.test.pixels()].concat();
+    pixels.sort_unstable();
+    assert_eq!(pixels, [0, 255]);
 }

@@ -1,8 +1,12 @@
-//! One array of integers in numpy's format, parsed here because a header is not to be believed.
+//! One array of numbers in numpy's format, parsed here because a header is not to be believed.
 
 use super::bytes::Bounded;
-use super::npy_header::{Header, Kind};
-use crate::{Error, Images, Result, Shape};
+use super::npy_header::{Header, Kind, Number};
+use crate::native::{BYTES, Nature};
+use crate::{Error, Layout, LoadOptions, Result, Shape};
+
+/// What every value must be that is taken as it is.
+const WHOLE: &str = "not a whole number between 0 and 65535";
 
 /// Sizes and raw elements.
 #[derive(Debug)]
@@ -33,11 +37,31 @@ impl Array {
         })
     }
 
-    /// Pixels in C order with the shape of an image: `(N, C, H, W)`, `(N, H, W)` or `(N, D)`, vectors being
-    /// images of one row.
-    pub(crate) fn pixels(&self, file: &Bounded<'_>) -> Result<(Shape, Vec<u16>)> {
+    /// Pixels in C order with the shape of an image: `(N, C, H, W)`, `(N, H, W, C)` if that is the
+    /// layout, `(N, H, W)` or `(N, D)`, vectors being images of one row.
+    pub(crate) fn pixels(
+        &self,
+        options: &LoadOptions,
+        file: &Bounded<'_>,
+    ) -> Result<(Shape, Vec<u16>)> {
+        let mut channels_last = false;
         let shape = match *self.shape {
-            [_, channels, height, width] => Shape::new(channels, height, width),
+            [n, a, b, c] => {
+                channels_last = options.layout == Some(Layout::Nhwc);
+                if options.layout.is_none() && Layout::is_doubtful([n, a, b, c]) {
+                    let problem = format!(
+                        "an array of shape {:?} looks like (N, H, W, C); give --layout nhwc, or --layout nchw \
+                         if it is (N, C, H, W)",
+                        self.shape
+                    );
+                    return Err(Error::format(file.path(), problem));
+                }
+                if channels_last {
+                    Shape::new(c, a, b)
+                } else {
+                    Shape::new(a, b, c)
+                }
+            }
             [_, height, width] => Shape::new(1, height, width),
             [_, dims] => Shape::new(1, 1, dims),
             _ => {
@@ -55,10 +79,20 @@ impl Array {
                 expected,
             });
         }
-        Ok((
-            shape,
-            self.values("a level must be between 0 and 65535", file)?,
-        ))
+        let values = if let Some(range) = options.data_range {
+            let native = options.native_levels.unwrap_or(BYTES).min(1 << 16);
+            let level = |value| range.level(value, native);
+            self.values(level, &format!("outside --data-range {range}"), file)
+        } else {
+            let problem =
+                format!("{WHOLE}; say what range of values there is with --data-range LOW..HIGH");
+            self.values(whole, &problem, file)
+        }?;
+        Ok(if channels_last {
+            (shape, to_planes(&values, shape))
+        } else {
+            (shape, values)
+        })
     }
 
     /// Class numbers of an array of shape `(N)` or `(N, 1)`.
@@ -67,27 +101,32 @@ impl Array {
             let problem = format!("labels of shape {:?}; (N) expected", self.shape);
             return Err(Error::format(file.path(), problem));
         }
-        let labels: Vec<u16> = self.values("a label must be between 0 and 65535", file)?;
+        let problem = format!("{WHOLE}, as a label must be");
+        let labels: Vec<u16> = self.values(whole, &problem, file)?;
         Ok(labels.into_iter().map(u32::from).collect())
     }
 
-    fn values(&self, rule: &str, file: &Bounded<'_>) -> Result<Vec<u16>> {
-        let Kind {
-            size,
-            signed,
-            big_endian,
-        } = self.kind;
-        let mut values = Vec::with_capacity(self.bytes.len() / size);
-        for element in self.bytes.chunks_exact(size) {
-            let low = |i: usize| element[if big_endian { size - 1 - i } else { i }];
-            let negative = signed && low(size - 1) >= 0x80;
-            if negative || (2..size).any(|i| low(i) != 0) {
-                return Err(Error::format(file.path(), rule));
-            }
-            values.push(u16::from_le_bytes([
-                low(0),
-                if size > 1 { low(1) } else { 0 },
-            ]));
+    /// The level of every value in C order; one that has none is a `problem`.
+    fn values(
+        &self,
+        level: impl Fn(f64) -> Option<u16>,
+        problem: &str,
+        file: &Bounded<'_>,
+    ) -> Result<Vec<u16>> {
+        let mut values = Vec::with_capacity(self.bytes.len() / self.kind.size);
+        for element in self.bytes.chunks_exact(self.kind.size) {
+            let value = number(element, self.kind);
+            let Some(level) = level(value) else {
+                let at = self.index(values.len());
+                let problem = if value.is_finite() {
+                    problem
+                } else {
+                    "and values must be finite"
+                };
+                let problem = format!("value {value} at {at:?} is {problem}");
+                return Err(Error::format(file.path(), problem));
+            };
+            values.push(level);
         }
         Ok(if self.fortran_order {
             to_c_order(&values, &self.shape)
@@ -95,6 +134,64 @@ impl Array {
             values
         })
     }
+
+    /// Where on the axes the element is that is stored in this place.
+    fn index(&self, place: usize) -> Vec<usize> {
+        let mut index = vec![0; self.shape.len()];
+        let mut rest = place;
+        let mut step = |axis: usize| {
+            index[axis] = rest % self.shape[axis];
+            rest /= self.shape[axis];
+        };
+        if self.fortran_order {
+            (0..self.shape.len()).for_each(&mut step);
+        } else {
+            (0..self.shape.len()).rev().for_each(&mut step);
+        }
+        index
+    }
+}
+
+/// An element as a number. Integers too large for it to be exact are no levels either way.
+fn number(element: &[u8], kind: Kind) -> f64 {
+    let mut bytes = [0; 8];
+    let used = &mut bytes[..kind.size];
+    used.copy_from_slice(element);
+    if kind.big_endian {
+        used.reverse();
+    }
+    let bits = u64::from_le_bytes(bytes);
+    match kind.number {
+        Number::Unsigned => bits as f64,
+        Number::Signed => {
+            let unused = 64 - 8 * kind.size as u32;
+            ((bits << unused) as i64 >> unused) as f64
+        }
+        Number::Float if kind.size == 4 => f32::from_bits(bits as u32).into(),
+        Number::Float => f64::from_bits(bits),
+    }
+}
+
+/// A value that is a level itself.
+fn whole(value: f64) -> Option<u16> {
+    let level = value as u16;
+    (f64::from(level) == value).then_some(level)
+}
+
+/// What an array says of its levels.
+pub(crate) fn nature(options: &LoadOptions) -> Nature {
+    options.data_range.map_or(Nature::Values, Nature::Range)
+}
+
+/// `(N, H, W, C)` to `(N, C, H, W)`, the shape of an image of which is given.
+fn to_planes(values: &[u16], shape: Shape) -> Vec<u16> {
+    let mut out = Vec::with_capacity(values.len());
+    for image in values.chunks_exact(shape.dims()) {
+        for channel in 0..shape.channels {
+            out.extend(image.iter().skip(channel).step_by(shape.channels));
+        }
+    }
+    out
 }
 
 /// First index fastest to last index fastest.
@@ -119,126 +216,5 @@ fn to_c_order(values: &[u16], shape: &[usize]) -> Vec<u16> {
     out
 }
 
-/// Images of pixels that say nothing about their levels: two where no value is above 1, 256 where none is
-/// above 255, else the next power of two.
-pub(crate) fn native_levels(highest: u16) -> usize {
-    match highest {
-        0..=1 => 2,
-        2..=255 => 256,
-        _ => (usize::from(highest) + 1).next_power_of_two(),
-    }
-}
-
-/// Images of the levels that [`native_levels`] finds.
-pub(crate) fn images_of(
-    shape: Shape,
-    pixels: Vec<u16>,
-    labels: Option<Vec<u32>>,
-) -> Result<Images> {
-    let native = native_levels(pixels.iter().copied().max().unwrap_or(0));
-    Images::new(shape, native, pixels, labels)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::super::npy_header::MAGIC;
-    use super::*;
-
-    fn read(bytes: &[u8]) -> Result<(Shape, Vec<u16>)> {
-        let mut file = Bounded::new(bytes, bytes.len() as u64, Path::new("x.npy"));
-        let array = Array::read(&mut file)?;
-        array.pixels(&file)
-    }
-
-    fn npy(descr: &str, order: &str, shape: &str, data: &[u8]) -> Vec<u8> {
-        let header =
-            format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n");
-        let mut bytes = [MAGIC, &[1, 0]].concat();
-        bytes.extend((header.len() as u16).to_le_bytes());
-        bytes.extend(header.as_bytes());
-        bytes.extend(data);
-        bytes
-    }
-
-    #[test]
-    fn integers_of_every_kind() {
-        for (descr, data) in [
-            ("|u1", vec![1, 2]),
-            ("|b1", vec![1, 2]),
-            ("<u2", vec![1, 0, 2, 0]),
-            (">i4", vec![0, 0, 0, 1, 0, 0, 0, 2]),
-            ("<i8", vec![1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]),
-        ] {
-            let (shape, pixels) = read(&npy(descr, "False", "(1, 2)", &data)).unwrap();
-            assert_eq!(
-                (shape, pixels),
-                (Shape::new(1, 1, 2), vec![1, 2]),
-                "{descr}"
-            );
-        }
-    }
-
-    #[test]
-    fn fortran_order_is_undone() {
-        let (shape, pixels) = read(&npy("|u1", "True", "(1, 2, 3)", &[0, 3, 1, 4, 2, 5])).unwrap();
-        assert_eq!(
-            (shape, pixels),
-            (Shape::new(1, 2, 3), vec![0, 1, 2, 3, 4, 5])
-        );
-    }
-
-    #[test]
-    fn bad_arrays_are_refused() {
-        let problem = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
-        assert!(problem(&[]).contains("an empty file"));
-        assert!(problem(b"PNG or other").contains("not an npy array"));
-        assert!(problem(&npy("<f4", "False", "(1, 1)", &[0; 4])).contains("integers expected"));
-        assert!(problem(&npy("|i1", "False", "(1, 1)", &[255])).contains("between 0 and 65535"));
-        assert!(
-            problem(&npy("<u4", "False", "(1, 1)", &[0, 0, 1, 0])).contains("between 0 and 65535")
-        );
-        assert!(problem(&npy("|u1", "False", "(2,)", &[0, 1])).contains("(N, C, H, W)"));
-        assert!(problem(&npy("|u1", "False", "(1,1,1,1,1)", &[0])).contains("5 dimensions"));
-        assert!(problem(&npy("|u1", "False", "(1, -1)", &[0])).contains("size \"-1\""));
-        assert!(problem(&npy("|u1", "False", "(1, 1)", &[0, 0])).contains("more data"));
-        assert!(matches!(
-            read(&npy("|u1", "False", "(0, 3)", &[])),
-            Err(Error::NoImages { .. })
-        ));
-        assert!(matches!(
-            read(&npy("|u1", "False", "(2, 3)", &[0; 5])),
-            Err(Error::Oversized { .. } | Error::Truncated { .. })
-        ));
-        let whole = npy("|u1", "False", "(2, 3)", &[0; 6]);
-        for len in 0..whole.len() {
-            assert!(read(&whole[..len]).is_err(), "{len} bytes");
-        }
-    }
-
-    #[test]
-    fn enormous_claims_take_no_memory() {
-        for shape in [
-            "(4294967295, 4294967295)",
-            "(18446744073709551615, 18446744073709551615, 3, 3)",
-        ] {
-            let claim = read(&npy("<u8", "False", shape, &[0; 4])).unwrap_err();
-            assert!(matches!(claim, Error::Oversized { .. }), "{claim}");
-        }
-        let mut header = [MAGIC, &[2, 0]].concat();
-        header.extend(u32::MAX.to_le_bytes());
-        assert!(
-            read(&header)
-                .unwrap_err()
-                .to_string()
-                .contains("header of 4294967295 bytes")
-        );
-    }
-
-    #[test]
-    fn levels_are_rounded_up() {
-        let found = [0, 1, 2, 255, 256, 511, 512, 65535].map(native_levels);
-        assert_eq!(found, [2, 2, 256, 256, 512, 512, 1024, 65536]);
-    }
-}
+mod tests;

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::bytes::{Bounded, entries, file_name};
-use crate::{Error, Images, Result, Shape};
+use crate::assemble::Found;
+use crate::native::Nature;
+use crate::pile::{Picture, Pile};
+use crate::{Error, Framing, Result, Shape};
 
 /// Names of the ten classes, in the order of their labels.
-pub(crate) const CLASSES: [&str; 10] = [
+const CLASSES: [&str; 10] = [
     "airplane",
     "automobile",
     "bird",
@@ -42,9 +45,9 @@ impl Cifar {
         (!train.is_empty()).then_some(Self { train, test })
     }
 
-    /// Training and test images, with a line that says which files and how many records there were.
-    pub(crate) fn read(&self) -> Result<(Images, Option<Images>, String)> {
-        let train = read_records(&self.train)?;
+    /// Reads training and test images, and says how many records there were.
+    pub(crate) fn read(&self, dir: &Path, framing: Framing) -> Result<Found> {
+        let train = read_records(&self.train, framing)?;
         let mut said = format!(
             "{} of 5 training batches, {} records",
             self.train.len(),
@@ -53,17 +56,22 @@ impl Cifar {
         let test = match &self.test {
             None => None,
             Some(path) => {
-                let test = read_records(std::slice::from_ref(path))?;
+                let test = read_records(std::slice::from_ref(path), framing)?;
                 said = format!("{said}; test batch, {} records", test.len());
                 Some(test)
             }
         };
-        Ok((train, test, format!("CIFAR-10 binary files: {said}")))
+        let said = format!("{}: CIFAR-10 binary files: {said}", dir.display());
+        Ok(Found {
+            test,
+            classes: CLASSES.map(str::to_owned).to_vec(),
+            ..Found::only(file_name(dir), said, Nature::Named, train)
+        })
     }
 }
 
-fn read_records(paths: &[PathBuf]) -> Result<Images> {
-    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+fn read_records(paths: &[PathBuf], framing: Framing) -> Result<Pile> {
+    let (mut pile, mut labels) = (Pile::new(framing), Vec::new());
     for path in paths {
         let len = path.metadata().map_err(Error::io("read", path))?.len();
         if len == 0 {
@@ -91,10 +99,11 @@ fn read_records(paths: &[PathBuf]) -> Result<Images> {
                 return Err(Error::format(path, problem));
             }
             labels.push(u32::from(label));
-            pixels.extend(bytes[1..].iter().map(|&byte| u16::from(byte)));
+            let pixels = bytes[1..].iter().map(|&byte| u16::from(byte)).collect();
+            pile.push(path, Picture::new(framing, SHAPE, pixels)?)?;
         }
     }
-    Images::new(SHAPE, 256, pixels, Some(labels))
+    Ok(pile.with_labels(Some(labels)))
 }
 
 /// Writes images and labels as records.
@@ -127,22 +136,26 @@ mod tests {
         write_records(&dir.path().join("data_batch_2.bin"), &pixels(1), &[9]).unwrap();
         write_records(&dir.path().join("data_batch_1.bin"), &pixels(2), &[3, 0]).unwrap();
         write_records(&dir.path().join("test_batch.bin"), &pixels(1), &[1]).unwrap();
-        let (train, test, said) = Cifar::find(dir.path()).unwrap().read().unwrap();
+        let cifar = Cifar::find(dir.path()).unwrap();
+        let found = cifar.read(dir.path(), Framing::default()).unwrap();
+        let train = found.train.into_images(256).unwrap();
         assert_eq!(train.labels(), Some(&[3, 0, 9][..]));
         assert_eq!(train.image(1)[5], (3077 % 253) as u16);
         assert_eq!(train.shape(), SHAPE);
-        assert_eq!(test.unwrap().labels(), Some(&[1][..]));
-        assert_eq!(
-            said,
-            "CIFAR-10 binary files: 2 of 5 training batches, 3 records; test batch, 1 records"
-        );
+        assert_eq!(found.test.unwrap().labels(), Some(&[1][..]));
+        let said =
+            "CIFAR-10 binary files: 2 of 5 training batches, 3 records; test batch, 1 records";
+        assert!(found.said.ends_with(said), "{}", found.said);
     }
 
     #[test]
     fn damaged_files_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("data_batch_1.bin");
-        let read = || Cifar::find(dir.path()).unwrap().read().unwrap_err();
+        let read = || {
+            let cifar = Cifar::find(dir.path()).unwrap();
+            cifar.read(dir.path(), Framing::default()).unwrap_err()
+        };
         fs::write(&path, []).unwrap();
         assert!(matches!(read(), Error::NoImages { .. }));
         fs::write(&path, vec![0; RECORD + 7]).unwrap();

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::bytes::{Bounded, file_name};
-use crate::{Error, Images, Result, Shape};
+use crate::assemble::Found;
+use crate::native::Nature;
+use crate::pile::Pile;
+use crate::{Error, Framing, Result, Shape};
 
 const UNSIGNED_BYTE: u8 = 8;
 
@@ -29,15 +32,25 @@ impl Idx {
         })
     }
 
-    /// Training and, where there are files of it, test images, with a line about the files.
-    pub(crate) fn read(&self) -> Result<(Images, Option<Images>, String)> {
-        let train = self.train.read()?;
-        let test = self.test.as_ref().map(Part::read).transpose()?;
+    /// Reads training and, where there are files of it, test images. The ten names of the digits are there
+    /// even where a small set lacks some.
+    pub(crate) fn read(&self, dir: &Path, framing: Framing) -> Result<Found> {
+        let train = self.train.read(framing)?;
+        let test = self
+            .test
+            .as_ref()
+            .map(|part| part.read(framing))
+            .transpose()?;
         let mut names = file_name(&self.train.images);
         if let Some(test) = &self.test {
             names = format!("{names}, {}", file_name(&test.images));
         }
-        Ok((train, test, format!("IDX files {names}")))
+        let said = format!("{}: IDX files {names}", dir.display());
+        let found = Found {
+            test,
+            ..Found::only(file_name(dir), said, Nature::Values, train)
+        };
+        Ok(found.with_numbered_classes(10))
     }
 }
 
@@ -50,8 +63,8 @@ impl Part {
         })
     }
 
-    fn read(&self) -> Result<Images> {
-        let images = read_idx_images(&self.images)?;
+    fn read(&self, framing: Framing) -> Result<Pile> {
+        let images = read_idx(&self.images, framing)?;
         let Some(path) = &self.labels else {
             return Ok(images);
         };
@@ -60,8 +73,7 @@ impl Part {
             let problem = format!("{} labels for {} images", sizes[0], images.len());
             return Err(Error::format(path, problem));
         }
-        let labels = bytes.into_iter().map(u32::from).collect();
-        Images::new(images.shape(), 256, images.pixels().to_vec(), Some(labels))
+        Ok(images.with_labels(Some(bytes.into_iter().map(u32::from).collect())))
     }
 }
 
@@ -80,10 +92,11 @@ fn locate(dir: &Path, stem: &str, rank: usize) -> Option<PathBuf> {
 }
 
 /// Images of one IDX file of rank 3, `(N, H, W)`.
-pub(crate) fn read_idx_images(path: &Path) -> Result<Images> {
+pub(crate) fn read_idx(path: &Path, framing: Framing) -> Result<Pile> {
     let (sizes, bytes) = read(path, 3)?;
     let shape = Shape::new(1, sizes[1], sizes[2]);
-    Images::new(shape, 256, bytes.into_iter().map(u16::from).collect(), None)
+    let pixels = bytes.into_iter().map(u16::from).collect();
+    Pile::of_array(framing, path, shape, pixels)
 }
 
 /// Sizes and bytes of a file of the given rank.
@@ -142,6 +155,10 @@ mod tests {
 
     use super::*;
 
+    fn read_idx_images(path: &Path) -> Result<Pile> {
+        read_idx(path, Framing::default())
+    }
+
     fn header(sizes: &[u32]) -> Vec<u8> {
         let mut bytes = vec![0, 0, 8, sizes.len() as u8];
         bytes.extend(sizes.iter().flat_map(|size| size.to_be_bytes()));
@@ -178,8 +195,10 @@ mod tests {
                 )
                 .unwrap();
             }
-            let (train, test, _) = Idx::find(dir.path()).unwrap().read().unwrap();
-            assert!(test.is_none());
+            let idx = Idx::find(dir.path()).unwrap();
+            let found = idx.read(dir.path(), Framing::default()).unwrap();
+            assert!(found.test.is_none() && found.classes.len() == 10);
+            let train = found.train.into_images(256).unwrap();
             assert_eq!((train.shape(), train.len()), (Shape::new(1, 2, 5), 3));
             assert_eq!(train.image(1)[0], 10);
             assert_eq!(train.labels(), Some(&[7, 8, 9][..]));
@@ -268,7 +287,10 @@ mod tests {
         )
         .unwrap();
         fs::write(dir.path().join("train-labels-idx1-ubyte"), file(&[2], 2)).unwrap();
-        let refused = Idx::find(dir.path()).unwrap().read().unwrap_err();
+        let refused = Idx::find(dir.path())
+            .unwrap()
+            .read(dir.path(), Framing::default())
+            .unwrap_err();
         assert!(
             refused.to_string().contains("2 labels for 3 images"),
             "{refused}"

@@ -5,21 +5,24 @@ mod bytes;
 mod cifar;
 mod folder;
 mod idx;
+mod jpeg;
 mod npy;
 mod npy_header;
 mod npz;
+mod picture;
 mod png;
 mod read_images;
 
+pub(crate) use bytes::file_name;
+pub(crate) use cifar::Cifar;
 #[cfg(feature = "hub")]
 pub(crate) use cifar::write_records;
-pub(crate) use cifar::{CLASSES as CIFAR_CLASSES, Cifar};
-pub(crate) use folder::{has_png, load_folder};
+pub(crate) use folder::{find_folder, has_pictures};
 #[cfg(feature = "hub")]
 pub(crate) use idx::write_gz;
-pub(crate) use idx::{Idx, read_idx_images};
-pub(crate) use npy::load_npy;
+pub(crate) use idx::{Idx, read_idx};
+pub(crate) use npy::find_npy;
 pub use npy::write_npy;
-pub(crate) use npz::load_npz;
+pub(crate) use npz::find_npz;
 pub use read_images::read_images;
-pub(crate) use read_images::{Kind, kind_of};
+pub(crate) use read_images::{Kind, kind_of, read_pile};

@@ -3,33 +3,30 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use super::array::{Array, images_of};
+use super::array::{Array, nature};
 use super::bytes::{Bounded, file_name};
 use super::npy_header::MAGIC;
+use crate::assemble::Found;
 use crate::atomic::write_atomically;
-use crate::hold_out::complete;
-use crate::{Dataset, Error, Images, LoadOptions, Result};
+use crate::pile::Pile;
+use crate::{Error, Framing, LoadOptions, Result};
 
 /// Bytes before the text of a header: magic, version, length.
 const PREFIX: usize = 10;
 
 /// The images of one array.
-pub(crate) fn read_npy(path: &Path) -> Result<Images> {
+pub(crate) fn read_npy(path: &Path, options: &LoadOptions, framing: Framing) -> Result<Pile> {
     let mut file = Bounded::open(path)?;
     let array = Array::read(&mut file)?;
-    let (shape, pixels) = array.pixels(&file)?;
-    images_of(shape, pixels, None)
+    let (shape, pixels) = array.pixels(options, &file)?;
+    Pile::of_array(framing, path, shape, pixels)
 }
 
-/// A data set of one array, its splits held out.
-pub(crate) fn load_npy(path: &Path, options: &LoadOptions) -> Result<Dataset> {
-    let (splits, held) = complete(read_npy(path)?, None, None, options)?;
-    Dataset::new(
-        file_name(path),
-        format!("array {}; {held}", path.display()),
-        splits,
-        Vec::new(),
-    )
+/// A set of one array.
+pub(crate) fn find_npy(path: &Path, options: &LoadOptions) -> Result<Found> {
+    let pile = read_npy(path, options, options.framing)?;
+    let said = format!("array {}", path.display());
+    Ok(Found::only(file_name(path), said, nature(options), pile))
 }
 
 /// Writes levels of shape `(N, C, H, W)` as a `.npy` file, whole or not at all: as bytes where no level is
@@ -83,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Shape, read_images};
+    use crate::{Shape, Source, load, read_images};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20))]
@@ -94,7 +91,7 @@ mod tests {
             let path = dir.path().join("x.npy");
             let levels: Vec<u32> = (0..(n * c * h * w) as u32).map(|i| i * 7919 % (top + 1)).collect();
             write_npy(&path, [n, c, h, w], &levels)?;
-            let images = read_images(&path)?;
+            let images = read_images(&path, &LoadOptions::default())?;
             prop_assert_eq!((images.len(), images.shape()), (n, Shape::new(c, h, w)));
             let back: Vec<u32> = images.pixels().iter().map(|&level| level.into()).collect();
             prop_assert_eq!(&back, &levels);
@@ -147,7 +144,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("set.npy");
         write_npy(&path, [40, 1, 1, 2], &(0..80).collect::<Vec<_>>()).unwrap();
-        let set = load_npy(&path, &LoadOptions::default()).unwrap();
+        let set = load(&Source::Path(path), &LoadOptions::default()).unwrap();
         assert_eq!(
             (set.train.len(), set.validation.len(), set.test.len()),
             (33, 3, 4)

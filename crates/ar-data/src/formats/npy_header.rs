@@ -24,8 +24,17 @@ pub(crate) struct Header {
 pub(crate) struct Kind {
     /// Bytes: 1, 2, 4 or 8.
     pub(crate) size: usize,
-    pub(crate) signed: bool,
+    pub(crate) number: Number,
     pub(crate) big_endian: bool,
+}
+
+/// What the bits of an element mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Number {
+    Unsigned,
+    Signed,
+    /// Of 4 or 8 bytes.
+    Float,
 }
 
 impl Header {
@@ -76,8 +85,10 @@ fn parse(header: &str) -> std::result::Result<Header, String> {
         .and_then(|rest| rest.split_once('\''))
         .map(|(descr, _)| descr)
         .ok_or("an array of records; plain integers expected")?;
-    let kind =
-        kind_of(descr).ok_or_else(|| format!("elements of type {descr:?}; integers expected"))?;
+    let kind = kind_of(descr).ok_or_else(|| match descr.trim_start_matches(['<', '>', '=']) {
+        "f2" => format!("elements of type {descr:?}, half precision; make it float32 first"),
+        _ => format!("elements of type {descr:?}; integers, float32 or float64 expected"),
+    })?;
     let fortran_order = after("'fortran_order'")?.starts_with("True");
     let sizes = after("'shape'")?
         .strip_prefix('(')
@@ -107,7 +118,7 @@ fn parse(header: &str) -> std::result::Result<Header, String> {
     })
 }
 
-/// `|u1`, `<i4`, `>u2`, `|b1`, ..
+/// `|u1`, `<i4`, `>u2`, `|b1`, `<f4`, ..
 fn kind_of(descr: &str) -> Option<Kind> {
     let mut chars = descr.chars();
     let big_endian = match chars.next()? {
@@ -115,19 +126,20 @@ fn kind_of(descr: &str) -> Option<Kind> {
         '<' | '|' | '=' => false,
         _ => return None,
     };
-    let signed = match chars.next()? {
-        'i' => true,
-        'u' | 'b' => false,
+    let number = match chars.next()? {
+        'i' => Number::Signed,
+        'u' | 'b' => Number::Unsigned,
+        'f' => Number::Float,
         _ => return None,
     };
-    let size = chars
-        .as_str()
-        .parse()
-        .ok()
-        .filter(|size| matches!(size, 1 | 2 | 4 | 8))?;
-    Some(Kind {
+    let size = chars.as_str().parse().ok()?;
+    let exists = match number {
+        Number::Float => matches!(size, 4 | 8),
+        _ => matches!(size, 1 | 2 | 4 | 8),
+    };
+    exists.then_some(Kind {
         size,
-        signed,
+        number,
         big_endian,
     })
 }
@@ -144,16 +156,20 @@ mod tests {
             (header.sizes.as_slice(), header.fortran_order),
             (&[2][..], true)
         );
-        assert!(header.kind.signed && header.kind.big_endian);
+        assert_eq!(header.kind.number, Number::Signed);
+        assert!(header.kind.big_endian);
         assert_eq!(header.claimed(), 4);
     }
 
     #[test]
-    fn what_is_no_dictionary_of_plain_integers_is_refused() {
+    fn what_is_no_dictionary_of_plain_numbers_is_refused() {
         for (text, problem) in [
             ("", "without 'descr'"),
             ("{'descr': [('a', '|u1')]}", "records"),
             ("{'descr': '<c8'}", "type \"<c8\""),
+            ("{'descr': '<f2'}", "half precision; make it float32"),
+            ("{'descr': '<f16'}", "type \"<f16\""),
+            ("{'descr': '|f1'}", "type \"|f1\""),
             ("{'descr': '|O'}", "type \"|O\""),
             ("{'descr': '<i3'}", "type \"<i3\""),
             ("{'descr': ''}", "type \"\""),

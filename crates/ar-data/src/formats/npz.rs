@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
-use super::array::{Array, native_levels};
+use super::array::{Array, nature};
 use super::bytes::{Bounded, file_name, most_inflated};
-use crate::hold_out::complete;
-use crate::{Dataset, Error, Images, LoadOptions, Result, Shape};
+use crate::assemble::Found;
+use crate::pile::Pile;
+use crate::{Error, LoadOptions, Result};
 
 const TRAIN: &[&str] = &["train"];
 const VALIDATION: &[&str] = &["valid", "validation", "val"];
@@ -18,17 +19,10 @@ const TEST: &[&str] = &["test"];
 const IMAGES: &[&str] = &["data", "images", "x"];
 const LABELS: &[&str] = &["labels", "y", "targets"];
 
-/// Pixels and labels of one split before the levels of the whole set are known.
-struct Part {
-    shape: Shape,
-    pixels: Vec<u16>,
-    labels: Option<Vec<u32>>,
-}
-
-/// Loads `train_data`, `valid_data`, `test_data` and the like (`x_train`, `train_images`, .., labels as
+/// Reads `train_data`, `valid_data`, `test_data` and the like (`x_train`, `train_images`, .., labels as
 /// `y_train`, `train_labels`, ..), or a single set in `x`, `images`, `data` or the only array there is.
-pub(crate) fn load_npz(path: &Path, options: &LoadOptions) -> Result<Dataset> {
-    let mut archive = Archive::open(path)?;
+pub(crate) fn find_npz(path: &Path, options: &LoadOptions) -> Result<Found> {
+    let mut archive = Archive::open(path, options)?;
     let (train, validation, test) = if archive.find(TRAIN, IMAGES).is_some() {
         let train = archive.split(TRAIN)?;
         (train, archive.split(VALIDATION)?, archive.split(TEST)?)
@@ -43,42 +37,25 @@ pub(crate) fn load_npz(path: &Path, options: &LoadOptions) -> Result<Dataset> {
             expected,
         });
     };
-    let parts = || {
-        [Some(&train), validation.as_ref(), test.as_ref()]
-            .into_iter()
-            .flatten()
+    let said = format!("arrays of {}", path.display());
+    let found = Found {
+        validation,
+        test,
+        ..Found::only(file_name(path), said, nature(options), train)
     };
-    let highest = parts()
-        .flat_map(|part| part.pixels.iter().copied())
-        .max()
-        .unwrap_or(0);
-    let class = parts()
-        .flat_map(|part| part.labels.iter().flatten().copied())
-        .max();
-    let classes = class.map_or_else(Vec::new, |last| (0..=last).map(|i| i.to_string()).collect());
-    let native = native_levels(highest);
-    let images = |part: Part| Images::new(part.shape, native, part.pixels, part.labels);
-    let validation = validation.map(images).transpose()?;
-    let test = test.map(images).transpose()?;
-    let (splits, held) = complete(images(train)?, validation, test, options)?;
-    let source = format!("arrays of {}; {held}", path.display());
-    Dataset::new(
-        file_name(path),
-        source.trim_end_matches("; "),
-        splits,
-        classes,
-    )
+    Ok(found.with_numbered_classes(0))
 }
 
 struct Archive<'a> {
     path: &'a Path,
+    options: &'a LoadOptions,
     zip: ZipArchive<BufReader<File>>,
     /// Of arrays, sorted.
     names: Vec<String>,
 }
 
 impl<'a> Archive<'a> {
-    fn open(path: &'a Path) -> Result<Self> {
+    fn open(path: &'a Path, options: &'a LoadOptions) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("read", path))?;
         let zip = ZipArchive::new(BufReader::new(file))
             .map_err(|error| Error::format(path, format!("not a readable npz archive: {error}")))?;
@@ -87,7 +64,12 @@ impl<'a> Archive<'a> {
             .filter_map(|name| name.ok()?.strip_suffix(".npy").map(str::to_owned))
             .collect();
         names.sort_unstable();
-        Ok(Self { path, zip, names })
+        Ok(Self {
+            path,
+            options,
+            zip,
+            names,
+        })
     }
 
     /// The name made of one of `splits` and one of `what`, in either order.
@@ -104,7 +86,7 @@ impl<'a> Archive<'a> {
         found.cloned()
     }
 
-    fn split(&mut self, splits: &[&str]) -> Result<Option<Part>> {
+    fn split(&mut self, splits: &[&str]) -> Result<Option<Pile>> {
         let Some(images) = self.find(splits, IMAGES) else {
             return Ok(None);
         };
@@ -113,7 +95,7 @@ impl<'a> Archive<'a> {
     }
 
     /// The set of an archive without splits.
-    fn only(&mut self) -> Result<Option<Part>> {
+    fn only(&mut self) -> Result<Option<Pile>> {
         let named = |wanted: &[&str]| {
             let is = |name: &&String| {
                 wanted
@@ -132,8 +114,9 @@ impl<'a> Archive<'a> {
             .transpose()
     }
 
-    fn part(&mut self, images: &str, labels: Option<&str>) -> Result<Part> {
-        let (shape, pixels) = self.array(images, Array::pixels)?;
+    fn part(&mut self, images: &str, labels: Option<&str>) -> Result<Pile> {
+        let options = self.options;
+        let (shape, pixels) = self.array(images, |array, file| array.pixels(options, file))?;
         let labels = labels
             .map(|name| self.array(name, Array::labels))
             .transpose()?;
@@ -142,11 +125,14 @@ impl<'a> Archive<'a> {
             let problem = format!("{got} labels for the {n} images of {images}");
             return Err(Error::format(self.path, problem));
         }
-        Ok(Part {
-            shape,
-            pixels,
-            labels,
-        })
+        let path = self.entry_path(images);
+        let pile = Pile::of_array(options.framing, &path, shape, pixels)?;
+        Ok(pile.with_labels(labels))
+    }
+
+    /// An array in messages: as if the archive were a folder.
+    fn entry_path(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}.npy"))
     }
 
     /// Reads one array; the message of a failure names it.
@@ -155,7 +141,7 @@ impl<'a> Archive<'a> {
         name: &str,
         read: impl FnOnce(&Array, &Bounded<'_>) -> Result<T>,
     ) -> Result<T> {
-        let entry_path = self.path.join(format!("{name}.npy"));
+        let entry_path = self.entry_path(name);
         let entry = self
             .zip
             .by_name(&format!("{name}.npy"))
@@ -168,114 +154,4 @@ impl<'a> Archive<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::io::Write as _;
-
-    use npyz::WriterBuilder as _;
-    use zip::ZipWriter;
-    use zip::write::SimpleFileOptions;
-
-    use super::*;
-
-    /// Writes byte arrays, by name and shape, every other one compressed.
-    fn write(path: &Path, arrays: &[(&str, &[u64], &[u8])]) {
-        let mut zip = ZipWriter::new(File::create(path).unwrap());
-        let methods = [
-            zip::CompressionMethod::Stored,
-            zip::CompressionMethod::Deflated,
-        ];
-        for ((name, shape, data), method) in arrays.iter().zip(methods.into_iter().cycle()) {
-            let mut bytes = Vec::new();
-            let npy = npyz::WriteOptions::new()
-                .default_dtype()
-                .shape(shape)
-                .writer(&mut bytes);
-            let mut npy = npy.begin_nd().unwrap();
-            npy.extend(data.iter().copied()).unwrap();
-            npy.finish().unwrap();
-            let options = SimpleFileOptions::default().compression_method(method);
-            zip.start_file(format!("{name}.npy"), options).unwrap();
-            zip.write_all(&bytes).unwrap();
-        }
-        zip.finish().unwrap();
-    }
-
-    fn load(path: &Path) -> Result<Dataset> {
-        load_npz(path, &LoadOptions::default())
-    }
-
-    #[test]
-    fn splits_by_name_share_their_levels() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.npz");
-        let other = ("inputsize", &[][..], &[3][..]);
-        write(
-            &path,
-            &[
-                other,
-                ("test_data", &[1, 3], &[0, 1, 9]),
-                ("train_data", &[2, 3], &[1, 0, 1, 0, 0, 1]),
-                ("valid_data", &[1, 3], &[1, 1, 1]),
-                ("train_labels", &[2], &[1, 0]),
-            ],
-        );
-        let set = load(&path).unwrap();
-        assert_eq!(set.shape(), Shape::new(1, 1, 3));
-        assert_eq!(
-            (set.train.len(), set.validation.len(), set.test.len()),
-            (2, 1, 1)
-        );
-        assert_eq!(
-            (set.native_levels(), set.train.labels()),
-            (256, Some(&[1, 0][..]))
-        );
-        assert_eq!(set.classes, ["0", "1"]);
-    }
-
-    #[test]
-    fn other_names_and_single_sets() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.npz");
-        write(
-            &path,
-            &[
-                ("x_train", &[2, 1, 2], &[1, 0, 1, 0]),
-                ("x_test", &[1, 1, 2], &[0, 0]),
-            ],
-        );
-        let set = load(&path).unwrap();
-        assert_eq!((set.shape(), set.native_levels()), (Shape::new(1, 1, 2), 2));
-        assert_eq!(
-            (set.train.len(), set.validation.len(), set.test.len()),
-            (1, 1, 1)
-        );
-        write(
-            &path,
-            &[
-                ("images", &[3, 2], &[0; 6]),
-                ("labels", &[3, 1], &[2, 1, 0]),
-            ],
-        );
-        assert_eq!(load(&path).unwrap().classes.len(), 3);
-        write(&path, &[("whatever", &[3, 2], &[0; 6])]);
-        assert_eq!(load(&path).unwrap().train.len(), 1);
-    }
-
-    #[test]
-    fn bad_archives_are_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.npz");
-        let problem = || load(&path).unwrap_err().to_string();
-        write(&path, &[("a", &[1, 1], &[0]), ("b", &[1, 1], &[0])]);
-        assert!(problem().contains("expected among: a, b"));
-        write(&path, &[("x", &[2, 1], &[0, 1]), ("y", &[3], &[0, 1, 2])]);
-        assert!(problem().contains("3 labels for the 2 images"));
-        write(&path, &[("train", &[1, 1], &[0]), ("test", &[1, 1], &[0])]);
-        let whole = fs::read(&path).unwrap();
-        for len in (0..whole.len()).step_by(5) {
-            fs::write(&path, &whole[..len]).unwrap();
-            assert!(load(&path).is_err(), "{len} bytes");
-        }
-    }
-}
+mod tests;

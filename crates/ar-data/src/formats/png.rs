@@ -7,10 +7,8 @@ use std::path::Path;
 use png::{BitDepth, ColorType, Decoder, Transformations};
 
 use super::bytes::most_inflated;
+use super::picture::{check_pixels, planes};
 use crate::{Error, Result, Shape};
-
-/// 8192x8192: far more than a model of pixels can use, far less than fills a memory.
-const MAX_PIXELS: usize = 1 << 26;
 
 /// Shape and `(C, H, W)` bytes of a PNG.
 ///
@@ -39,10 +37,7 @@ pub(crate) fn read_png(path: &Path) -> Result<(Shape, Vec<u8>)> {
         ));
     }
     let (width, height) = (reader.info().width as usize, reader.info().height as usize);
-    if width.saturating_mul(height) > MAX_PIXELS {
-        let problem = format!("{width}x{height} pixels; at most {MAX_PIXELS} are read");
-        return Err(Error::format(path, problem));
-    }
+    check_pixels(path, width, height)?;
     let claimed = reader
         .output_buffer_size()
         .map_or(u128::MAX, |size| size as u128);
@@ -77,11 +72,8 @@ pub(crate) fn read_png(path: &Path) -> Result<(Shape, Vec<u8>)> {
     let grey = |pixel: &[u8]| pixel[0] == pixel[1] && pixel[1] == pixel[2];
     let is_grey = opaque_channels == 3 && was_palette && bytes.chunks_exact(stored).all(grey);
     let channels = if is_grey { 1 } else { opaque_channels };
-    let mut planes = Vec::with_capacity(channels * height * width);
-    for channel in 0..channels {
-        planes.extend(bytes.chunks_exact(stored).map(|pixel| pixel[channel]));
-    }
-    Ok((Shape::new(channels, height, width), planes))
+    let shape = Shape::new(channels, height, width);
+    Ok((shape, planes(&bytes, stored, channels)))
 }
 
 #[cfg(test)]

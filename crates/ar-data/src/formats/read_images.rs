@@ -4,20 +4,24 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use super::array::nature;
+use super::bytes::file_name;
 use super::npy::read_npy;
-use super::png::read_png;
-use super::{Cifar, Idx, has_png, read_idx_images};
-use crate::{Error, Images, Result};
+use super::picture::{PictureKind, read_picture};
+use super::{Cifar, Idx, has_pictures, read_idx};
+use crate::native::{Nature, settle};
+use crate::pile::Pile;
+use crate::{Error, Framing, Images, LoadOptions, Result};
 
 /// A format that is loaded.
 #[derive(Debug)]
 pub(crate) enum Kind {
     IdxFolder(Idx),
     CifarFolder(Cifar),
-    PngFolder,
+    Folder,
     Npz,
     Npy,
-    Png,
+    Picture,
     Idx,
 }
 
@@ -31,10 +35,11 @@ pub(crate) fn kind_of(path: &Path) -> Result<Kind> {
         if let Some(cifar) = Cifar::find(path) {
             return Ok(Kind::CifarFolder(cifar));
         }
-        if has_png(path) {
-            return Ok(Kind::PngFolder);
+        if has_pictures(path) {
+            return Ok(Kind::Folder);
         }
-        let expected = "MNIST's or CIFAR-10's files, *.png, or class folders of *.png".to_owned();
+        let expected =
+            "MNIST's or CIFAR-10's files, *.png or *.jpg, or class folders of these".to_owned();
         return Err(Error::NoImages {
             path: path.to_path_buf(),
             expected,
@@ -49,35 +54,58 @@ pub(crate) fn kind_of(path: &Path) -> Result<Kind> {
         [] => Err(Error::format(path, "an empty file")),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Ok(Kind::Npy),
         [b'P', b'K', ..] => Ok(Kind::Npz),
-        [0x89, b'P', b'N', b'G', ..] => Ok(Kind::Png),
+        start if PictureKind::of(start).is_some() => Ok(Kind::Picture),
         // Of what is gzipped only IDX is known.
         [0, 0, ..] | [0x1f, 0x8b, ..] => Ok(Kind::Idx),
         other => {
-            let problem = format!("not an IDX, PNG, npy or npz file: it begins with {other:02x?}");
+            let problem =
+                format!("not an IDX, PNG, JPEG, npy or npz file: it begins with {other:02x?}");
             Err(Error::format(path, problem))
         }
     }
 }
 
-/// The images of one PNG, `.npy` or IDX file, whatever its name says.
+/// The images of one PNG, JPEG, `.npy` or IDX file, whatever its name says.
 ///
-/// A `.npy` holds `(N, C, H, W)`, `(N, H, W)` or `(N, D)` integers; its native levels are 2 where no value is
-/// above 1, 256 where none is above 255, else the next power of two. A PNG is one grey or RGB image of 256
-/// levels.
+/// A `.npy` holds `(N, C, H, W)`, `(N, H, W)` or `(N, D)` numbers. A PNG or JPEG is one grey or RGB
+/// image of 256 levels unless told otherwise; the levels of the others are as
+/// [`LoadOptions::native_levels`] has it. Layout and range of values concern `.npy` files, and the
+/// framing is left to [`framed`](crate::framed).
 ///
 /// # Errors
-/// When the file cannot be read, is damaged, or is something else.
-pub fn read_images(path: impl AsRef<Path>) -> Result<Images> {
+/// When the file cannot be read, is damaged, is something else, or has values outside the levels or
+/// the range.
+pub fn read_images(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Images> {
     let path = path.as_ref();
-    match kind_of(path)? {
-        Kind::Npy => read_npy(path),
-        Kind::Idx => read_idx_images(path),
-        Kind::Png => {
-            let (shape, bytes) = read_png(path)?;
-            Images::new(shape, 256, bytes.into_iter().map(u16::from).collect(), None)
+    let kind = kind_of(path)?;
+    let nature = match kind {
+        Kind::Npy => nature(options),
+        Kind::Picture => Nature::Picture,
+        _ => Nature::Values,
+    };
+    let pile = read_pile(&kind, path, options, Framing::default())?;
+    let (native, _) = settle(&file_name(path), nature, pile.highest(), options)?;
+    pile.into_images(native)
+}
+
+/// The images of one file.
+pub(crate) fn read_pile(
+    kind: &Kind,
+    path: &Path,
+    options: &LoadOptions,
+    framing: Framing,
+) -> Result<Pile> {
+    match kind {
+        Kind::Npy => read_npy(path, options, framing),
+        Kind::Idx => read_idx(path, framing),
+        Kind::Picture => {
+            let mut pile = Pile::new(framing);
+            pile.push(path, read_picture(path, framing)?)?;
+            Ok(pile)
         }
-        Kind::Npz | Kind::IdxFolder(_) | Kind::CifarFolder(_) | Kind::PngFolder => Err(
-            Error::format(path, "a whole data set; give a single PNG or npy file"),
-        ),
+        Kind::Npz | Kind::IdxFolder(_) | Kind::CifarFolder(_) | Kind::Folder => {
+            let problem = "a whole data set; give a single PNG, JPEG or npy file";
+            Err(Error::format(path, problem))
+        }
     }
 }

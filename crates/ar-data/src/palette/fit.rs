@@ -9,7 +9,7 @@ const SAMPLE: usize = 200_000;
 const COLOURS: usize = 1 << 24;
 
 impl Palette {
-    /// The `k` colours that k-means finds in `train`, from dark to light: the squared error in RGB over at
+    /// The `k` colours that k-means finds in `train`, in all of each picture, from dark to light: the squared error in RGB over at
     /// most 200,000 pixels, drawn by a fixed stream of random numbers, ends in a local minimum. The same
     /// images give the same palette everywhere. Where the images have just `k` colours, it is these.
     ///
@@ -60,7 +60,7 @@ fn luminance([r, g, b]: [u8; 3]) -> u32 {
 fn distinct(images: &Images) -> Vec<[u8; 3]> {
     let mut occurs = vec![0u64; COLOURS / 64];
     for i in 0..images.len() {
-        for [r, g, b] in Palette::pixels(images.image(i)) {
+        for [r, g, b] in Palette::pixels(images.picture(i).0) {
             let colour = usize::from(r) << 16 | usize::from(g) << 8 | usize::from(b);
             occurs[colour / 64] |= 1 << (colour % 64);
         }
@@ -76,15 +76,16 @@ fn distinct(images: &Images) -> Vec<[u8; 3]> {
 
 /// All pixels, or [`SAMPLE`] draws of them where there are more.
 fn sample(images: &Images) -> Vec<[u8; 3]> {
-    let positions = images.shape().height * images.shape().width;
-    if images.len() * positions <= SAMPLE {
-        let images = (0..images.len()).map(|i| images.image(i));
+    if images.pixels().len() <= 3 * SAMPLE {
+        let images = (0..images.len()).map(|i| images.picture(i).0);
         return images.flat_map(Palette::pixels).collect();
     }
     let mut rng = random::stream("palette sample", &[]);
     (0..SAMPLE)
         .map(|_| {
-            let image = images.image(random::below(&mut rng, images.len() as u32) as usize);
+            let i = random::below(&mut rng, images.len() as u32) as usize;
+            let image = images.picture(i).0;
+            let positions = image.len() / 3;
             let position = random::below(&mut rng, positions as u32) as usize;
             [0, 1, 2].map(|channel| image[channel * positions + position] as u8)
         })

@@ -31,7 +31,10 @@ fn error(encoding: &Encoding, images: &Images) -> f64 {
         let mut levels = Vec::new();
         encoding.encode(images, i, 0, &mut levels).unwrap();
         let decoded = encoding.decode(&levels);
-        let (was, is) = (Palette::pixels(images.image(i)), Palette::pixels(&decoded));
+        let (was, is) = (
+            Palette::pixels(images.picture(i).0),
+            Palette::pixels(&decoded),
+        );
         sum += was.zip(is).map(|(a, b)| squared(a, b)).sum::<u32>();
     }
     f64::from(sum) / (images.pixels().len() / 3) as f64
@@ -47,7 +50,7 @@ fn images_of_k_colours_come_back_exactly_in_the_shape_of_the_data() {
         let mut levels = Vec::new();
         encoding.encode(&images, i, 0, &mut levels).unwrap();
         assert_eq!(levels.len(), 30);
-        assert_eq!(encoding.decode(&levels), images.image(i));
+        assert_eq!(encoding.decode(&levels), *images.image(i));
         let shown = encoding.display(&levels).into_iter().map(u16::from);
         assert!(shown.eq(images.image(i).iter().copied()));
     }

@@ -88,6 +88,7 @@ impl Configuration for GatedPixelCnnConfig {
         Ok(())
     }
 
+    // ANCHOR: build
     /// Parameters: `layers.I.{v, h, v2h, out, skip}`, `head1`, `head2`, and `layers.I.condition_{v, h}`.
     fn build(
         &self,
@@ -150,4 +151,5 @@ impl Configuration for GatedPixelCnnConfig {
         let logits = net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head2"))?; // (H·W, C·P)
         net.finish(logits, vb).map(Built::Network)
     }
+    // ANCHOR_END: build
 }

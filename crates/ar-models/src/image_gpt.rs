@@ -109,6 +109,7 @@ impl Configuration for ImageGptConfig {
         Values::from([("wpe.weight".to_owned(), sinusoids(domain, self.embed))])
     }
 
+    // ANCHOR: build
     /// Parameters, named as in the reference code: `wte`, `sos`, `wpe`, `h.I.ln_1`,
     /// `h.I.attn.{q, kv, c_proj}`, `h.I.ln_2`, `h.I.mlp.{c_fc, c_proj}`, `ln_f`, `head`.
     fn build(
@@ -144,4 +145,5 @@ impl Configuration for ImageGptConfig {
         let logits = net.conv(y, head, &vb.pp("head"))?; // (H·W·C, P)
         net.finish(logits, vb).map(Built::Network)
     }
+    // ANCHOR_END: build
 }

@@ -87,6 +87,7 @@ impl Default for MadeConfig {
 }
 
 impl MadeConfig {
+    // ANCHOR: network
     /// The network of mask set `k`, around the weights that all sets share.
     ///
     /// # Errors
@@ -125,6 +126,7 @@ impl MadeConfig {
         };
         MaskedNetwork::new(domain, &order, conditioning, &config, vb)
     }
+    // ANCHOR_END: network
 }
 
 impl Configuration for MadeConfig {
@@ -180,6 +182,7 @@ impl Configuration for MadeConfig {
         Ok(())
     }
 
+    // ANCHOR: build
     /// Parameters: `layers.I`, `output` and `direct`, with a `condition` in each layer and the output.
     fn build(
         &self,
@@ -196,4 +199,5 @@ impl Configuration for MadeConfig {
         let members = (0..self.masks).map(member).collect::<Result<_>>()?;
         Ok(Built::Other(Box::new(Mixture::new(members)?)))
     }
+    // ANCHOR_END: build
 }

@@ -114,6 +114,7 @@ impl Configuration for PixelCnnConfig {
         limits::blocks(self.blocks, 0)
     }
 
+    // ANCHOR: build
     /// Parameters are named as in the PyTorch peer's `state_dict`.
     fn build(
         &self,
@@ -160,6 +161,7 @@ impl PixelCnnConfig {
         )?;
         net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head2")) // (H·W, C·P)
     }
+    // ANCHOR_END: build
 
     fn plain_stack(&self, net: &mut Builder, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
         let (h, relu, vb_convs) = (self.hidden, Activation::Relu, vb.pp("convs"));

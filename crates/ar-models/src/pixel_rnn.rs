@@ -99,6 +99,7 @@ impl Configuration for PixelRnnConfig {
         limits::times("layers", self.layers, 1)
     }
 
+    // ANCHOR: build
     /// Parameters: `first`, `layers.I.{i2s, s2s, up}` with `i2s` and `s2s` of a Diagonal BiLSTM in
     /// `layers.I.{right, left}`, `head1`, `head2`, and `condition` beside every `i2s`.
     fn build(
@@ -172,4 +173,5 @@ impl PixelRnnConfig {
         let left = half(Direction::Left, vb.pp("left"))?; // of the row above
         net.add(right, left)
     }
+    // ANCHOR_END: build
 }

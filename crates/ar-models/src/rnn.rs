@@ -66,6 +66,7 @@ impl Configuration for RnnConfig {
     /// (3.2, Wikipedia).
     fn presets() -> Vec<(&'static str, Self)> {
         let paper = |hidden, layers| Self {
+            cell: RnnCell::Lstm,
             hidden,
             layers,
             ..Self::default()
@@ -85,6 +86,7 @@ impl Configuration for RnnConfig {
         Ok(())
     }
 
+    // ANCHOR: build
     /// Parameters: `embedding`, `input`, `position`, `layers.I.{i2s, s2s}`, `head`, and
     /// `layers.I.condition`.
     fn build(
@@ -119,4 +121,5 @@ impl Configuration for RnnConfig {
         let logits = net.conv(stream, ConvConfig::pointwise(net.outputs()), &vb.pp("head"))?; // (H·W·C, P)
         net.finish(logits, vb).map(Built::Network)
     }
+    // ANCHOR_END: build
 }

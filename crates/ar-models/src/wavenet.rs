@@ -103,6 +103,7 @@ impl Configuration for WaveNetConfig {
         Ok(())
     }
 
+    // ANCHOR: build
     /// Parameters: `first`, `layers.I.{look, condition, skip, out}`, `head1`, `head2`.
     fn build(
         &self,
@@ -146,6 +147,7 @@ impl Configuration for WaveNetConfig {
         let logits = net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head2"))?; // (H·W, C·P)
         net.finish(logits, vb).map(Built::Network)
     }
+    // ANCHOR_END: build
 }
 
 impl WaveNetConfig {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use crate::process::{cargo, run as spawn};
+use crate::process::{cargo, root, run as spawn, target_dir};
 use crate::table::{seconds, table};
 use crate::{docs, tidy};
 
@@ -38,6 +38,8 @@ enum Stage {
     Doc,
     /// Every bench once, untimed
     Bench,
+    /// The program outside the workspace that has a model of its own: built, checked, trained
+    Outside,
     /// The book's links, and the book itself where mdbook is installed
     Book,
 }
@@ -56,6 +58,7 @@ impl Stage {
             Self::Test => spawn(&mut cargo(TEST_COMMAND.split_whitespace().skip(1))),
             Self::Doc => spawn(&mut docs::rustdoc()),
             Self::Bench => spawn(&mut bench_smoke()),
+            Self::Outside => outside(),
             Self::Book => docs::book_in_ci(),
         }
     }
@@ -112,6 +115,52 @@ fn clippy() -> Command {
     command
 }
 
+/// What a user does with a model that is in no crate of ours: every command knows it by name.
+fn outside() -> Result<()> {
+    let run = target_dir().join("outside");
+    if run.exists() {
+        std::fs::remove_dir_all(&run).with_context(|| run.display().to_string())?;
+    }
+    let small = [
+        "--data",
+        "digits",
+        "--set",
+        "digits=40",
+        "--set",
+        "hidden=4",
+        "--set",
+        "dilations=[1,2]",
+    ];
+    let train = [&["train", "dilated-cnn", "--steps", "2"], &small[..]].concat();
+    for words in [
+        &[
+            "check",
+            "dilated-cnn",
+            "--shape",
+            "1x7x6",
+            "--set",
+            "hidden=4",
+        ][..],
+        &train[..],
+        &["sample", "-n", "2"],
+    ] {
+        let mut command = cargo(["run", "--quiet", "--locked", "--manifest-path"]);
+        command.arg(root().join("docs/examples/own-model/Cargo.toml"));
+        command
+            .arg("--target-dir")
+            .arg(target_dir())
+            .arg("--")
+            .args(words);
+        match words[0] {
+            "train" => command.arg("--run").arg(&run),
+            "sample" => command.arg(&run),
+            _ => &mut command,
+        };
+        spawn(&mut command)?;
+    }
+    Ok(())
+}
+
 /// Criterion runs each bench once when it is not told `--bench`. The whole workspace is named, and
 /// bench targets only, so that features and profile are the test stage's and nothing is rebuilt.
 fn bench_smoke() -> Command {
@@ -131,10 +180,12 @@ mod tests {
     fn stages_are_chosen_in_their_order() {
         assert_eq!(
             names(&[], &[]),
-            ["fmt", "tidy", "clippy", "test", "doc", "bench", "book"]
+            [
+                "fmt", "tidy", "clippy", "test", "doc", "bench", "outside", "book"
+            ]
         );
         assert_eq!(names(&[], &[Stage::Test, Stage::Fmt]), ["fmt", "test"]);
-        assert_eq!(names(&[Stage::Clippy, Stage::Book], &[]).len(), 5);
+        assert_eq!(names(&[Stage::Clippy, Stage::Book], &[]).len(), 6);
     }
 
     #[test]

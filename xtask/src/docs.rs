@@ -83,7 +83,7 @@ fn draw(figures: &Path) -> Result<()> {
     std::fs::create_dir_all(figures).with_context(|| figures.display().to_string())?;
     for model in DRAWN {
         let mut command = cargo(["run", "--locked", "-p", "ar-cli", "--", "info", model]);
-        spawn(command.arg("--draw").arg(figures))?;
+        spawn(command.arg("--force").arg("--draw").arg(figures))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ar_core::Order;
 
-use crate::picture::{Picture, masked_input, sheet};
+use crate::picture::{Picture, Sheet, masked_input};
 
 /// Frames at most, whatever the size of the images.
 const MOST_FRAMES: usize = 120;
@@ -26,7 +26,7 @@ pub(crate) fn appearing(images: &[Picture], order: &Order) -> Result<Vec<Picture
             .iter()
             .map(|image| masked_input(image, &known))
             .collect();
-        frames.push(sheet(&masked?, None));
+        frames.push(Sheet::default().of(&masked?));
     }
     Ok(frames)
 }

@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{check, classify, complete, data, eval, info, sample, train};
+use crate::commands::{
+    check, classify, compare, complete, completions, data, eval, export, import, info, man, runs,
+    sample, train,
+};
 use crate::output::Verbosity;
 
 /// Train, sample, complete, score and check deep autoregressive models.
@@ -11,7 +14,7 @@ use crate::output::Verbosity;
 /// output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 bad usage or
 /// configuration.
 #[derive(Debug, Parser)]
-#[command(name = "ar-cli", version)]
+#[command(name = "ar-cli", version = crate::record::VERSION)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -35,6 +38,12 @@ pub(crate) enum Command {
     Check(check::Args),
     Info(info::Args),
     Data(data::Args),
+    Runs(runs::Args),
+    Compare(compare::Args),
+    Import(import::Args),
+    Export(export::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 impl Cli {
@@ -48,7 +57,12 @@ impl Cli {
             Command::Classify(args) => args.scoring.json,
             Command::Check(args) => args.json,
             Command::Info(args) => args.json,
-            Command::Data(_) => false,
+            Command::Data(args) => args.json(),
+            Command::Runs(args) => args.json,
+            Command::Compare(args) => args.json,
+            Command::Import(args) => args.json,
+            Command::Export(args) => args.json,
+            Command::Completions(_) | Command::Man(_) => false,
         }
     }
 

@@ -6,7 +6,7 @@ use ar_data::{Dataset, Split};
 use candle_core::{Device, Tensor};
 
 use crate::failure::usage;
-use crate::picture::Picture;
+use crate::picture::{Picture, Sheet};
 
 /// Refuses data that a model cannot be conditioned on.
 ///
@@ -56,6 +56,12 @@ pub(crate) fn class_named(text: &str, names: &[String], classes: usize) -> Resul
         })
 }
 
+/// What a class is called: its number where it has no name.
+pub(crate) fn name_of(class: u32, names: &[String]) -> String {
+    let name = names.get(class as usize);
+    name.cloned().unwrap_or_else(|| class.to_string())
+}
+
 /// Samples in rows of one class each; of an unconditional model just so many.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rows {
@@ -95,9 +101,17 @@ impl Rows {
         conditioning.of_labels(Some(labels), device)
     }
 
-    /// Columns of a sheet with a row for each class; none where rows mean nothing.
-    pub(crate) fn columns(&self) -> Option<usize> {
-        (self.classes.len() > 1 && self.each > 1).then_some(self.each)
+    /// A sheet with a row for each class, called as in `names`; without classes rows mean nothing.
+    pub(crate) fn sheet(&self, names: &[String]) -> Sheet {
+        if self.classes.len() < 2 || self.each < 2 {
+            return Sheet::default();
+        }
+        let labels = self.classes.iter().map(|&class| name_of(class, names));
+        Sheet {
+            columns: Some(self.each),
+            labels: labels.collect(),
+            scale: None,
+        }
     }
 
     /// A few images to show in the terminal: the first of each class, or the first of all.
@@ -156,7 +170,7 @@ mod tests {
         );
         let sizes = |classes| {
             let rows = Rows::about(36, class(classes));
-            (rows.each, rows.count(), rows.columns())
+            (rows.each, rows.count(), rows.sheet(&[]).columns)
         };
         assert_eq!(sizes(10), (4, 40, Some(4)));
         assert_eq!(sizes(2), (8, 16, Some(8)));

@@ -21,6 +21,8 @@ pub(crate) struct Data {
     pub(crate) source: String,
     /// SHA-256 over all pixels and labels.
     pub(crate) fingerprint: String,
+    /// How it is known how many levels they have.
+    pub(crate) native_from: String,
     /// Names of the classes, if there are any.
     pub(crate) classes: Vec<String>,
     /// What is applied to pixels.
@@ -38,7 +40,9 @@ impl Data {
     /// When the data cannot be had, or not with this encoding.
     pub(crate) fn load(config: &DataConfig, usual_palette: Option<usize>) -> Result<Self> {
         config.validate()?;
-        Self::encoded(config, |dataset| config.encoding(dataset, usual_palette))
+        let data = Self::encoded(config, |dataset| config.encoding(dataset, usual_palette))?;
+        data.encoding.distinguishes(data.split(Split::Train))?;
+        Ok(data)
     }
 
     /// Loads what `config` asks for, to be seen as a run of `encoding` sees it: with its palette,
@@ -47,7 +51,13 @@ impl Data {
     /// # Errors
     /// As [`Data::load`].
     pub(crate) fn like(config: &DataConfig, encoding: &Encoding) -> Result<Self> {
-        Self::encoded(config, |dataset| match encoding {
+        // Not guessed again: other data, or an older run's, may have another largest value.
+        let native = config.native_levels.unwrap_or(encoding.native_levels());
+        let config = DataConfig {
+            native_levels: Some(native),
+            ..config.clone()
+        };
+        Self::encoded(&config, |dataset| match encoding {
             Encoding::Palette(_) => Ok(encoding.clone()),
             Encoding::Levels(_) | Encoding::Binary(..) => config.encoding(dataset, None),
         })
@@ -57,6 +67,7 @@ impl Data {
         config: &DataConfig,
         encoding: impl FnOnce(&Dataset) -> Result<Encoding>,
     ) -> Result<Self> {
+        config.is_there()?;
         let dataset = ar_data::load(&config.source(), &config.load_options())
             .with_context(|| format!("cannot load --data {}", config.source))?;
         if config.conditional {
@@ -68,6 +79,7 @@ impl Data {
             name: dataset.name,
             source: dataset.source,
             fingerprint: dataset.fingerprint,
+            native_from: dataset.native_from,
             classes: dataset.classes,
             encoding,
             config,
@@ -104,13 +116,7 @@ impl Data {
         let seen = shape.channels == 1 || self.encoding.shape(shape) == shape;
         if is_array && seen && self.splits.iter().all(fits) {
             for images in &mut self.splits {
-                let labels = images.labels().map(<[u32]>::to_vec);
-                *images = Arc::new(Images::new(
-                    images.shape(),
-                    levels,
-                    images.pixels().to_vec(),
-                    labels,
-                )?);
+                *images = Arc::new(Images::clone(images).with_native_levels(levels)?);
             }
             self.encoding = Encoding::native(levels)?;
         }

@@ -2,48 +2,65 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use ar_core::{Kernel, MaskType, Model, Order, Taps};
 
+use crate::destination::Destinations;
+use crate::failure::usage;
 use crate::picture::{Picture, heat_grid};
 use crate::target::Target;
 
-/// Draws the masks of the model's kernels and what its centre pixel depends on into `folder`, and
-/// gives the files: `MODEL-mask-a.png`, `MODEL-mask-b.png`, `MODEL-receptive-field.png`.
-///
-/// # Errors
-/// When the folder or a file cannot be written.
-pub(crate) fn draw_diagrams(target: &Target, folder: &Path) -> Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make --draw {}", folder.display()))?;
-    let (dims, most) = (target.spec.domain.dims(), 1 << 16);
-    if dims > most {
-        bail!("--draw: images of {dims} values are too large; at most {most}");
+/// Pictures of a model and where they go.
+#[derive(Debug, Default)]
+pub(crate) struct Diagrams(Vec<(PathBuf, Picture)>);
+
+impl Diagrams {
+    /// The masks of the model's kernels and what its centre pixel depends on, to go into `folder`:
+    /// `MODEL-mask-a.png`, `MODEL-mask-b.png`, `MODEL-receptive-field.png`. `force` replaces what is there.
+    ///
+    /// # Errors
+    /// When the images are too large to draw, or a file cannot or must not be written.
+    pub(crate) fn of(target: &Target, folder: &Path, force: bool) -> Result<Self> {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| usage(format!("--draw {}: {error}", folder.display())))?;
+        let (dims, most) = (target.spec.domain.dims(), 1 << 16);
+        if dims > most {
+            bail!("--draw: images of {dims} values are too large; at most {most}");
+        }
+        let kernel = |field: &str| {
+            let config = &target.spec.config;
+            config.get(field).and_then(serde_json::Value::as_u64)
+        };
+        let model = target.first()?;
+        let order = model.order();
+        let masks = [
+            ("mask-a", "first_kernel", MaskType::A),
+            ("mask-b", "kernel", MaskType::B),
+        ];
+        let drawn = masks.into_iter().filter_map(|(name, field, mask)| {
+            Some((name, draw_mask(order, kernel(field)? as usize, mask)))
+        });
+        let field = ("receptive-field", draw_field(model));
+        let named = |(name, picture)| {
+            let file = folder.join(format!("{}-{name}.png", target.spec.model));
+            (file, picture)
+        };
+        let all: Vec<_> = drawn.chain([field]).map(named).collect();
+        let mut files = Destinations::new(force);
+        for (file, _) in &all {
+            files.file("--draw", file, &["png"])?;
+        }
+        Ok(Self(all))
     }
-    let kernel = |field: &str| {
-        target
-            .spec
-            .config
-            .get(field)
-            .and_then(serde_json::Value::as_u64)
-    };
-    let model = target.first()?;
-    let order = model.order();
-    let masks = [
-        ("mask-a", "first_kernel", MaskType::A),
-        ("mask-b", "kernel", MaskType::B),
-    ];
-    let drawn = masks.into_iter().filter_map(|(name, field, mask)| {
-        Some((name, draw_mask(order, kernel(field)? as usize, mask)))
-    });
-    let field = ("receptive-field", draw_field(model));
-    let mut files = Vec::new();
-    for (name, picture) in drawn.chain([field]) {
-        let file = folder.join(format!("{}-{name}.png", target.spec.model));
-        picture.save_png(&file)?;
-        files.push(file);
+
+    /// Writes them and gives the files.
+    ///
+    /// # Errors
+    /// When one cannot be written.
+    pub(crate) fn save(self) -> Result<Vec<PathBuf>> {
+        let save = |(file, picture): (PathBuf, Picture)| picture.save_png(&file).map(|()| file);
+        self.0.into_iter().map(save).collect()
     }
-    Ok(files)
 }
 
 /// The live taps of a `size` x `size` kernel.

@@ -43,8 +43,16 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 
 /// Whether an option or a field is at fault, in an error of ours or one that stands in another's place.
 fn is_bad_option(cause: &(dyn std::error::Error + 'static)) -> bool {
-    use ar_data::Error::{FewColours, Levels, NotRgb, Option, UnknownName};
-    use ar_train::Error::{Data, Model};
+    use ar_data::Error::{
+        FewColours, Levels, NativeLevels, NotRgb, OneLevel, Option, SmallerThanWindow, UnknownName,
+    };
+    use ar_train::Error::{Data, LimitPassed, Model, NotEmpty, RunExists};
+    if matches!(
+        cause.downcast_ref(),
+        Some(LimitPassed { .. } | NotEmpty { .. } | RunExists { .. })
+    ) {
+        return true;
+    }
     let (mut model, mut data) = (cause.downcast_ref(), cause.downcast_ref());
     match cause.downcast_ref() {
         Some(Model(inner)) => model = Some(inner),
@@ -54,7 +62,14 @@ fn is_bad_option(cause: &(dyn std::error::Error + 'static)) -> bool {
     let of_data = matches!(
         data,
         Some(
-            FewColours { .. } | Levels { .. } | NotRgb { .. } | Option { .. } | UnknownName { .. }
+            FewColours { .. }
+                | Levels { .. }
+                | NativeLevels { .. }
+                | NotRgb { .. }
+                | OneLevel { .. }
+                | Option { .. }
+                | SmallerThanWindow { .. }
+                | UnknownName { .. }
         )
     );
     of_data || matches!(model, Some(ar_core::Error::Config { .. }))

@@ -115,7 +115,7 @@ impl Output {
         use tracing_subscriber::EnvFilter;
         let filter = match self.verbosity {
             Verbosity::Quiet => "error",
-            Verbosity::Normal => "warn,ar_data=info,ar_data::load=warn",
+            Verbosity::Normal => "warn,ar_data=info",
             Verbosity::Verbose => "info,ar_core=debug,ar_models=debug,ar_data=debug,ar_train=debug",
         };
         let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));

@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Distribution, Domain, Order, Weights};
 use ar_data::Encoding;
 use ar_models::Spec;
-use ar_train::{Checkpoint, Manifest};
+use ar_train::{Checkpoint, Manifest, TrainConfig};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::config::{ConfigFile, DataConfig};
+use crate::config::{ConfigFile, DataConfig, Draft};
 use crate::dataset::Data;
 use crate::failure::usage;
 
@@ -70,6 +70,7 @@ pub(crate) struct Run {
 /// The checkpoint's name in a run directory.
 const MODEL_FILE: &str = "model.safetensors";
 const BEST_FILE: &str = "best.safetensors";
+const CONFIG_FILE: &str = "config.toml";
 
 impl Run {
     /// Opens `path`, a run directory or a checkpoint file, on `device`.
@@ -113,6 +114,29 @@ impl Run {
         }
     }
 
+    /// How it is trained, where its folder says.
+    pub(crate) fn train(&self) -> Option<TrainConfig> {
+        self.configured()?.typed("train").ok()
+    }
+
+    /// What the folder's configuration file says, if it can be read: a checkpoint alone is a run too.
+    fn configured(&self) -> Option<Draft> {
+        let file = ConfigFile::read(&self.directory.join(CONFIG_FILE)).ok()?;
+        let mut draft = Draft::new(&self.spec.model, None).ok()?;
+        draft.merge(&file).ok()?;
+        Some(draft)
+    }
+
+    /// The data as they were, where the folder's configuration says that they are now.
+    fn relocated(&mut self) {
+        let place = self
+            .configured()
+            .map(|draft| draft.typed::<DataConfig>("data"));
+        if let Some(Ok(place)) = place {
+            self.data.config = self.data.config.at(&place);
+        }
+    }
+
     fn from_checkpoint(file: &Path, device: &Device) -> Result<Self> {
         let checkpoint = Checkpoint::open(file, device)?;
         let (spec, data) = described(&checkpoint.manifest)?;
@@ -122,7 +146,7 @@ impl Run {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        Ok(Self {
+        let mut run = Self {
             directory,
             model,
             spec,
@@ -130,14 +154,16 @@ impl Run {
             step: checkpoint.step,
             encoding: data.encoding.clone(),
             data,
-        })
+        };
+        run.relocated();
+        Ok(run)
     }
 }
 
 /// The checkpoint that a run directory stands for: the last, or the best of a run that validation
 /// was to end.
 fn meant_by(directory: &Path) -> &'static str {
-    let config = ConfigFile::read(&directory.join("config.toml"));
+    let config = ConfigFile::read(&directory.join(CONFIG_FILE));
     let patient = config.is_ok_and(|file| file.get("train", "patience").is_some_and(Value::is_u64));
     if patient && directory.join(BEST_FILE).exists() {
         BEST_FILE

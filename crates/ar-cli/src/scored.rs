@@ -15,10 +15,10 @@ use crate::progress::Progress;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Scored {
     images: usize,
-    nats_per_image: f64,
-    standard_error: f64,
+    pub(crate) nats_per_image: f64,
+    pub(crate) standard_error: f64,
     nats_per_dim: f64,
-    bits_per_dim: f64,
+    pub(crate) bits_per_dim: f64,
     levels: usize,
     binarization: String,
     /// Colours of the palette, whose levels the dimensions are then.

@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Distribution, Domain, Model, Weights};
 use ar_models::Spec;
+use ar_train::TrainConfig;
 use candle_core::Device;
 
-use crate::config::{DataConfig, Draft};
+use crate::config::{Draft, usual_steps, usual_training};
 use crate::dataset::Data;
 use crate::failure::usage;
+use crate::models::{listed, names};
+use crate::reading::{ReadingArgs, SeeingArgs};
 use crate::run::Run;
-use crate::values::{count, levels};
+use crate::values::count;
+use crate::words::meant;
 
 /// What `check` and `info` look at.
 #[derive(Debug, clap::Args)]
@@ -32,21 +36,16 @@ pub(crate) struct TargetArgs {
     #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     classes: Option<usize>,
 
-    /// MODEL only: take shape and levels from this data set [default: 28x28 grey, 256 levels]
+    /// MODEL only: take shape and levels from this data set [default: 28x28 grey of 2 levels, as the
+    /// digits that `train` takes by default]
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
 
-    /// MODEL only: folder of data sets, looked at before the cache
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
 
-    /// MODEL only: levels K
-    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
-    levels: Option<usize>,
-
-    /// MODEL only: reduce RGB pixels to the K colours of a palette
-    #[arg(long, value_name = "K", value_parser = levels, conflicts_with = "levels", allow_hyphen_values = true)]
-    palette: Option<usize>,
+    #[command(flatten)]
+    seeing: SeeingArgs,
 
     /// MODEL only: channels, height and width, such as 3x32x32
     #[arg(long, value_name = "CxHxW", value_parser = shape, conflicts_with = "data")]
@@ -64,6 +63,8 @@ pub(crate) struct Target {
     pub(crate) weights: Weights,
     /// The run, without which the model is untrained.
     pub(crate) run: Option<Trained>,
+    /// Of an untrained model, the size asked for.
+    preset: Option<String>,
 }
 
 /// What is known of a trained model beside itself.
@@ -71,6 +72,8 @@ pub(crate) struct Target {
 pub(crate) struct Trained {
     /// The folder of the checkpoint.
     pub(crate) directory: PathBuf,
+    /// How it is trained, where its folder says.
+    pub(crate) train: Option<TrainConfig>,
     /// Updates made.
     pub(crate) step: u64,
     /// The data it was trained on.
@@ -78,6 +81,15 @@ pub(crate) struct Trained {
 }
 
 impl Target {
+    /// How `train` trains such a model unless told otherwise.
+    pub(crate) fn usual_training(&self) -> TrainConfig {
+        let size = self.preset.as_deref();
+        TrainConfig {
+            steps: Some(usual_steps(&self.spec.model)),
+            ..usual_training(&self.spec.model, size)
+        }
+    }
+
     /// The model itself, or the first member of a mixture.
     ///
     /// # Errors
@@ -89,7 +101,10 @@ impl Target {
 }
 
 const DEFAULT_SHAPE: [usize; 3] = [1, 28, 28];
-const DEFAULT_LEVELS: usize = 256;
+/// Of the digits that `train` takes by default, which are made binary.
+const DEFAULT_LEVELS: usize = 2;
+/// Of pictures as files hold them.
+const STORED_LEVELS: usize = 256;
 /// Classes of a model whose name says that it is conditional.
 const DEFAULT_CLASSES: usize = 10;
 
@@ -104,14 +119,11 @@ impl TargetArgs {
             return self.fresh(name, device);
         }
         if !self.target.exists() {
-            let known: Vec<_> = ar_models::registry()
-                .iter()
-                .map(|entry| entry.name)
-                .collect();
+            let name = self.target.to_string_lossy();
             return Err(usage(format!(
-                "{} is neither a run nor a model; models are {}",
-                self.target.display(),
-                known.join(", ")
+                "{name} is neither a run nor a model{}; models are {}",
+                meant(&name, names()),
+                listed()
             )));
         }
         let for_models = [
@@ -119,27 +131,32 @@ impl TargetArgs {
             ("--preset", self.preset.is_some()),
             ("--classes", self.classes.is_some()),
             ("--data", self.data.is_some()),
-            ("--data-dir", self.data_dir.is_some()),
-            ("--levels", self.levels.is_some()),
-            ("--palette", self.palette.is_some()),
             ("--shape", self.shape.is_some()),
         ];
-        if let Some((flag, _)) = for_models.iter().find(|(_, given)| *given) {
+        let given = for_models.iter().find(|(_, given)| *given);
+        let given = given.map(|(flag, _)| *flag);
+        if let Some(flag) = given
+            .or_else(|| self.reading.first_given())
+            .or_else(|| self.seeing.first_given())
+        {
             return Err(usage(format!(
                 "{flag} is for untrained models; {} is a run",
                 self.target.display()
             )));
         }
         let run = Run::open(Path::new(&self.target), device)?;
+        let train = run.train();
         Ok(Target {
             model: run.model,
             spec: run.spec,
             weights: run.weights,
             run: Some(Trained {
+                train,
                 directory: run.directory,
                 step: run.step,
                 data: run.data,
             }),
+            preset: None,
         })
     }
 
@@ -162,30 +179,40 @@ impl TargetArgs {
             spec,
             weights,
             run: None,
+            preset: self.preset.clone(),
         })
     }
 
     /// What the model is a distribution over, and how many classes its data have.
     fn domain(&self, usual_palette: Option<usize>) -> Result<(Domain, usize)> {
         if let Some(source) = &self.data {
-            let config = DataConfig {
-                source: source.clone(),
-                data_dir: self.data_dir.clone(),
-                levels: self.levels,
-                palette: self.palette,
-                ..DataConfig::default()
-            };
+            let config = self.reading.over(self.seeing.of(source.clone()));
             let data = Data::load(&config, usual_palette)?;
             return Ok((data.domain()?, data.classes.len()));
         }
+        let needing_data = self.reading.first_given().or_else(|| {
+            let window = [self.seeing.resize.is_some(), self.seeing.crop.is_some()];
+            (window != [false; 2]).then_some("--resize or --crop")
+        });
+        if let Some(flag) = needing_data {
+            return Err(usage(format!(
+                "{flag} says how data are read: name them with --data"
+            )));
+        }
+        let (asked, two) = (self.seeing.levels, self.seeing.binarize.map(|_| 2));
         let [channels, height, width] = self.shape.unwrap_or(DEFAULT_SHAPE);
-        let usual_palette = usual_palette.filter(|_| channels == 3 && self.levels.is_none());
-        let (channels, levels) = match self.palette.or(usual_palette) {
+        let usual_palette = usual_palette.filter(|_| channels == 3 && asked.is_none());
+        let usual_levels = if self.shape.is_none() {
+            DEFAULT_LEVELS
+        } else {
+            STORED_LEVELS
+        };
+        let (channels, levels) = match self.seeing.palette.or(usual_palette) {
             Some(_) if channels != 3 => {
                 return Err(usage("--palette is for RGB; give --shape 3xHxW"));
             }
             Some(colours) => (1, colours),
-            None => (channels, self.levels.unwrap_or(DEFAULT_LEVELS)),
+            None => (channels, asked.or(two).unwrap_or(usual_levels)),
         };
         let domain = Domain::new(channels, height, width, levels)?;
         Ok((domain, DEFAULT_CLASSES))

@@ -1,5 +1,48 @@
 //! Option values: each parser says what it takes when it refuses.
 
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Height and width in pixels, written `HxW`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct Size(pub(crate) [usize; 2]);
+
+impl FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const MOST: usize = 1 << 15;
+        let sizes: Option<Vec<usize>> = text.split('x').map(|size| size.parse().ok()).collect();
+        match sizes.as_deref() {
+            Some(&[h, w]) if (1..=MOST).contains(&h) && (1..=MOST).contains(&w) => Ok(Self([h, w])),
+            _ => Err("must be height and width in pixels, such as 64x64"),
+        }
+    }
+}
+
+impl TryFrom<String> for Size {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Size> for String {
+    fn from(size: Size) -> Self {
+        size.to_string()
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.0[0], self.0[1])
+    }
+}
+
 /// A whole number of at least 1.
 pub(crate) fn count(text: &str) -> Result<usize, String> {
     at_least(1, text)
@@ -45,6 +88,15 @@ pub(crate) fn seed(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_written_as_they_are_read() {
+        let size: Size = "48x64".parse().unwrap();
+        assert_eq!((size.0, size.to_string().as_str()), ([48, 64], "48x64"));
+        for wrong in ["48", "0x4", "4x", "axb", "1x2x3", "99999x1", "-1x2"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn what_no_option_takes_is_refused() {

@@ -9,6 +9,7 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::target::TargetArgs;
 use crate::values::{count, seed};
+use crate::words::counted;
 
 /// Prove that a model is causal, by changing every value and looking at every conditional
 ///
@@ -123,9 +124,16 @@ fn in_words(report: &Report, name: &str) -> Vec<String> {
     let field = &report.receptive_field;
     let [above, left, right] = field.reach;
     lines.push(format!(
-        "receptive field of row {}, column {}: {} of {} earlier values ({} seen to matter), {above} rows up, \
-         {left} columns left, {right} columns right",
-        field.of[0], field.of[1], field.declared, field.earlier, field.observed
+        "receptive field of row {}, column {}: {} of {} earlier values ({} seen to matter), {} up, {} left, {} \
+         right",
+        field.of[0],
+        field.of[1],
+        field.declared,
+        field.earlier,
+        field.observed,
+        counted(above, "row"),
+        counted(left, "column"),
+        counted(right, "column")
     ));
     lines
 }

@@ -9,12 +9,14 @@ use serde::Serialize;
 
 use super::drawing::{Drawing, draw};
 use super::inputs::{Input, known_pixels, of_test, read};
+use crate::condition::name_of;
 use crate::dataset::{pictures, save_levels};
 use crate::failure::usage;
 use crate::output::Output;
-use crate::picture::{completion_grid, masked_input};
+use crate::picture::{Sheet, masked_input};
 use crate::progress::duration;
 use crate::values::count;
+use crate::words::counted;
 
 /// Complete images of which a part is given
 ///
@@ -24,7 +26,7 @@ use crate::values::count;
 #[command(group = clap::ArgGroup::new("part").required(true).args(["keep_rows", "mask"]))]
 #[command(group = clap::ArgGroup::new("images").required(true).args(["input", "test"]))]
 pub(crate) struct Args {
-    /// Images to complete: PNG files, or .npy files of levels (N, C, H, W)
+    /// Images to complete: PNG or JPEG files, or .npy files of levels (N, C, H, W)
     #[arg(long, value_name = "FILE", num_args = 1..)]
     input: Vec<PathBuf>,
 
@@ -57,7 +59,10 @@ struct Report<'a> {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
-    let (run, target) = args.drawing.open("completed.png")?;
+    let inputs = args.input.iter().map(|path| ("--input", path.as_path()));
+    let mask = args.mask.iter().map(|path| ("--mask", path.as_path()));
+    let reads: Vec<_> = inputs.chain(mask).collect();
+    let (run, target) = args.drawing.open("completed.png", &reads, &[])?;
     let (domain, conditioning) = (run.model.domain(), run.spec.conditioning);
     let classes = args.drawing.classes(&run)?;
     let known = known_pixels(args.mask.as_deref(), args.keep_rows.unwrap_or(0), &domain)?;
@@ -90,13 +95,23 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             let given = masked_input(&original, &known)?;
             Ok((original, given, own.to_vec()))
         });
-        completion_grid(&shown.collect::<Result<Vec<_>>>()?).save_png(&target.file)?;
+        let conditional = conditioning != Conditioning::None;
+        let classes = rows.iter().filter_map(|row| row.1.filter(|_| conditional));
+        let sheet = Sheet {
+            scale: args.drawing.scale,
+            labels: classes
+                .map(|class| name_of(class, &run.data.classes))
+                .collect(),
+            columns: None,
+        };
+        let shown = shown.collect::<Result<Vec<_>>>()?;
+        sheet.completions(&shown).save_png(&target.file)?;
     }
     output.preview(&completions[..completions.len().min(8)]);
     output.say(format_args!(
-        "{} completions of {} images in {}: {}",
-        drawn.count,
-        inputs.len(),
+        "{} of {} in {}: {}",
+        counted(drawn.count, "completion"),
+        counted(inputs.len(), "image"),
         duration(seconds),
         target.file.display()
     ))?;

@@ -1,22 +1,35 @@
 //! `ar-cli data`: what there is to train on.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use ar_data::{Encoding, Fetched, LoadOptions, Split};
+use serde::Serialize;
 
-use crate::config::{Binarize, DataConfig};
 use crate::dataset::{Data, pictures};
-use crate::failure::usage;
+use crate::destination::Destinations;
 use crate::output::Output;
-use crate::picture::sheet;
-use crate::values::levels;
+use crate::picture::Sheet;
+use crate::reading::{ReadingArgs, SeeingArgs};
+use crate::values::count;
+use crate::words::counted;
 
 /// List, show and fetch data sets
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
+}
+
+impl Args {
+    /// Whether the result is wanted as JSON.
+    pub(crate) fn json(&self) -> bool {
+        match &self.action {
+            Action::List { json, .. } => *json,
+            Action::Show(show) => show.json,
+            Action::Fetch { .. } => false,
+        }
+    }
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -26,6 +39,9 @@ enum Action {
         /// Folder of data sets, looked at before the cache
         #[arg(long, value_name = "DIR")]
         data_dir: Option<PathBuf>,
+        /// One JSON object on standard output: sets, each with name, description, folder, present
+        #[arg(long)]
+        json: bool,
     },
     /// Describe a data set and draw its first training images
     Show(Show),
@@ -48,21 +64,52 @@ struct Show {
     #[arg(short, long, value_name = "FILE.png")]
     output: Option<PathBuf>,
 
-    /// Folder of data sets, looked at before the cache
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
-
-    /// Levels K, as a model would see them
-    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
-    levels: Option<usize>,
-
-    /// Make values 0 or 1
+    /// Replace a file that exists
     #[arg(long)]
-    binarize: Option<Binarize>,
+    force: bool,
 
-    /// Reduce RGB pixels to the K colours of a palette
-    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
+    /// Picture pixels for each pixel of an image [default: small images are enlarged]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    scale: Option<usize>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
+    seeing: SeeingArgs,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `list --json` says of each set.
+#[derive(Debug, Serialize)]
+struct Listed {
+    name: &'static str,
+    description: &'static str,
+    folder: Option<PathBuf>,
+    present: bool,
+}
+
+/// What `show --json` says.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    source: &'a str,
+    train: usize,
+    validation: usize,
+    test: usize,
+    /// Channels, height, width.
+    shape: [usize; 3],
+    levels: usize,
+    native_levels: usize,
+    native_from: &'a str,
+    binarization: &'static str,
     palette: Option<usize>,
+    classes: &'a [String],
+    fingerprint: &'a str,
+    file: Option<&'a Path>,
 }
 
 /// Images drawn by `show`.
@@ -70,8 +117,8 @@ const SHOWN: usize = 64;
 
 pub(crate) fn run(args: Args, output: &Output) -> Result<u8> {
     match args.action {
-        Action::List { data_dir } => list(data_dir, output)?,
-        Action::Show(args) => show(args, output)?,
+        Action::List { data_dir, .. } => list(data_dir, output)?,
+        Action::Show(args) => show(&args, output)?,
         Action::Fetch { name, data_dir } => {
             let said = match ar_data::fetch(&name, &options(data_dir))? {
                 Fetched::AlreadyHere(folder) => format!("{name} is in {}", folder.display()),
@@ -94,7 +141,8 @@ fn options(data_dir: Option<PathBuf>) -> LoadOptions {
 }
 
 fn list(data_dir: Option<PathBuf>, output: &Output) -> Result<()> {
-    for entry in ar_data::list(&options(data_dir)) {
+    let sets = ar_data::list(&options(data_dir));
+    for entry in &sets {
         let place = match (&entry.found, entry.present) {
             (Some(folder), _) => format!("in {}", folder.display()),
             (None, true) => "always here".to_owned(),
@@ -105,24 +153,27 @@ fn list(data_dir: Option<PathBuf>, output: &Output) -> Result<()> {
             entry.name, entry.description
         ))?;
     }
-    output.say("Any IDX, CIFAR binary, PNG, .npy or .npz file, or a folder of them, can be given by its path.")
+    output.say(
+        "Any IDX, CIFAR binary, PNG, JPEG, .npy or .npz file, or a folder of them, can be given by its path.",
+    )?;
+    let sets: Vec<_> = sets
+        .into_iter()
+        .map(|set| Listed {
+            name: set.name,
+            description: set.description,
+            folder: set.found,
+            present: set.present,
+        })
+        .collect();
+    output.json(&serde_json::json!({ "sets": sets }))
 }
 
-fn show(args: Show, output: &Output) -> Result<()> {
-    if args.output.as_ref().is_some_and(|file| {
-        file.extension()
-            .is_none_or(|e| !e.eq_ignore_ascii_case("png"))
-    }) {
-        return Err(usage("--output: name it .png"));
+fn show(args: &Show, output: &Output) -> Result<()> {
+    let mut files = Destinations::new(args.force);
+    if let Some(file) = &args.output {
+        files.file("--output", file, &["png"])?;
     }
-    let config = DataConfig {
-        source: args.name,
-        data_dir: args.data_dir,
-        levels: args.levels,
-        palette: args.palette,
-        binarize: args.binarize,
-        ..DataConfig::default()
-    };
+    let config = args.reading.over(args.seeing.of(args.name.clone()));
     let data = Data::load(&config, None)?;
     let train = data.split(Split::Train);
     let sizes = [Split::Train, Split::Validation, Split::Test]
@@ -138,7 +189,10 @@ fn show(args: Show, output: &Output) -> Result<()> {
         Encoding::Palette(_) => "colours of a palette".to_owned(),
         _ => format!("binarization {}", data.encoding.binarization()),
     };
-    output.say(format_args!("levels: {levels} of {native}, {made}"))?;
+    output.say(format_args!(
+        "levels: {levels} of {native} ({}), {made}",
+        data.native_from
+    ))?;
     if !data.classes.is_empty() {
         output.say(format_args!("classes: {}", data.classes.join(", ")))?;
     }
@@ -151,14 +205,39 @@ fn show(args: Show, output: &Output) -> Result<()> {
         encoding.encode(train, i, 0, &mut levels)?;
     }
     let images = pictures(&levels, &domain, &encoding)?;
-    if let Some(file) = args.output {
-        sheet(&images, None).save_png(&file)?;
+    if let Some(file) = &args.output {
+        let sheet = Sheet {
+            scale: args.scale,
+            ..Sheet::default()
+        };
+        sheet.of(&images).save_png(file)?;
         output.say(format_args!(
-            "the first {} training images: {}",
-            images.len(),
+            "the first {}: {}",
+            counted(images.len(), "training image"),
             file.display()
         ))?;
     }
     output.preview(&images[..images.len().min(8)]);
-    Ok(())
+    let palette = match &data.encoding {
+        Encoding::Palette(palette) => Some(palette.levels()),
+        Encoding::Levels(_) | Encoding::Binary(..) => None,
+    };
+    let [train, validation, test] =
+        [Split::Train, Split::Validation, Split::Test].map(|split| data.split(split).len());
+    output.json(&Shown {
+        name: &data.name,
+        source: &data.source,
+        train,
+        validation,
+        test,
+        shape: [domain.channels, domain.height, domain.width],
+        levels: data.encoding.levels(),
+        native_levels: data.encoding.native_levels(),
+        native_from: &data.native_from,
+        binarization: data.encoding.binarization(),
+        palette,
+        classes: &data.classes,
+        fingerprint: &data.fingerprint,
+        file: args.output.as_deref(),
+    })
 }

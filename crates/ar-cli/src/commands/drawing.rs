@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Domain, SampleOptions, Sampled, Tempering};
 
 use crate::condition::class_named;
+use crate::destination::{Destinations, ending_of};
 use crate::device::DeviceChoice;
 use crate::failure::usage;
 use crate::output::Output;
@@ -44,6 +45,14 @@ pub(crate) struct Drawing {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
+    /// Replace files that exist
+    #[arg(long)]
+    force: bool,
+
+    /// Picture pixels for each pixel of an image [default: small images are enlarged]
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    pub(super) scale: Option<usize>,
+
     /// auto, cpu, cuda:N or metal
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
@@ -64,16 +73,40 @@ pub(super) struct Target {
     pub(super) as_array: bool,
 }
 
+/// Pixels on a side of a picture, at most: what viewers open.
+const MOST_SCALE: usize = 64;
+
 impl Drawing {
-    /// Opens the run and decides where results go: `name` in the run unless told otherwise.
+    /// Opens the run and decides where results go: `name` in the run unless told otherwise. What `reads` names
+    /// stays as it is; `more` are further files to write, PNG all of them.
     ///
     /// # Errors
-    /// When there is no run, or the file ends in neither `.png` nor `.npy`.
-    pub(super) fn open(&self, name: &str) -> Result<(Run, Target)> {
+    /// When there is no run, or a file cannot be written or must not be.
+    pub(super) fn open(
+        &self,
+        name: &str,
+        reads: &[(&str, &Path)],
+        more: &[(&'static str, &Path)],
+    ) -> Result<(Run, Target)> {
+        if self.scale.is_some_and(|scale| scale > MOST_SCALE) {
+            return Err(usage(format!("--scale: at most {MOST_SCALE}")));
+        }
+        let mut files = Destinations::new(self.force);
+        for (option, path) in reads {
+            files.reads(option, path);
+        }
         let run = Run::open(&self.run, &self.device.open()?)?;
-        let file = self.output.clone();
-        let file = file.unwrap_or_else(|| run.directory.join(name));
-        let as_array = is_array(&file)?;
+        let usual = run.directory.join(name);
+        let file = self.output.clone().unwrap_or_else(|| usual.clone());
+        if file == usual {
+            files.usual("--output", &file)?;
+        } else {
+            files.file("--output", &file, &["png", "npy"])?;
+        }
+        for (option, path) in more {
+            files.file(option, path, &["png", "apng"])?;
+        }
+        let as_array = ending_of(&file) == "npy";
         Ok((run, Target { file, as_array }))
     }
 
@@ -134,16 +167,4 @@ pub(super) fn draw(run: &Run, options: &SampleOptions, output: &Output) -> Resul
         true
     });
     drawn.context("cannot draw images")
-}
-
-fn is_array(file: &Path) -> Result<bool> {
-    let extension = file.extension().and_then(|e| e.to_str());
-    match extension.map(str::to_ascii_lowercase).as_deref() {
-        Some("npy") => Ok(true),
-        Some("png") => Ok(false),
-        _ => Err(usage(format!(
-            "--output {}: name it .png for a picture or .npy for levels",
-            file.display()
-        ))),
-    }
 }

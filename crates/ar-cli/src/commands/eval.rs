@@ -8,6 +8,7 @@ use ar_core::Domain;
 use ar_data::{Encoding, Images};
 
 use super::scoring::Scoring;
+use crate::destination::Destinations;
 use crate::output::Output;
 use crate::picture::write_whole;
 use crate::scored::{Scored, with_bar};
@@ -21,11 +22,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE.csv")]
     per_image: Option<PathBuf>,
 
+    /// Replace a file that exists
+    #[arg(long)]
+    force: bool,
+
     #[command(flatten)]
     pub(crate) scoring: Scoring,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    let mut files = Destinations::new(args.force);
+    if let Some(path) = &args.per_image {
+        files.file("--per-image", path, &["csv"])?;
+    }
     let run = args.scoring.run()?;
     let (data, split) = args.scoring.data(&run, output)?;
     let (images, model) = (data.split(split), run.model.as_ref());

@@ -5,16 +5,19 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Domain, Likelihood};
 use ar_data::Encoding;
+use ar_train::TrainConfig;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::condition::in_words;
 use crate::device::DeviceChoice;
-use crate::diagrams::draw_diagrams;
+use crate::diagrams::Diagrams;
 use crate::output::Output;
+use crate::record::{Record, Session};
 use crate::run::DataRecord;
 use crate::target::{Target, TargetArgs};
-use crate::training::RunResult;
+use crate::training::{RunResult, announced};
+use crate::words::counted;
 
 /// Describe a model or a run
 #[derive(Debug, clap::Args)]
@@ -25,6 +28,10 @@ pub(crate) struct Args {
     /// Draw the masks and the receptive field into this folder
     #[arg(long, value_name = "DIR")]
     draw: Option<PathBuf>,
+
+    /// Replace pictures that exist
+    #[arg(long)]
+    force: bool,
 
     /// One JSON object on standard output
     #[arg(long)]
@@ -47,6 +54,8 @@ struct Report<'a> {
     parameters: usize,
     tensors: Vec<TensorInfo<'a>>,
     config: &'a Value,
+    /// How it is trained: a run's own, or what `train` takes unless told otherwise.
+    train: TrainConfig,
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<RunInfo<'a>>,
 }
@@ -62,16 +71,19 @@ struct RunInfo<'a> {
     steps: u64,
     data: &'a DataRecord,
     result: Option<RunResult>,
+    sessions: Vec<Session>,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let target = args.target.open(&DeviceChoice::Cpu.open()?)?;
+    let diagrams = match &args.draw {
+        Some(folder) => Diagrams::of(&target, folder, args.force)?,
+        None => Diagrams::default(),
+    };
     let report = report(&target)?;
     tell(&report, output)?;
-    if let Some(folder) = &args.draw {
-        for file in draw_diagrams(&target, folder)? {
-            output.say(format_args!("drawn: {}", file.display()))?;
-        }
+    for file in diagrams.save()? {
+        output.say(format_args!("drawn: {}", file.display()))?;
     }
     output.json(&report)?;
     Ok(0)
@@ -106,10 +118,15 @@ fn report(target: &Target) -> Result<Report<'_>> {
             })
             .collect(),
         config: &target.spec.config,
+        train: match target.run.as_ref().and_then(|run| run.train.clone()) {
+            Some(train) => train,
+            None => target.usual_training(),
+        },
         run: target.run.as_ref().map(|run| RunInfo {
             steps: run.step,
             data: &run.data,
             result: RunResult::read(&run.directory),
+            sessions: Record::read(&run.directory.join("run.json")).sessions,
         }),
     })
 }
@@ -147,13 +164,22 @@ fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
     };
     output.say(format_args!("likelihood: {likelihood}"))?;
     if let Some(run) = &report.run {
-        tell_run(run, output)?;
+        tell_run(run, &report.train, output)?;
     }
     if report.run.is_none() && !report.presets.is_empty() {
         output.say(format_args!("presets: {}", report.presets.join(", ")))?;
     }
     output.say("configuration:")?;
     for (field, value) in report.config.as_object().into_iter().flatten() {
+        output.say(format_args!("  {field} = {value}"))?;
+    }
+    output.say("training:")?;
+    let train = serde_json::to_value(&report.train)?;
+    for (field, value) in train.as_object().into_iter().flatten() {
+        let value = match value {
+            Value::Null => "none".to_owned(),
+            value => value.to_string(),
+        };
         output.say(format_args!("  {field} = {value}"))?;
     }
     output.say(format_args!("parameters: {}", report.parameters))?;
@@ -163,12 +189,13 @@ fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
     Ok(())
 }
 
-fn tell_run(run: &RunInfo<'_>, output: &Output) -> Result<()> {
+fn tell_run(run: &RunInfo<'_>, train: &TrainConfig, output: &Output) -> Result<()> {
     let encoding = &run.data.encoding;
     output.say(format_args!(
         "trained: {} steps on {}",
         run.steps, run.data.source
     ))?;
+    output.say(announced(train))?;
     if !run.data.classes.is_empty() {
         output.say(format_args!("classes: {}", run.data.classes.join(", ")))?;
     }
@@ -183,7 +210,27 @@ fn tell_run(run: &RunInfo<'_>, output: &Output) -> Result<()> {
     // A result of other steps belongs to a run that has been extended since.
     let result = run.result.as_ref();
     match result.and_then(|result| result.test_of(run.steps)) {
-        Some(test) => output.say(format_args!("test: {}", test.line())),
-        None => Ok(()),
+        Some(test) => output.say(format_args!("test: {}", test.line()))?,
+        None if result.is_some_and(|result| result.steps == run.steps) => {
+            output.say("test: none, as the data have no test images")?;
+        }
+        None => {}
     }
+    for session in &run.sessions {
+        let Session {
+            from_step,
+            started,
+            version,
+            command,
+            device,
+            processor,
+            threads,
+        } = session;
+        output.say(format_args!(
+            "from step {from_step}: {started}, {version}, {device}, {processor}, {}: {}",
+            counted(*threads, "thread"),
+            command.join(" ")
+        ))?;
+    }
+    Ok(())
 }

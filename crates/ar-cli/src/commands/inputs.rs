@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ar_core::Domain;
-use ar_data::{Binarization, Encoding, Images, Split, read_images};
+use ar_data::{Binarization, Encoding, Images, LoadOptions, Split, framed, read_images};
 
 use super::scoring::data_of;
 use crate::failure::usage;
 use crate::output::Output;
+use crate::reading::ReadingArgs;
 use crate::run::Run;
 
 /// An image to complete.
@@ -28,7 +29,7 @@ pub(super) struct Input {
 pub(super) fn read(path: &Path, run: &Run, output: &Output) -> Result<Vec<Input>> {
     let mut levels = Vec::new();
     let domain = run.model.domain();
-    read_levels(path, &domain, &run.encoding, &mut levels, output)?;
+    read_levels(path, run, &mut levels, output)?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = absolute.parent().and_then(Path::file_name);
     let class = folder.and_then(|folder| {
@@ -50,7 +51,7 @@ pub(super) fn read(path: &Path, run: &Run, output: &Output) -> Result<Vec<Input>
 /// # Errors
 /// When the data cannot be had.
 pub(super) fn of_test(count: usize, run: &Run, output: &Output) -> Result<Vec<Input>> {
-    let data = data_of(run, None, None, output)?;
+    let data = data_of(run, None, &ReadingArgs::default(), output)?;
     let (test, encoding) = (data.split(Split::Test), data.encoding.clone().for_scoring());
     if test.is_empty() {
         return Err(usage(format!("--test: {} has no test images", data.name)));
@@ -73,8 +74,9 @@ pub(super) fn of_test(count: usize, run: &Run, output: &Output) -> Result<Vec<In
 pub(super) fn known_pixels(mask: Option<&Path>, rows: usize, domain: &Domain) -> Result<Vec<bool>> {
     let (height, width) = (domain.height, domain.width);
     if let Some(path) = mask {
-        let mask =
-            read_images(path).with_context(|| format!("cannot read --mask {}", path.display()))?;
+        is_there("--mask", path)?;
+        let mask = read_images(path, &LoadOptions::default())
+            .with_context(|| format!("cannot read --mask {}", path.display()))?;
         let shape = mask.shape();
         if (mask.len(), shape.height, shape.width) != (1, height, width) {
             let got = format!("{}x{}", shape.height, shape.width);
@@ -94,16 +96,36 @@ pub(super) fn known_pixels(mask: Option<&Path>, rows: usize, domain: &Domain) ->
     }
     Ok((0..height * width).map(|p| p / width < rows).collect())
 }
-/// Appends the levels of the images of one input file.
-fn read_levels(
-    path: &Path,
-    domain: &Domain,
-    encoding: &Encoding,
-    levels: &mut Vec<u32>,
-    output: &Output,
-) -> Result<()> {
-    let images =
-        read_images(path).with_context(|| format!("cannot read --input {}", path.display()))?;
+
+/// Refuses a file that is not there, by the option that names it.
+fn is_there(option: &str, path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    Err(usage(format!(
+        "{option} {}: there is no such file",
+        path.display()
+    )))
+}
+
+/// Appends the levels of the images of one input file, scaled and cut as the run's own are where they are of
+/// another size.
+fn read_levels(path: &Path, run: &Run, levels: &mut Vec<u32>, output: &Output) -> Result<()> {
+    is_there("--input", path)?;
+    let (domain, encoding, config) = (run.model.domain(), &run.encoding, &run.data.config);
+    let options = LoadOptions {
+        layout: config.layout,
+        data_range: config.data_range,
+        ..LoadOptions::default()
+    };
+    let cannot = || format!("cannot read --input {}", path.display());
+    let images = read_images(path, &options).with_context(cannot)?;
+    let shape = images.shape();
+    let images = if [shape.height, shape.width] == [domain.height, domain.width] {
+        images
+    } else {
+        framed(images, &config.framing()).with_context(cannot)?
+    };
     if images.is_empty() {
         return Err(usage(format!("--input {} holds no images", path.display())));
     }
@@ -163,10 +185,6 @@ fn read_levels(
 
 /// The same images as ones of `native` levels, or the value that is none.
 fn with_levels(images: Images, native: usize) -> std::result::Result<Images, u16> {
-    if images.native_levels() == native {
-        return Ok(images);
-    }
-    let (shape, pixels) = (images.shape(), images.pixels().to_vec());
-    let highest = pixels.iter().copied().max().unwrap_or(0);
-    Images::new(shape, native, pixels, None).map_err(|_| highest)
+    let highest = images.pixels().iter().copied().max().unwrap_or(0);
+    images.with_native_levels(native).map_err(|_| highest)
 }

@@ -2,12 +2,18 @@
 
 pub(crate) mod check;
 pub(crate) mod classify;
+pub(crate) mod compare;
 pub(crate) mod complete;
+pub(crate) mod completions;
 pub(crate) mod data;
 mod drawing;
 pub(crate) mod eval;
+pub(crate) mod export;
+pub(crate) mod import;
 pub(crate) mod info;
 mod inputs;
+pub(crate) mod man;
+pub(crate) mod runs;
 pub(crate) mod sample;
 mod scoring;
 pub(crate) mod train;
@@ -32,5 +38,11 @@ pub fn run(cli: Cli, output: &Output) -> Result<u8> {
         Command::Check(args) => check::run(&args, output),
         Command::Info(args) => info::run(&args, output),
         Command::Data(args) => data::run(args, output),
+        Command::Runs(args) => runs::run(&args, output),
+        Command::Compare(args) => compare::run(&args, output),
+        Command::Import(args) => import::run(&args, output),
+        Command::Export(args) => export::run(&args, output),
+        Command::Completions(args) => completions::run(&args, output),
+        Command::Man(args) => man::run(&args, output),
     }
 }

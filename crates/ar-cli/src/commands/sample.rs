@@ -12,9 +12,10 @@ use crate::animation::appearing;
 use crate::condition::{Rows, every_class};
 use crate::dataset::{pictures, save_levels};
 use crate::output::Output;
-use crate::picture::{save_apng, sheet};
+use crate::picture::{Sheet, save_apng};
 use crate::progress::duration;
 use crate::values::count;
+use crate::words::counted;
 
 /// Draw new images from a trained model
 ///
@@ -59,7 +60,9 @@ const FRAME_MS: u16 = 50;
 const LAST_FRAME_MS: u16 = 3000;
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
-    let (run, target) = args.drawing.open("sampled.png")?;
+    let animation = args.animate.as_deref().map(|path| ("--animate", path));
+    let more: Vec<_> = animation.into_iter().collect();
+    let (run, target) = args.drawing.open("sampled.png", &[], &more)?;
     let (domain, conditioning) = (run.model.domain(), run.spec.conditioning);
     let mut classes = args.drawing.classes(&run)?;
     if classes.is_empty() {
@@ -93,7 +96,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if target.as_array {
         save_levels(&target.file, &levels, &domain)?;
     } else {
-        sheet(&images, rows.columns()).save_png(&target.file)?;
+        let sheet = Sheet {
+            scale: args.drawing.scale,
+            ..rows.sheet(&run.data.classes)
+        };
+        sheet.of(&images).save_png(&target.file)?;
     }
     if let (Some(path), Some(order)) = (&args.animate, order) {
         let frames = appearing(&images[..count.min(ANIMATED)], order)?;
@@ -102,7 +109,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     output.preview(&rows.few(&images));
     output.say(format_args!(
-        "{count} images in {} ({} each): {}",
+        "{} in {} ({} each): {}",
+        counted(count, "image"),
         duration(seconds),
         duration(seconds / count as f64),
         target.file.display()

@@ -1,6 +1,6 @@
 //! What commands that look at images through a run have in common.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use ar_core::{Conditioning, Domain};
@@ -11,6 +11,7 @@ use crate::dataset::Data;
 use crate::device::DeviceChoice;
 use crate::failure::usage;
 use crate::output::Output;
+use crate::reading::ReadingArgs;
 use crate::run::Run;
 use crate::values::count;
 
@@ -24,9 +25,8 @@ pub(crate) struct Scoring {
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
 
-    /// Folder of data sets, looked at before the cache
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
 
     /// Which part of the data
     #[arg(long, value_name = "SPLIT", default_value = "test")]
@@ -50,13 +50,24 @@ pub(crate) struct Scoring {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum SplitName {
+pub(super) enum SplitName {
     /// Held out for the final figure
     Test,
     /// Held out for choosing
     Validation,
     /// What the model was fitted to
     Train,
+}
+
+impl SplitName {
+    /// ar-data's word for it.
+    pub(super) const fn split(self) -> Split {
+        match self {
+            Self::Test => Split::Test,
+            Self::Validation => Split::Validation,
+            Self::Train => Split::Train,
+        }
+    }
 }
 
 impl Scoring {
@@ -73,12 +84,8 @@ impl Scoring {
     /// # Errors
     /// When there are none, or they are not of the run's kind.
     pub(super) fn data(&self, run: &Run, output: &Output) -> Result<(Data, Split)> {
-        let data = data_of(run, self.data.as_deref(), self.data_dir.as_deref(), output)?;
-        let split = match self.split {
-            SplitName::Test => Split::Test,
-            SplitName::Validation => Split::Validation,
-            SplitName::Train => Split::Train,
-        };
+        let data = data_of(run, self.data.as_deref(), &self.reading, output)?;
+        let split = self.split.split();
         if data.split(split).is_empty() {
             return Err(usage(format!(
                 "{} has no {} images; choose another --split",
@@ -102,20 +109,18 @@ impl Scoring {
 pub(super) fn data_of(
     run: &Run,
     source: Option<&str>,
-    data_dir: Option<&Path>,
+    reading: &ReadingArgs,
     output: &Output,
 ) -> Result<Data> {
     let own = &run.data.config;
-    let config = DataConfig {
+    let config = reading.over(DataConfig {
         source: source.unwrap_or(&own.source).to_owned(),
-        data_dir: data_dir
-            .map(Path::to_owned)
-            .or_else(|| own.data_dir.clone()),
         // Whether labels are needed is for the model to say.
         conditional: false,
         ..own.clone()
-    };
+    });
     let data = Data::like(&config, &run.encoding)?.with_own_levels(run.encoding.levels())?;
+    data.encoding.distinguishes(data.split(Split::Train))?;
     let (got, expected) = (data.domain()?, run.model.domain());
     if got != expected {
         return Err(usage(format!(

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use ar_core::{Distribution, Weights};
 use ar_data::Split;
-use ar_train::{BoxError, Checkpoint, ImageBatches, Outcome, Trainer, score};
+use ar_train::{BoxError, Checkpoint, Outcome, Trainer, score};
 use candle_core::Device;
 
 pub(crate) use super::train_args::Args;
@@ -11,35 +11,35 @@ use crate::dataset::Data;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::duration;
-use crate::run::{DataRecord, manifest};
-use crate::training::{Begun, Plan, RunResult, Watch, announce, finish, given, stopped};
+use crate::record::record;
+use crate::training::{Plan, RunResult, Watch, announce, dry_run, finish, stopped};
+use crate::words::counted;
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let device = args.device.open()?;
     let asked = args.given();
+    if args.dry_run {
+        return dry_run(&asked, &device, output);
+    }
     let plan = if args.resume {
         Plan::resume(&asked)?
     } else {
-        Plan::begin(&asked)?
+        Plan::begin(&asked, None)?
     };
     interrupt::install()?;
 
-    let mut trainer = trainer(&plan, &device)?;
-    let source = ImageBatches {
-        images: plan.data.split(Split::Train).clone(),
-        encoding: plan.data.encoding.clone(),
-        batch_size: plan.train.batch_size,
-        seed: plan.train.seed,
-        conditioning: plan.spec.conditioning,
-        device: device.clone(),
-    };
+    let mut trainer = plan.trainer(plan.train.clone(), &device)?;
+    // Only now is it certain that the run goes on as the file says.
+    plan.directory.write_config(&plan.config)?;
+    record(&plan.directory, trainer.step(), &device)?;
+    let source = plan.batches(&device);
     announce(&plan, &trainer, &device, output);
 
-    let (model, condition) = (&plan.spec.model, given(plan.spec.conditioning));
-    let title = format!("{model} on {}{condition}", plan.data.name);
-    let pair = (plan.spec.domain, plan.data.encoding.clone());
-    let total = total_steps(&plan, &source);
-    let mut watch = Watch::new(output, &plan.directory, title, pair, &plan.train, total);
+    let total = plan.total_steps(&source);
+    let mut watch = Watch::new(output, &plan, total);
+    if args.tensorboard {
+        watch.also_tensorboard()?;
+    }
     let outcome = trainer
         .train(&source, &|model| validate(model, &plan), &mut watch)
         .with_context(|| format!("training in {} failed", plan.directory.path().display()))?;
@@ -48,8 +48,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
 
     let (parameters, directory) = (trainer.parameters(), plan.directory.path());
     output.note(format_args!(
-        "{} steps in {}",
-        outcome.step,
+        "{} in {}",
+        counted(outcome.step as usize, "step"),
         duration(outcome.seconds)
     ));
     let result = RunResult {
@@ -85,25 +85,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             directory.display(),
             test.line()
         ))?,
-        None => output.say(directory.display())?,
+        None => output.say(format_args!(
+            "{}: no test images, so no test likelihood",
+            directory.display()
+        ))?,
     }
     output.json(&result)?;
     Ok(0)
-}
-
-fn trainer<'a>(plan: &'a Plan, device: &Device) -> Result<Trainer<'a>> {
-    let (spec, directory) = (&plan.spec, &plan.directory);
-    Ok(match plan.begun {
-        Begun::Resumed => Trainer::resume(spec, plan.train.clone(), directory, device)
-            .with_context(|| format!("cannot resume {}", directory.path().display()))?,
-        Begun::Anew => {
-            let parameters = spec.initialise(plan.train.seed, device)?;
-            let weights = Weights::from_vars(&parameters);
-            let model = spec.build(&weights)?;
-            let manifest = manifest(spec, &*model, &DataRecord::of(&plan.data))?;
-            Trainer::new(spec, &parameters, manifest, plan.train.clone(), directory)?
-        }
-    })
 }
 
 /// The weights that the run stands for, and after how many updates they were: with patience those of
@@ -148,14 +136,4 @@ fn validate(model: &dyn Distribution, plan: &Plan) -> Result<f64, BoxError> {
         return Err("asked to stop".into());
     }
     Ok(nats.iter().sum::<f64>() / nats.len() as f64)
-}
-
-/// Updates the run will make, where the clock does not decide.
-fn total_steps(plan: &Plan, source: &ImageBatches) -> Option<u64> {
-    use ar_train::BatchSource as _;
-    let by_epochs = plan
-        .train
-        .epochs
-        .map(|epochs| epochs.saturating_mul(source.batches_per_epoch()));
-    [by_epochs, plan.train.steps].into_iter().flatten().min()
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::config::{Binarize, presets_help};
+use crate::config::presets_help;
 use crate::device::DeviceChoice;
+use crate::reading::{ReadingArgs, SeeingArgs};
 use crate::training::{Given, absolute_source};
-use crate::values::{count, levels, positive, seed};
+use crate::values::{count, positive, seed};
 
 /// Train a model
 ///
@@ -18,25 +19,16 @@ pub(crate) struct Args {
     /// Name of the model, such as pixelcnn; may be left out with --resume or a --config that names it
     model: Option<String>,
 
-    /// auto (MNIST if it can be had, else built-in digits), mnist, cifar10, digits, or a path
+    /// auto (MNIST if it can be had, else built-in digits), mnist, cifar10, digits, or a path: a folder
+    /// of PNG or JPEG pictures, a .npy, .npz or IDX file
     #[arg(long, value_name = "DATA", help_heading = "Data")]
     data: Option<String>,
 
-    /// Folder of data sets, looked at before the cache
-    #[arg(long, value_name = "DIR", help_heading = "Data")]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
 
-    /// Levels K that values are quantized to
-    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true, help_heading = "Data")]
-    levels: Option<usize>,
-
-    /// Make values 0 or 1
-    #[arg(long, value_name = "HOW", help_heading = "Data")]
-    binarize: Option<Binarize>,
-
-    /// Reduce RGB pixels to the K colours of a palette fitted to the training images
-    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true, help_heading = "Data")]
-    palette: Option<usize>,
+    #[command(flatten)]
+    seeing: SeeingArgs,
 
     /// Condition the model on the images' labels
     #[arg(long, help_heading = "Data")]
@@ -99,6 +91,14 @@ pub(crate) struct Args {
     #[arg(long, requires = "run")]
     pub(super) resume: bool,
 
+    /// Make no run: say what it would be, its memory and its time, measured over a few steps
+    #[arg(long, conflicts_with = "resume")]
+    pub(super) dry_run: bool,
+
+    /// Also write the curves for TensorBoard, into the run's folder tensorboard
+    #[arg(long)]
+    pub(super) tensorboard: bool,
+
     /// One JSON object on standard output: run, steps, parameters, seconds, test
     #[arg(long)]
     pub(crate) json: bool,
@@ -113,27 +113,9 @@ impl Args {
             .as_deref()
             .filter(|data| !(self.resume && *data == "auto"))
             .map(absolute_source);
-        let data_dir = self
-            .data_dir
-            .as_ref()
-            .map(|dir| std::path::absolute(dir).unwrap_or_else(|_| dir.clone()));
         let number = |n: Option<usize>| n.map(Into::into);
-        let flags = vec![
+        let mut flags = vec![
             ("--data", "data", "source", data.map(Into::into)),
-            (
-                "--data-dir",
-                "data",
-                "data_dir",
-                data_dir.map(|dir| dir.to_string_lossy().into()),
-            ),
-            ("--levels", "data", "levels", number(self.levels)),
-            (
-                "--binarize",
-                "data",
-                "binarize",
-                self.binarize.and_then(|how| serde_json::to_value(how).ok()),
-            ),
-            ("--palette", "data", "palette", number(self.palette)),
             (
                 "--conditional",
                 "data",
@@ -158,6 +140,8 @@ impl Args {
             ("--lr", "train", "learning_rate", self.lr.map(Into::into)),
             ("--seed", "train", "seed", self.seed.map(Into::into)),
         ];
+        flags.extend(self.reading.flags());
+        flags.extend(self.seeing.flags());
         Given {
             model: self.model.clone(),
             config: self.config.clone(),

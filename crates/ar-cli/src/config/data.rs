@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use ar_data::{Binarization, Dataset, Encoding, LoadOptions, Source};
+use ar_data::{Binarization, DataRange, Dataset, Encoding, Framing, Layout, LoadOptions, Source};
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
 use crate::failure::usage;
+use crate::values::Size;
+use crate::words::meant;
 
 /// Which data, which part of them, and what is made of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct DataConfig {
     /// `auto`, `mnist`, `cifar10`, `digits`, or the path of a file or folder.
@@ -23,6 +25,16 @@ pub(crate) struct DataConfig {
     pub(crate) binarize: Option<Binarize>,
     /// Colours K of the palette that RGB pixels are reduced to, if they are.
     pub(crate) palette: Option<usize>,
+    /// Levels the data have, where they do not say.
+    pub(crate) native_levels: Option<usize>,
+    /// Order of the axes of arrays.
+    pub(crate) layout: Option<Layout>,
+    /// What the values of arrays stand between.
+    pub(crate) data_range: Option<DataRange>,
+    /// Height and width that pictures are scaled to.
+    pub(crate) resize: Option<Size>,
+    /// Height and width of the window that is cut out of pictures.
+    pub(crate) crop: Option<Size>,
     /// Seed of stochastic binarization; apart from the training seed, so that runs are compared on
     /// the same images.
     pub(crate) binarize_seed: u64,
@@ -37,6 +49,9 @@ pub(crate) struct DataConfig {
     /// Whether a named set that is not here may be downloaded.
     pub(crate) download: bool,
 }
+
+/// Data sets that have names.
+const NAMES: [&str; 4] = ["auto", "mnist", "cifar10", "digits"];
 
 /// `--binarize`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -65,6 +80,11 @@ impl Default for DataConfig {
             levels: None,
             binarize: None,
             palette: None,
+            native_levels: None,
+            layout: None,
+            data_range: None,
+            resize: None,
+            crop: None,
             binarize_seed: 0,
             conditional: false,
             validation,
@@ -90,7 +110,47 @@ impl DataConfig {
             test: self.test,
             digits: self.digits,
             download: self.download,
+            native_levels: self.native_levels,
+            layout: self.layout,
+            data_range: self.data_range,
+            framing: self.framing(),
             ..LoadOptions::default()
+        }
+    }
+
+    /// What is made of pictures before a model sees them.
+    pub(crate) fn framing(&self) -> Framing {
+        Framing {
+            resize: self.resize.map(|size| size.0),
+            crop: self.crop.map(|size| size.0),
+        }
+    }
+
+    /// The same data where `place` looks for them: the fingerprint says whether they are the same.
+    pub(crate) fn at(&self, place: &Self) -> Self {
+        Self {
+            source: place.source.clone(),
+            data_dir: place.data_dir.clone(),
+            download: place.download,
+            ..self.clone()
+        }
+    }
+
+    /// Refuses a path that leads nowhere.
+    ///
+    /// # Errors
+    /// With the name that may have been meant.
+    pub(crate) fn is_there(&self) -> Result<()> {
+        match self.source() {
+            Source::Path(path) if !path.exists() => Err(usage(format!(
+                "--data {}: there is no such file, folder or data set{}",
+                self.source,
+                meant(
+                    &path.file_name().unwrap_or_default().to_string_lossy(),
+                    NAMES
+                )
+            ))),
+            _ => Ok(()),
         }
     }
 
@@ -168,6 +228,7 @@ impl DataConfig {
             levels: palette.is_none().then(|| encoding.levels()),
             binarize,
             palette,
+            native_levels: Some(dataset.native_levels()),
             ..self.clone()
         }
     }

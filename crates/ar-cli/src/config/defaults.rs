@@ -38,7 +38,7 @@ pub(super) fn data(name: &str) -> DataConfig {
 ///
 /// The default sizes are small and residual: on binary MNIST they take far more than the usual 1e-3
 /// and learn faster for it. Named sizes are large and get the usual rate.
-pub(super) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
+pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
     let usual = TrainConfig::default();
     let batch_size = match (name, preset) {
         ("made", _) => 100,
@@ -79,6 +79,70 @@ pub(crate) fn steps(name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every field of `[train]` for every model and named size, as the book shows it.
+    fn page() -> String {
+        let mut rows = Vec::new();
+        for entry in ar_models::registry() {
+            let presets = entry.presets().unwrap();
+            let sizes = presets.iter().map(|(preset, _)| Some(*preset));
+            for size in [None].into_iter().chain(sizes) {
+                let config = TrainConfig {
+                    steps: Some(steps(entry.name)),
+                    ..train(entry.name, size)
+                };
+                let values = serde_json::to_value(config).unwrap();
+                let name = match size {
+                    None => format!("`{}`", entry.name),
+                    Some(size) => format!("`{} --preset {size}`", entry.name),
+                };
+                rows.push((name, values.as_object().unwrap().clone()));
+            }
+        }
+        let shown = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => "none".to_owned(),
+            serde_json::Value::String(word) => word.clone(),
+            value => value.to_string(),
+        };
+        let (_, first) = &rows[0];
+        let (same, differing): (Vec<_>, Vec<_>) = first
+            .keys()
+            .partition(|field| rows.iter().all(|(_, own)| own[*field] == first[*field]));
+        let mut text = "# Training defaults\n\n\
+            What `train` takes for each model unless a flag, `--set` or a configuration file says otherwise; \
+            `ar-cli info MODEL` says\nit too. A test holds this page to the program. What the fields mean is in \
+            [the command line](command-line.md).\n\n"
+            .to_owned();
+        let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+        let names = differing.iter().map(|field| format!("`{field}`"));
+        text += &line(["model".to_owned()].into_iter().chain(names).collect());
+        text += &line(vec!["---".to_owned(); differing.len() + 1]);
+        for (name, own) in &rows {
+            let values = differing.iter().map(|field| shown(&own[*field]));
+            text += &line([name.clone()].into_iter().chain(values).collect());
+        }
+        text += "\nThe same for all:\n\n| field | default |\n| --- | --- |\n";
+        for field in same {
+            text += &line(vec![format!("`{field}`"), shown(&first[field])]);
+        }
+        text
+    }
+
+    #[test]
+    fn the_book_shows_these_defaults() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/src/training-defaults.md"
+        );
+        if std::env::var_os("AR_UPDATE_DOCS").is_some() {
+            std::fs::write(path, page()).unwrap();
+        }
+        let shown = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            shown == page(),
+            "docs/src/training-defaults.md is out of date: run this test with AR_UPDATE_DOCS=1"
+        );
+    }
 
     #[test]
     fn names_imply_what_they_say() {

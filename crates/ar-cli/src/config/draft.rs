@@ -8,6 +8,8 @@ use super::section::Section;
 use super::value::{parse, to_toml};
 use super::{ConfigFile, DataConfig, defaults};
 use crate::failure::usage;
+use crate::models::{listed, names};
+use crate::words::meant;
 
 /// A configuration that starts with every default and takes a file's and then the flags' values.
 #[derive(Debug, Clone)]
@@ -27,10 +29,10 @@ impl Draft {
     /// When there is no such model, or no such preset of it.
     pub(crate) fn new(asked: &str, preset: Option<&str>) -> Result<Self> {
         let entry = ar_models::find(asked).ok_or_else(|| {
-            let names: Vec<_> = ar_models::registry().into_iter().map(|e| e.name).collect();
             usage(format!(
-                "unknown model {asked:?}; models are {}",
-                names.join(", ")
+                "unknown model {asked:?}{}; models are {}",
+                meant(asked, names()),
+                listed()
             ))
         })?;
         let name = entry.name;
@@ -96,10 +98,14 @@ impl Draft {
             .collect();
         match owners.as_mut_slice() {
             [section] => section.put(&key, value, &origin),
-            [] => Err(usage(format!(
-                "{origin}: unknown field {key:?}; known are {}",
-                self.all_fields()
-            ))),
+            [] => {
+                let fields: Vec<_> = self.sections.iter().flat_map(Section::fields).collect();
+                Err(usage(format!(
+                    "{origin}: unknown field {key:?}{}; known are {}",
+                    meant(&key, fields.iter().map(String::as_str)),
+                    self.all_fields()
+                )))
+            }
             [first, second, ..] => Err(usage(format!(
                 "{origin}: both [{}] and [{}] have {key:?}; write {}.{key} or {}.{key}",
                 first.title, second.title, first.title, second.title

@@ -25,6 +25,9 @@ impl ConfigFile {
     /// # Errors
     /// When it cannot be read, is not TOML, or has another table or top-level field.
     pub(crate) fn read(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Err(usage(format!("there is no file {}", path.display())));
+        }
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
         let at = |problem: String| usage(format!("{}: {problem}", path.display()));

@@ -9,7 +9,7 @@ mod section;
 mod value;
 
 pub(crate) use data::{Binarize, DataConfig};
-pub(crate) use defaults::steps as default_steps;
+pub(crate) use defaults::{steps as usual_steps, train as usual_training};
 pub(crate) use draft::Draft;
 pub(crate) use file::ConfigFile;
 pub(crate) use presets::help as presets_help;

@@ -5,6 +5,8 @@ use ar_models::{ModelEntry, registry};
 use serde_json::Value;
 
 use crate::failure::usage;
+use crate::models::with_aliases;
+use crate::words::meant;
 
 /// The configuration that `entry` calls `name`.
 ///
@@ -18,9 +20,10 @@ pub(crate) fn preset(entry: &ModelEntry, name: &str) -> Result<Value> {
         names => format!("those of {} are {}", entry.name, names.join(", ")),
     };
     let found = all.into_iter().find(|(known, _)| *known == name);
-    found
-        .map(|(_, config)| config)
-        .ok_or_else(|| usage(format!("--preset {name}: there is none; {known}")))
+    found.map(|(_, config)| config).ok_or_else(|| {
+        let meant = meant(name, names.iter().copied());
+        usage(format!("--preset {name}: there is none{meant}; {known}"))
+    })
 }
 
 /// The models and their presets, for `--help`.
@@ -29,8 +32,8 @@ pub(crate) fn help() -> String {
         let presets = entry.presets().unwrap_or_default();
         let names: Vec<_> = presets.iter().map(|(name, _)| *name).collect();
         match names.as_slice() {
-            [] => format!("  {}", entry.name),
-            names => format!("  {} (presets: {})", entry.name, names.join(", ")),
+            [] => format!("  {}", with_aliases(entry)),
+            names => format!("  {}, presets {}", with_aliases(entry), names.join(", ")),
         }
     };
     let lines: Vec<_> = registry().into_iter().map(line).collect();

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::value::fit;
 use crate::failure::usage;
+use crate::words::meant;
 
 /// Decides whether a whole table can be read as what it configures.
 pub(super) type Check = fn(&Value) -> Result<(), String>;
@@ -54,9 +55,11 @@ impl Section {
     pub(super) fn put(&mut self, path: &str, new: Value, origin: &str) -> Result<()> {
         let Some(default) = find(&self.defaults, path) else {
             let known = self.fields().join(", ");
+            let fields = self.fields();
             return Err(usage(format!(
-                "{origin}: unknown field {path:?} of [{}]; known are {known}",
-                self.title
+                "{origin}: unknown field {path:?} of [{}]{}; known are {known}",
+                self.title,
+                meant(path, fields.iter().map(String::as_str))
             )));
         };
         if let (Value::Object(_), Value::Object(inner)) = (default, &new) {

@@ -13,11 +13,12 @@ mod grid;
 mod masks;
 mod still;
 mod terminal;
+mod text;
 
 pub use animation::save_apng;
 pub use canvas::Picture;
 pub use curve::{Curve, save_loss_curve};
 pub use file::write_whole;
-pub use grid::{completion_grid, grid, masked_input, sheet};
+pub use grid::{Sheet, masked_input};
 pub use masks::heat_grid;
 pub use terminal::{preview, preview_samples};

@@ -2,13 +2,14 @@
 
 use ar_core::Conditioning;
 use ar_data::{Encoding, Split};
-use ar_train::Trainer;
+use ar_train::{Schedule, TrainConfig, Trainer};
 use candle_core::Device;
 
 use super::plan::{Begun, Plan};
 use crate::condition::in_words;
 use crate::device::name;
 use crate::output::Output;
+use crate::words::counted;
 
 /// What is trained, on what, and for how long.
 pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, output: &Output) {
@@ -23,12 +24,14 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
     };
     output.note(format_args!("data: {}", data.source));
     output.note(format_args!(
-        "{} images, {}x{}x{} (channels x height x width), {} levels{encoding}",
-        data.split(Split::Train).len(),
+        "{}, {}x{}x{} (channels x height x width), {} levels{encoding} of {} ({})",
+        counted(data.split(Split::Train).len(), "image"),
         domain.channels,
         domain.height,
         domain.width,
-        domain.levels
+        domain.levels,
+        data.encoding.native_levels(),
+        data.native_from
     ));
     output.note(format_args!(
         "model: {}{}, {} parameters, on {}",
@@ -37,6 +40,9 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
         trainer.parameters(),
         name(device)
     ));
+    if data.split(Split::Test).is_empty() {
+        output.warn("note: there are no test images, so there will be no test likelihood");
+    }
     if data.split(Split::Validation).is_empty() {
         output.warn("note: there are no validation images; training images stand in");
     }
@@ -55,10 +61,31 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
     };
     let run = plan.directory.path().display();
     output.note(format_args!(
-        "run: {run}, {from}until {}, batches of {}",
-        limits.join(" or "),
-        train.batch_size
+        "run: {run}, {from}until {}",
+        limits.join(" or ")
     ));
+    output.note(announced(train));
+}
+
+/// How the weights are moved: batches, learning rate, schedule.
+pub(crate) fn announced(train: &TrainConfig) -> String {
+    let schedule = match train.schedule {
+        Schedule::Constant => "constant".to_owned(),
+        Schedule::Cosine => format!("falling to {} of it by a cosine", train.final_fraction),
+        Schedule::Exponential => format!("times {} every step", train.decay_per_step),
+    };
+    let warmup = match train.warmup_steps {
+        0 => String::new(),
+        n => format!(" after {} of warm-up", counted(n as usize, "step")),
+    };
+    let clipped = match train.clip_norm {
+        0.0 => String::new(),
+        norm => format!(", gradients clipped to {norm}"),
+    };
+    format!(
+        "batches of {}, learning rate {}{warmup}, {schedule}{clipped}",
+        train.batch_size, train.learning_rate
+    )
 }
 
 /// ", given one of 10 classes" of a conditional model, otherwise nothing.

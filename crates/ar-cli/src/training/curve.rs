@@ -12,6 +12,15 @@ use crate::picture::{Curve, save_loss_curve};
 /// # Errors
 /// When the metrics cannot be read or the picture not be written.
 pub(super) fn draw_loss(metrics: &Path, picture: &Path, title: &str) -> Result<()> {
+    let curves = curves(metrics, "")?;
+    save_loss_curve(picture, title, "step", "nats per image", &curves)
+}
+
+/// Training and validation likelihood over steps, called so with `suffix`.
+///
+/// # Errors
+/// When the metrics cannot be read.
+pub(crate) fn curves(metrics: &Path, suffix: &str) -> Result<[Curve; 2]> {
     let text = std::fs::read_to_string(metrics)
         .with_context(|| format!("cannot read {}", metrics.display()))?;
     let lines: Vec<Value> = text
@@ -21,15 +30,14 @@ pub(super) fn draw_loss(metrics: &Path, picture: &Path, title: &str) -> Result<(
     let curve = |name: &str, field: &str| {
         let point = |line: &Value| Some((line.get("step")?.as_f64()?, line.get(field)?.as_f64()?));
         Curve {
-            name: name.to_owned(),
+            name: format!("{name}{suffix}"),
             points: lines.iter().filter_map(point).collect(),
         }
     };
-    let curves = [
+    Ok([
         curve("training, smoothed", "smoothed_nats_per_image"),
         curve("validation", "validation_nats_per_image"),
-    ];
-    save_loss_curve(picture, title, "step", "nats per image", &curves)
+    ])
 }
 
 #[cfg(test)]

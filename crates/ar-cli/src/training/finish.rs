@@ -11,7 +11,7 @@ use super::watch::draw_samples;
 use crate::dataset::Data;
 use crate::interrupt;
 use crate::output::Output;
-use crate::picture::{sheet, write_whole};
+use crate::picture::write_whole;
 use crate::scored::{Scored, with_bar};
 
 /// The result's name in a run directory.
@@ -45,6 +45,16 @@ pub(crate) struct BestStep {
     pub(crate) step: u64,
     /// Of the validation images.
     pub(crate) nats_per_image: f64,
+}
+
+impl BestStep {
+    /// The validation that a line of the metrics is of, if it is one.
+    pub(crate) fn of_metrics(line: &serde_json::Value) -> Option<Self> {
+        Some(Self {
+            step: line.get("step")?.as_u64()?,
+            nats_per_image: line.get("validation_nats_per_image")?.as_f64()?,
+        })
+    }
 }
 
 impl From<ar_train::Best> for BestStep {
@@ -92,7 +102,7 @@ pub(crate) fn finish(
 ) -> Result<RunResult> {
     let (images, rows) = draw_samples(model, &data.encoding).context("cannot draw samples")?;
     let file = result.run.join("samples.png");
-    sheet(&images, rows.columns()).save_png(&file)?;
+    rows.sheet(&data.classes).of(&images).save_png(&file)?;
     output.preview(&rows.few(&images));
     output.note(format_args!("samples: {}", file.display()));
     output.note(format_args!(

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::config::Draft;
 use crate::failure::usage;
+use crate::reading::Flag;
 
 /// What the command line gives, each value only where it was given.
 #[derive(Debug, Default)]
@@ -19,7 +20,7 @@ pub(crate) struct Given {
     /// `--set`, in order.
     pub(crate) set: Vec<String>,
     /// Options that stand for a field: option, table, field, value.
-    pub(crate) flags: Vec<(&'static str, &'static str, &'static str, Option<Value>)>,
+    pub(crate) flags: Vec<Flag>,
     /// `--preset`.
     pub(crate) preset: Option<String>,
     /// `--run`.

@@ -2,13 +2,17 @@
 
 mod announce;
 mod curve;
+mod dry_run;
 mod finish;
 mod given;
 mod plan;
+mod tensorboard;
 mod watch;
 
-pub(crate) use announce::{announce, given, stopped};
-pub(crate) use finish::{RunResult, finish};
+pub(crate) use announce::{announce, announced, stopped};
+pub(crate) use curve::curves;
+pub(crate) use dry_run::dry_run;
+pub(crate) use finish::{BestStep, RunResult, finish};
 pub(crate) use given::{Given, absolute_source};
-pub(crate) use plan::{Begun, Plan};
+pub(crate) use plan::Plan;
 pub(crate) use watch::Watch;

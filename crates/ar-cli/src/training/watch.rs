@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use ar_core::{Distribution, Domain, SampleOptions};
 use ar_data::Encoding;
-use ar_train::{BoxError, Observer, RunDirectory, StepMetrics, TrainConfig, ValidationMetrics};
+use ar_train::{BoxError, Observer, StepMetrics, ValidationMetrics};
 
 use super::curve::draw_loss;
+use super::plan::Plan;
+use super::tensorboard::TensorBoard;
 use crate::condition::Rows;
 use crate::dataset::pictures;
 use crate::interrupt;
 use crate::output::Output;
-use crate::picture::{Picture, sheet};
+use crate::picture::Picture;
 use crate::progress::Progress;
 use crate::scored::bits_unit;
 
@@ -30,22 +32,18 @@ pub(crate) struct Watch {
     title: String,
     domain: Domain,
     encoding: Encoding,
+    classes: Vec<String>,
     metrics: PathBuf,
     samples: PathBuf,
     curve: PathBuf,
+    log_every: u64,
+    tensorboard: Option<TensorBoard>,
 }
 
 impl Watch {
-    /// Watches the run in `directory`, which trains `title` and ends after `total_steps`, where
-    /// that is known.
-    pub(crate) fn new(
-        output: &Output,
-        directory: &RunDirectory,
-        title: String,
-        (domain, encoding): (Domain, Encoding),
-        config: &TrainConfig,
-        total_steps: Option<u64>,
-    ) -> Self {
+    /// Watches the run of `plan`, which ends after `total_steps`, where that is known.
+    pub(crate) fn new(output: &Output, plan: &Plan, total_steps: Option<u64>) -> Self {
+        let (directory, config) = (&plan.directory, &plan.train);
         let seconds = config.minutes.unwrap_or_default() * 60.0;
         let (unit, total) = match total_steps {
             Some(steps) => ("steps", steps),
@@ -56,12 +54,36 @@ impl Watch {
             progress: Progress::new(output, "training", unit, total),
             by_time: total_steps.is_none(),
             seconds,
-            title,
-            domain,
-            encoding,
+            title: plan.title(),
+            domain: plan.spec.domain,
+            encoding: plan.data.encoding.clone(),
+            classes: plan.data.classes.clone(),
             metrics: directory.metrics_path(),
             samples: directory.samples_path(),
             curve: directory.path().join("loss.svg"),
+            log_every: config.log_every,
+            tensorboard: None,
+        }
+    }
+
+    /// Writes the curves for TensorBoard too, into a folder of the run.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be made.
+    pub(crate) fn also_tensorboard(&mut self) -> Result<()> {
+        let run = self.metrics.parent().unwrap_or(Path::new("."));
+        self.tensorboard = Some(TensorBoard::create(&run.join("tensorboard"))?);
+        Ok(())
+    }
+
+    fn tell_tensorboard(&mut self, step: u64, values: &[(&'static str, f64)]) {
+        let Some(board) = &mut self.tensorboard else {
+            return;
+        };
+        if let Err(error) = board.write(step, values) {
+            self.output
+                .warn(format_args!("warning: {error:#}; no more is written there"));
+            self.tensorboard = None;
         }
     }
 
@@ -107,6 +129,19 @@ pub(super) fn draw_samples(
 
 impl Observer for Watch {
     fn step(&mut self, metrics: &StepMetrics) {
+        if metrics.step == 1 || metrics.step.is_multiple_of(self.log_every) {
+            let values = [
+                ("train/nats_per_image", metrics.train_nats_per_image),
+                (
+                    "train/smoothed_nats_per_image",
+                    metrics.smoothed_nats_per_image,
+                ),
+                ("train/learning_rate", metrics.learning_rate),
+                ("train/gradient_norm", metrics.gradient_norm),
+                ("train/images_per_second", metrics.images_per_second),
+            ];
+            self.tell_tensorboard(metrics.step, &values);
+        }
         let done = if self.by_time {
             metrics.fraction * self.seconds
         } else {
@@ -124,6 +159,8 @@ impl Observer for Watch {
     }
 
     fn validated(&mut self, metrics: &ValidationMetrics) {
+        let nats = metrics.validation_nats_per_image;
+        self.tell_tensorboard(metrics.step, &[("validation/nats_per_image", nats)]);
         let best = if metrics.best { " (best so far)" } else { "" };
         let nats = self.units(metrics.validation_nats_per_image);
         self.output.note(format_args!(
@@ -141,7 +178,7 @@ impl Observer for Watch {
             drawn => drawn?,
         };
         let file = self.samples.join(format!("step-{step:06}.png"));
-        sheet(&images, rows.columns()).save_png(&file)?;
+        rows.sheet(&self.classes).of(&images).save_png(&file)?;
         Ok(())
     }
 

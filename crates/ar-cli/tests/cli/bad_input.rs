@@ -67,8 +67,9 @@ fn data_that_cannot_be_trained_on() {
     std::fs::create_dir(path.join("mixed")).unwrap();
     write_png(&path.join("mixed/a.png"), 3, 3, &[1; 9]);
     write_png(&path.join("mixed/b.png"), 4, 3, &[1; 12]);
-    train("mixed").ended(1, &["a.png", "b.png"]);
-    train("nowhere").ended(1, &["nowhere"]);
+    train("mixed").ended(1, &["a.png", "b.png", "--resize"]);
+    train("nowhere").refused(&["nowhere", "no such file"]);
+    train("digitz").refused(&["digitz", "did you mean digits?"]);
     let offline = [
         "train",
         "pixelcnn",

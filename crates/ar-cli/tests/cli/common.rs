@@ -143,6 +143,15 @@ pub(crate) fn write_png(path: &Path, width: u32, height: u32, pixels: &[u8]) {
         .unwrap();
 }
 
+/// Writes an array in numpy's format: `kind` as "|u1" or "<f4", and the bytes of its elements.
+pub(crate) fn write_npy(path: &Path, kind: &str, shape: &[usize], elements: &[u8]) {
+    let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
+    let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sizes}), }}\n");
+    let length = (header.len() as u16).to_le_bytes();
+    let start: [&[u8]; 4] = [b"\x93NUMPY", &[1, 0], &length, header.as_bytes()];
+    std::fs::write(path, [&start.concat(), elements].concat()).unwrap();
+}
+
 /// Width, height and bytes of a PNG.
 pub(crate) fn read_png(path: &Path) -> (u32, u32, Vec<u8>) {
     let file = std::io::BufReader::new(std::fs::File::open(path).unwrap());

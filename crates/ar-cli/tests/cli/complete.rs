@@ -141,8 +141,8 @@ fn what_does_not_fit_is_refused() {
         "1x28x28",
     ]);
     complete(&["--input", "empty.png", "--keep-rows", "3"]).ended(1, &["empty.png"]);
-    complete(&["--input", "no.png", "--keep-rows", "3"]).ended(1, &["no.png"]);
-    complete(&["--input", "in.png", "--mask", "no.png"]).ended(1, &["no.png"]);
+    complete(&["--input", "no.png", "--keep-rows", "3"]).refused(&["--input no.png"]);
+    complete(&["--input", "in.png", "--mask", "no.png"]).refused(&["--mask no.png"]);
     complete(&["--input", "in.png", "--keep-rows", "3", "-n", "0"]).refused(&["at least 1"]);
     complete(&[
         "--input",

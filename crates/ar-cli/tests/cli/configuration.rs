@@ -76,6 +76,7 @@ fn what_is_no_configuration_is_refused_with_what_would_be() {
     set("hiden=4").refused(&[
         "--set hiden=4",
         "unknown field \"hiden\"",
+        "did you mean hidden?",
         "model.hidden",
         "train.learning_rate",
     ]);
@@ -105,8 +106,9 @@ fn what_is_no_configuration_is_refused_with_what_would_be() {
     config("[model\n").refused(&["c.toml", "TOML parse error"]);
     config("[train]\nlearning_rate = \"fast\"").refused(&["c.toml", "learning_rate", "number"]);
     config("name = \"pixelcnn-plain\"").refused(&["c.toml", "pixelcnn-plain, not pixelcnn"]);
-    ar(path, &["train", "pixelcnn", "--config", "no.toml"]).ended(1, &["no.toml"]);
+    ar(path, &["train", "pixelcnn", "--config", "no.toml"]).refused(&["no.toml"]);
     ar(path, &["train"]).refused(&["which MODEL", "pixelcnn-plain"]);
-    ar(path, &["train", "pixelsnn"]).refused(&["pixelsnn", "pixelcnn-plain"]);
+    ar(path, &["train", "pixelsnn"]).refused(&["pixelsnn", "did you mean pixel", "pixelcnn-plain"]);
+    ar(path, &["train", "none"]).refused(&["gated-pixelcnn (or conditional-pixelcnn)"]);
     assert!(!path.join("runs").exists(), "nothing was begun");
 }

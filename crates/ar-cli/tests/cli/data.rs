@@ -43,8 +43,9 @@ fn what_is_no_data_set_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     ar(path, &["data", "fetch", "imagenet"]).refused(&["imagenet", "mnist"]);
-    ar(path, &["data", "show", "nowhere"]).ended(1, &["nowhere"]);
+    ar(path, &["data", "show", "nowhere"]).refused(&["nowhere"]);
     ar(path, &["data", "show", "digits", "-o", "d.jpg"]).refused(&["--output", ".png"]);
+    ar(path, &["data", "show", "minst"]).refused(&["did you mean mnist?"]);
     ar(path, &["data", "show", "digits", "--levels", "257"]).refused(&["257", "256"]);
     ar(
         path,

@@ -73,7 +73,7 @@ fn other_data_are_refused_or_named() {
     eval(&["--data", "pictures"]).refused(&["pictures", "3x5x6", "1x28x28"]);
     eval(&["--limit", "0"]).refused(&["--limit"]);
     eval(&["--split", "all"]).refused(&["--split", "validation"]);
-    eval(&["--data", "nowhere"]).ended(1, &["nowhere"]);
+    eval(&["--data", "nowhere"]).refused(&["nowhere"]);
     std::fs::create_dir(path.join("grey")).unwrap();
     for i in 0..20u8 {
         crate::common::write_png(&path.join(format!("grey/{i}.png")), 28, 28, &[i * 12; 784]);

@@ -64,5 +64,8 @@ fn presets_that_are_none_are_refused_with_those_there_are() {
     ];
     ar(path, &both).refused(&["--preset paper", "c.toml"]);
     let help = ar(path, &["train", "--help"]).ok().stdout;
-    assert!(help.contains("gated-pixelcnn (presets: paper)"), "{help}");
+    assert!(
+        help.contains("gated-pixelcnn (or conditional-pixelcnn), presets paper"),
+        "{help}"
+    );
 }

@@ -142,7 +142,6 @@ fn what_contradicts_the_run_is_named() {
     };
     resume(&["--lr", "0.5"]).refused(&["train.learning_rate", "cannot change"]);
     resume(&["--set", "hidden=8"]).refused(&["model.hidden"]);
-    resume(&["--data", "mnist"]).refused(&["data.source"]);
     resume(&["--levels", "8", "--seed", "3"]).refused(&["data.levels", "train.seed"]);
     resume(&[
         "--data",
@@ -162,4 +161,60 @@ fn what_contradicts_the_run_is_named() {
     ar(path, &["train", "pixelcnn", "--run", "none", "--resume"]).refused(&["none", "no run"]);
     ar(path, &tiny(&["--steps", "1", "--run", "run"]))
         .refused(&["already holds a run", "--resume"]);
+}
+
+#[test]
+fn data_that_have_moved_are_found_by_their_fingerprint() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let pictures = |name: &str, first: u8| {
+        std::fs::create_dir(path.join(name)).unwrap();
+        for i in 0..20u8 {
+            let pixels = [first + i, 3 * i, 255, 0, 7, 9];
+            crate::common::write_png(&path.join(format!("{name}/{i:02}.png")), 3, 2, &pixels);
+        }
+    };
+    pictures("here", 1);
+    pictures("others", 2);
+    let train = [
+        "train", "pixelcnn", "--data", "here", "--set", "hidden=4", "--set", "blocks=1", "--run",
+        "run",
+    ];
+    ar(path, &[&train[..], &["--steps", "2"]].concat()).ok();
+    std::fs::rename(path.join("here"), path.join("there")).unwrap();
+    let resume = |more: &[&str]| {
+        let args = ["train", "--run", "run", "--resume"];
+        ar(path, &[&args[..], more].concat())
+    };
+    resume(&["--steps", "3"]).refused(&["have moved", "--data", "here"]);
+    ar(path, &["eval", "run"]).refused(&["here"]);
+    resume(&["--steps", "3", "--data", "others"]).ended(1, &["not the data", "fingerprints"]);
+    resume(&["--steps", "3", "--data", "there"]).ok();
+    ar(path, &["eval", "run"]).ok();
+    resume(&["--steps", "4"]).ok();
+
+    // The configuration file of the run says where they are, too.
+    std::fs::rename(path.join("there"), path.join("elsewhere")).unwrap();
+    let config = path.join("run/config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let edited = text.replace("/there", "/elsewhere");
+    assert_ne!(text, edited);
+    std::fs::write(&config, &edited).unwrap();
+    ar(path, &["eval", "run"]).ok();
+    resume(&["--steps", "5"]).ok();
+    std::fs::write(&config, edited.replace("hidden = 4", "hidden = 8")).unwrap();
+    resume(&["--steps", "6"]).refused(&["config.toml", "[model]"]);
+}
+
+#[test]
+fn a_limit_that_has_passed_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    ar(path, &tiny(&["--steps", "4", "--run", "run"])).ok();
+    let files = ["config.toml", "model.safetensors", "result.json"];
+    let all = || files.map(|file| std::fs::read(path.join("run").join(file)).unwrap());
+    let before = all();
+    let resume = ["train", "--run", "run", "--resume", "--steps", "3"];
+    ar(path, &resume).refused(&["steps", "4 steps already"]);
+    assert!(before == all());
 }

@@ -88,8 +88,8 @@ fn options_out_of_range_are_refused() {
     sample(&["--seed", "-1"]).refused(&["--seed", "from 0"]);
     sample(&["--device", "gpu"]).refused(&["--device", "cpu"]);
     sample(&["-o", "a.jpg"]).refused(&["a.jpg", ".png", ".npy"]);
-    sample(&["-n", "1", "-o", "no/a.png"]).ended(1, &["no/a.png"]);
-    sample(&["-n", "1", "-o", "no/a.npy"]).ended(1, &["no/a.npy"]);
-    sample(&["-n", "1", "-o", "a.png", "--animate", "a.gif"]).ended(1, &["a.gif", ".png"]);
+    sample(&["-n", "1", "-o", "no/a.png"]).refused(&["no/a.png", "there is no folder no"]);
+    sample(&["-n", "1", "-o", "no/a.npy"]).refused(&["no/a.npy"]);
+    sample(&["-n", "1", "-o", "a.png", "--animate", "a.gif"]).refused(&["a.gif", ".png"]);
     assert!(!folder.path().join("a.jpg").exists());
 }

@@ -1,0 +1,254 @@
+//! `ar-cli compare`: which of two runs is better, on the same images.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use ar_core::Conditioning;
+use serde::Serialize;
+
+use super::scoring::{SplitName, data_of};
+use crate::destination::Destinations;
+use crate::device::DeviceChoice;
+use crate::failure::usage;
+use crate::output::Output;
+use crate::picture::save_loss_curve;
+use crate::reading::ReadingArgs;
+use crate::run::Run;
+use crate::scored::{Scored, with_bar};
+use crate::training::curves;
+use crate::values::count;
+use crate::words::counted;
+
+/// Compare two runs: the difference of their likelihoods on the same images, and their curves
+///
+/// Images differ far more from each other than two good models do on one image, so the error of the
+/// difference, image by image, is much smaller than that of either likelihood.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Two run directories or checkpoint files
+    #[arg(value_name = "RUN", num_args = 2, required = true)]
+    runs: Vec<PathBuf>,
+
+    /// auto, mnist, cifar10, digits, or a path [default: the first run's own data]
+    #[arg(long, value_name = "DATA")]
+    data: Option<String>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+
+    /// Which part of the data
+    #[arg(long, value_name = "SPLIT", default_value = "test")]
+    split: SplitName,
+
+    /// Only the first N images
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    limit: Option<usize>,
+
+    /// Images at once
+    #[arg(long, value_name = "B", default_value = "64", value_parser = count, allow_hyphen_values = true)]
+    batch_size: usize,
+
+    /// Picture of both runs' curves [default: compared.svg in the first run]
+    #[arg(short, long, value_name = "FILE.svg")]
+    output: Option<PathBuf>,
+
+    /// Replace a file that exists
+    #[arg(long)]
+    force: bool,
+
+    /// auto, cpu, cuda:N or metal
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: DeviceChoice,
+
+    /// One JSON object on standard output: images, runs, difference, standard_error, file
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    images: usize,
+    runs: Vec<Side<'a>>,
+    /// Nats per image of the second less those of the first: below 0 the second is better.
+    difference: f64,
+    /// Of the difference, over images.
+    standard_error: f64,
+    file: Option<&'a Path>,
+}
+
+#[derive(Debug, Serialize)]
+struct Side<'a> {
+    run: &'a Path,
+    model: &'a str,
+    steps: u64,
+    score: Scored,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    let device = args.device.open()?;
+    let open = |path: &PathBuf| Run::open(path, &device);
+    let (first, second) = (open(&args.runs[0])?, open(&args.runs[1])?);
+    comparable(&first, &second)?;
+    let usual = first.directory.join("compared.svg");
+    let file = args.output.as_ref().unwrap_or(&usual);
+    let mut files = Destinations::new(args.force);
+    if *file == usual {
+        files.usual("--output", file)?;
+    } else {
+        files.file("--output", file, &["svg"])?;
+    }
+
+    let data = data_of(&first, args.data.as_deref(), &args.reading, output)?;
+    let split = args.split.split();
+    let images = data.split(split);
+    if images.is_empty() {
+        return Err(usage(format!(
+            "{} has no {} images; choose another --split",
+            data.name,
+            split.name()
+        )));
+    }
+    let score = |run: &Run, which: &str| {
+        let (batch, limit) = (args.batch_size, args.limit.unwrap_or(0));
+        with_bar(
+            run.model.as_ref(),
+            images,
+            &data.encoding,
+            batch,
+            limit,
+            which,
+            output,
+        )
+    };
+    let nats = [
+        score(&first, "the first run")?,
+        score(&second, "the second run")?,
+    ];
+    let differences: Vec<f64> = nats[1].iter().zip(&nats[0]).map(|(b, a)| b - a).collect();
+    let (difference, standard_error) = mean_and_error(&differences);
+
+    let side =
+        |(i, run): (usize, &'_ Run)| Scored::new(&nats[i], run.model.as_ref(), &data.encoding);
+    let scores: Vec<Scored> = [&first, &second]
+        .into_iter()
+        .enumerate()
+        .map(side)
+        .collect();
+    let drawn = draw(
+        &[(&args.runs[0], &first), (&args.runs[1], &second)],
+        file,
+        output,
+    )?;
+    let both = args.runs.iter().zip([&first, &second]).zip(scores);
+    let runs: Vec<_> = both
+        .map(|((path, run), score)| Side {
+            run: path,
+            model: &run.spec.model,
+            steps: run.step,
+            score,
+        })
+        .collect();
+    for side in &runs {
+        let (run, steps) = (side.run.display(), side.steps);
+        output.say(format_args!(
+            "{run} ({}, {steps} steps): {}",
+            side.model,
+            side.score.line()
+        ))?;
+    }
+    output.say(verdict(
+        &args.runs,
+        difference,
+        standard_error,
+        differences.len(),
+    ))?;
+    if drawn {
+        output.say(format_args!("curves: {}", file.display()))?;
+    }
+    output.json(&Report {
+        images: differences.len(),
+        runs,
+        difference,
+        standard_error,
+        file: drawn.then_some(file.as_path()),
+    })?;
+    Ok(0)
+}
+
+/// Refuses likelihoods that are not of the same thing.
+fn comparable(first: &Run, second: &Run) -> Result<()> {
+    let seen = |run: &Run| (run.model.domain(), run.encoding.clone().for_scoring());
+    let given = |run: &Run| run.spec.conditioning != Conditioning::None;
+    if seen(first) != seen(second) {
+        return Err(usage(
+            "the runs see their data in different ways (size, levels, binarization or palette), so their \
+             likelihoods cannot be compared",
+        ));
+    }
+    if given(first) != given(second) {
+        return Err(usage(
+            "one of the runs is given the class and the other is not: their likelihoods are of different things",
+        ));
+    }
+    Ok(())
+}
+
+/// Mean, and its standard error over images; none of one image.
+fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (n - 1.0).max(1.0) / n).sqrt())
+}
+
+fn verdict(runs: &[PathBuf], difference: f64, error: f64, images: usize) -> String {
+    let better = &runs[usize::from(difference < 0.0)];
+    let images = counted(images, "image");
+    let size = format!("{:.3} ± {error:.3} nats/image", difference.abs());
+    if difference.abs() > 2.0 * error {
+        format!(
+            "{} is better by {size} (paired over {images})",
+            better.display()
+        )
+    } else {
+        format!("no difference beyond the error: {size} (paired over {images})")
+    }
+}
+
+/// Both runs' curves in one picture, if their folders have curves.
+fn draw(runs: &[(&PathBuf, &Run)], file: &Path, output: &Output) -> Result<bool> {
+    let mut all = Vec::new();
+    for (path, run) in runs {
+        let metrics = run.directory.join("metrics.jsonl");
+        if !metrics.is_file() {
+            output.note(format_args!(
+                "no curve of {}: it has no metrics.jsonl",
+                path.display()
+            ));
+            continue;
+        }
+        all.extend(curves(&metrics, &format!(", {}", path.display()))?);
+    }
+    all.retain(|curve| !curve.points.is_empty());
+    if all.is_empty() {
+        return Ok(false);
+    }
+    save_loss_curve(file, "two runs", "step", "nats per image", &all)?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_is_that_of_the_difference() {
+        let (mean, error) = mean_and_error(&[1.0, 2.0, 3.0, 4.0]);
+        assert!((mean - 2.5).abs() < 1e-12 && (error - (5.0f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
+        assert_eq!(mean_and_error(&[2.0]), (2.0, 0.0));
+        let runs = [PathBuf::from("a"), PathBuf::from("b")];
+        assert!(verdict(&runs, -1.0, 0.1, 9).starts_with("b is better by 1.000 ± 0.100"));
+        assert!(verdict(&runs, 1.0, 0.1, 9).starts_with("a is better"));
+        assert!(verdict(&runs, 0.1, 0.1, 9).starts_with("no difference"));
+    }
+}

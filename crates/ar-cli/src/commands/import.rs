@@ -1,0 +1,136 @@
+//! `ar-cli import`: weights that another program trained, as a run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use ar_core::Distribution as _;
+use candle_core::{Device, Var};
+use serde::Serialize;
+
+use crate::exchange::Mapping;
+use crate::failure::usage;
+use crate::output::Output;
+use crate::reading::{ReadingArgs, SeeingArgs};
+use crate::record::record;
+use crate::training::{Given, Plan, absolute_source};
+use crate::words::counted;
+
+/// Make a run of weights from a safetensors file
+///
+/// A mapping file says which tensor becomes which, and how it lies there; without one, names and
+/// layouts are this program's. The run is at step 0: it can be scored, sampled and trained on with
+/// train --resume.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Name of the model
+    model: String,
+
+    /// The weights
+    #[arg(long, value_name = "FILE.safetensors")]
+    weights: PathBuf,
+
+    /// Rules from names and layouts there to those here
+    #[arg(long, value_name = "FILE.toml")]
+    map: Option<PathBuf>,
+
+    /// Run directory to make
+    #[arg(long, value_name = "DIR")]
+    run: PathBuf,
+
+    /// What the weights were trained on: auto, mnist, cifar10, digits, or a path
+    #[arg(long, value_name = "DATA", help_heading = "Data")]
+    data: Option<String>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
+    seeing: SeeingArgs,
+
+    /// The model is conditioned on the images' labels
+    #[arg(long, help_heading = "Data")]
+    conditional: bool,
+
+    /// A named size of the model
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+
+    /// Any field of [model], [train] or [data]
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+
+    /// One JSON object on standard output: run, tensors, parameters
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    run: &'a PathBuf,
+    tensors: usize,
+    parameters: usize,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    let mapping = Mapping::read(args.map.as_deref())?;
+    let file = args.weights.display();
+    if !args.weights.is_file() {
+        return Err(usage(format!("--weights {file}: there is no such file")));
+    }
+    let theirs = candle_core::safetensors::load(&args.weights, &Device::Cpu)
+        .with_context(|| format!("cannot read --weights {file}"))?;
+    let given = args.given();
+    let prepared = Plan::prepare(&given)?;
+    let shapes = prepared.spec.shapes()?;
+    let weights = mapping
+        .import(&theirs, &shapes)
+        .with_context(|| format!("cannot import {file}"))?;
+    // Before a folder is made: a model around them tells whether they are what it takes.
+    let domain = prepared.spec.build(&weights)?.domain();
+    let variables: BTreeMap<String, Var> = weights
+        .iter()
+        .map(|(name, tensor)| Ok((name.to_owned(), Var::from_tensor(tensor)?)))
+        .collect::<Result<_>>()?;
+    let plan = prepared.into_plan(&args.run)?;
+    plan.new_trainer(&variables, plan.train.clone())?;
+    record(&plan.directory, 0, &Device::Cpu)?;
+    output.say(format_args!(
+        "{}: {} of {file}, {} parameters, {}x{}x{} with {} levels; next: ar-cli eval {}",
+        args.run.display(),
+        counted(weights.len(), "tensor"),
+        weights.elements(),
+        domain.channels,
+        domain.height,
+        domain.width,
+        domain.levels,
+        args.run.display()
+    ))?;
+    output.json(&Report {
+        run: &args.run,
+        tensors: weights.len(),
+        parameters: weights.elements(),
+    })?;
+    Ok(0)
+}
+
+impl Args {
+    fn given(&self) -> Given {
+        let data = self.data.as_deref().map(absolute_source);
+        let conditional = self.conditional.then(|| true.into());
+        let mut flags = vec![
+            ("--data", "data", "source", data.map(Into::into)),
+            ("--conditional", "data", "conditional", conditional),
+        ];
+        flags.extend(self.reading.flags());
+        flags.extend(self.seeing.flags());
+        Given {
+            model: Some(self.model.clone()),
+            set: self.set.clone(),
+            flags,
+            preset: self.preset.clone(),
+            run: Some(self.run.clone()),
+            ..Given::default()
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `ar-cli man`: the manual pages.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::CommandFactory as _;
+use clap_mangen::Man;
+
+use crate::args::Cli;
+use crate::failure::usage;
+use crate::output::Output;
+use crate::picture::write_whole;
+
+/// Print the manual page, or write those of all commands
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Folder to write ar-cli.1, ar-cli-train.1 and the others into
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    let mut command = Cli::command();
+    command.build();
+    let Some(folder) = &args.output else {
+        output.say(String::from_utf8_lossy(&page(command)?).trim_end())?;
+        return Ok(0);
+    };
+    if !folder.is_dir() {
+        return Err(usage(format!(
+            "--output {}: there is no such folder",
+            folder.display()
+        )));
+    }
+    let commands: Vec<_> = command.get_subcommands().cloned().collect();
+    for command in std::iter::once(command).chain(commands) {
+        if command.get_name() == "help" {
+            continue;
+        }
+        let name = command
+            .get_display_name()
+            .unwrap_or(command.get_name())
+            .to_owned();
+        let file = folder.join(format!("{name}.1"));
+        write_whole(&file, &page(command)?)?;
+        output.say(file.display())?;
+    }
+    Ok(0)
+}
+
+fn page(command: clap::Command) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    Man::new(command)
+        .render(&mut text)
+        .context("cannot write the manual page")?;
+    Ok(text)
+}

@@ -1,0 +1,138 @@
+//! Options that say how data are read and what a model sees of them.
+
+use std::path::PathBuf;
+
+use ar_data::{DataRange, Layout};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::config::{Binarize, DataConfig};
+use crate::values::{Size, levels};
+
+/// An option that stands for a field: option, table, field, and the value where it was given.
+pub(crate) type Flag = (&'static str, &'static str, &'static str, Option<Value>);
+
+/// How values are read that do not say what they are.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct ReadingArgs {
+    /// Folder of data sets, looked at before the cache
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Levels the stored values have, 0 to N - 1 [default: guessed from the largest value]
+    #[arg(long, value_name = "N", value_parser = levels, allow_hyphen_values = true)]
+    native_levels: Option<usize>,
+
+    /// Axes of arrays: nchw (channels first) or nhwc (channels last)
+    #[arg(long, value_name = "LAYOUT")]
+    layout: Option<Layout>,
+
+    /// What the values of arrays lie between, such as 0..1
+    #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
+    data_range: Option<DataRange>,
+}
+
+/// What a model sees of the data.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct SeeingArgs {
+    /// Levels K that values are quantized to
+    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
+    pub(crate) levels: Option<usize>,
+
+    /// Make values 0 or 1
+    #[arg(long, value_name = "HOW")]
+    pub(crate) binarize: Option<Binarize>,
+
+    /// Reduce RGB pixels to the K colours of a palette fitted to the training images
+    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
+    pub(crate) palette: Option<usize>,
+
+    /// Scale pictures until they cover height and width, and cut the middle out
+    #[arg(long, value_name = "HxW")]
+    pub(crate) resize: Option<Size>,
+
+    /// Cut a window out of pictures: anywhere in training, the middle otherwise
+    #[arg(long, value_name = "HxW")]
+    pub(crate) crop: Option<Size>,
+}
+
+fn value(given: Option<impl Serialize>) -> Option<Value> {
+    given.and_then(|given| serde_json::to_value(given).ok())
+}
+
+impl ReadingArgs {
+    /// Each as the field it stands for.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        let absolute = |dir: &PathBuf| std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+        vec![
+            (
+                "--data-dir",
+                "data",
+                "data_dir",
+                value(self.data_dir.as_ref().map(absolute)),
+            ),
+            (
+                "--native-levels",
+                "data",
+                "native_levels",
+                value(self.native_levels),
+            ),
+            ("--layout", "data", "layout", value(self.layout)),
+            ("--data-range", "data", "data_range", value(self.data_range)),
+        ]
+    }
+
+    /// `config`, with what was given in the place of its own.
+    pub(crate) fn over(&self, config: DataConfig) -> DataConfig {
+        DataConfig {
+            data_dir: self.data_dir.clone().or(config.data_dir),
+            native_levels: self.native_levels.or(config.native_levels),
+            layout: self.layout.or(config.layout),
+            data_range: self.data_range.or(config.data_range),
+            ..config
+        }
+    }
+
+    /// The first option that was given.
+    pub(crate) fn first_given(&self) -> Option<&'static str> {
+        first(&self.flags())
+    }
+}
+
+impl SeeingArgs {
+    /// Each as the field it stands for.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        vec![
+            ("--levels", "data", "levels", value(self.levels)),
+            ("--binarize", "data", "binarize", value(self.binarize)),
+            ("--palette", "data", "palette", value(self.palette)),
+            ("--resize", "data", "resize", value(self.resize)),
+            ("--crop", "data", "crop", value(self.crop)),
+        ]
+    }
+
+    /// The data of `source`, seen so.
+    pub(crate) fn of(&self, source: String) -> DataConfig {
+        DataConfig {
+            source,
+            levels: self.levels,
+            binarize: self.binarize,
+            palette: self.palette,
+            resize: self.resize,
+            crop: self.crop,
+            ..DataConfig::default()
+        }
+    }
+
+    /// The first option that was given.
+    pub(crate) fn first_given(&self) -> Option<&'static str> {
+        first(&self.flags())
+    }
+}
+
+fn first(flags: &[Flag]) -> Option<&'static str> {
+    let given = flags.iter().find(|(.., value)| value.is_some());
+    given.map(|(flag, ..)| *flag)
+}

@@ -8,11 +8,11 @@ use crate::commands::{
 };
 use crate::output::Verbosity;
 
-/// Train, sample, complete, score and check deep autoregressive models.
+/// Train, sample, complete, score, classify with, compare and check deep autoregressive models.
 ///
 /// RUN is a run directory as `train` makes it, or a checkpoint file in one. Results go to standard
 /// output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 bad usage or
-/// configuration.
+/// configuration, or something named that is not there.
 #[derive(Debug, Parser)]
 #[command(name = "ar-cli", version = crate::record::VERSION)]
 pub struct Cli {

@@ -31,12 +31,21 @@ impl Destinations {
         self.inputs.push((option.to_owned(), identity(path)));
     }
 
-    /// A file that the program keeps by a name of its own, in a folder of its own: it may be there.
+    /// The file that `option` names, or `usual`, which the program keeps in a folder of its own and may be there.
     ///
     /// # Errors
     /// As [`Self::file`].
-    pub(crate) fn usual(&mut self, option: &'static str, path: &Path) -> Result<()> {
-        self.check(option, path, true)
+    pub(crate) fn file_or(
+        &mut self,
+        option: &'static str,
+        path: &Path,
+        usual: &Path,
+        endings: &[&str],
+    ) -> Result<()> {
+        if identity(path) == identity(usual) {
+            return self.check(option, path, true);
+        }
+        self.file(option, path, endings)
     }
 
     /// The file that `option` names.
@@ -140,7 +149,8 @@ mod tests {
         assert!(
             message(files.file("--animate", &same, &["png"])).contains("-o writes the same file")
         );
-        files.usual("samples", &old).unwrap();
+        let usual = folder.path().join("./old.png");
+        files.file_or("-o", &old, &usual, &["png"]).unwrap();
         Destinations::new(true).file("-o", &old, &["png"]).unwrap();
     }
 

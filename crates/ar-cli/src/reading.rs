@@ -14,47 +14,50 @@ pub(crate) type Flag = (&'static str, &'static str, &'static str, Option<Value>)
 
 /// How values are read that do not say what they are.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Data")]
 pub(crate) struct ReadingArgs {
     /// Folder of data sets, looked at before the cache
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Data")]
     pub(crate) data_dir: Option<PathBuf>,
 
     /// Levels the stored values have, 0 to N - 1 [default: guessed from the largest value]
-    #[arg(long, value_name = "N", value_parser = levels, allow_hyphen_values = true)]
+    #[arg(long, value_name = "N", value_parser = levels, allow_hyphen_values = true, help_heading = "Data")]
     native_levels: Option<usize>,
 
     /// Axes of arrays: nchw (channels first) or nhwc (channels last)
-    #[arg(long, value_name = "LAYOUT")]
+    #[arg(long, value_name = "LAYOUT", help_heading = "Data")]
     layout: Option<Layout>,
 
     /// What the values of arrays lie between, such as 0..1
-    #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "LOW..HIGH",
+        allow_hyphen_values = true,
+        help_heading = "Data"
+    )]
     data_range: Option<DataRange>,
 }
 
 /// What a model sees of the data.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Data")]
 pub(crate) struct SeeingArgs {
     /// Levels K that values are quantized to
-    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
+    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true, help_heading = "Data")]
     pub(crate) levels: Option<usize>,
 
     /// Make values 0 or 1
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", help_heading = "Data")]
     pub(crate) binarize: Option<Binarize>,
 
     /// Reduce RGB pixels to the K colours of a palette fitted to the training images
-    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true)]
+    #[arg(long, value_name = "K", value_parser = levels, allow_hyphen_values = true, help_heading = "Data")]
     pub(crate) palette: Option<usize>,
 
     /// Scale pictures until they cover height and width, and cut the middle out
-    #[arg(long, value_name = "HxW")]
+    #[arg(long, value_name = "HxW", help_heading = "Data")]
     pub(crate) resize: Option<Size>,
 
     /// Cut a window out of pictures: anywhere in training, the middle otherwise
-    #[arg(long, value_name = "HxW")]
+    #[arg(long, value_name = "HxW", help_heading = "Data")]
     pub(crate) crop: Option<Size>,
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::name;
 use crate::picture::write_whole;
+use crate::training::Begun;
 
 /// The program's version, with the commit it was built from where that is known.
 pub(crate) const VERSION: &str = env!("AR_VERSION");
@@ -24,7 +25,7 @@ pub(crate) struct Session {
     pub(crate) version: String,
     /// The whole command line.
     pub(crate) command: Vec<String>,
-    /// What trains: "CPU", "CUDA device 0", ..
+    /// What trains: "cpu", "cuda:0", ..
     pub(crate) device: String,
     /// Name of the processor.
     pub(crate) processor: String,
@@ -51,12 +52,16 @@ impl Record {
 ///
 /// # Errors
 /// When it cannot be written.
-pub(crate) fn record(directory: &RunDirectory, from_step: u64, device: &Device) -> Result<()> {
+pub(crate) fn record(
+    directory: &RunDirectory,
+    begun: Begun,
+    from_step: u64,
+    device: &Device,
+) -> Result<()> {
     let path = directory.record_path();
-    let mut record = if from_step == 0 {
-        Record::default()
-    } else {
-        Record::read(&path)
+    let mut record = match begun {
+        Begun::Anew => Record::default(),
+        Begun::Resumed => Record::read(&path),
     };
     record.sessions.push(Session {
         from_step,

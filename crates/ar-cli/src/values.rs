@@ -48,6 +48,14 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
     at_least(1, text)
 }
 
+/// Sheet pixels for a pixel, from 1 to 64.
+pub(crate) fn scale(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n) if (1..=64).contains(&n) => Ok(n),
+        _ => Err("must be a whole number from 1 to 64".to_owned()),
+    }
+}
+
 /// A whole number of at least 2.
 pub(crate) fn levels(text: &str) -> Result<usize, String> {
     at_least(2, text)

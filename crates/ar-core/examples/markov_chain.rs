@@ -4,6 +4,8 @@
 //!
 //! `cargo run -p ar-core --example markov_chain`
 
+#![expect(clippy::print_stdout, reason = "an example tells what it finds")]
+
 use ar_core::check::causality;
 use ar_core::{
     ChannelSteps, Dependence, Distribution, Domain, Likelihood, Model, Order, Result,

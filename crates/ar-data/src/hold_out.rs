@@ -37,9 +37,11 @@ pub(crate) fn complete(
             return Ok((train, given));
         }
         let count = held_out(train.len(), limit);
-        said.push(format!(
-            "{count} of the training images held out for {purpose}"
-        ));
+        if count > 0 {
+            said.push(format!(
+                "{count} of the training images held out for {purpose}"
+            ));
+        }
         hold_out(train, count, purpose)
     };
     let (train, test) = or_held_out(train, test, options.test, "test")?;

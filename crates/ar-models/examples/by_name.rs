@@ -2,6 +2,8 @@
 //!
 //! `cargo run -p ar-models --example by_name -- gated-pixelcnn`
 
+#![expect(clippy::print_stdout, reason = "an example tells what it finds")]
+
 use ar_core::{Conditioning, Domain, Result, SampleOptions, Score, Weights, sample, score_images};
 use ar_models::{Spec, registry};
 use candle_core::{DType, Device, Tensor};

@@ -3,8 +3,13 @@
 //!
 //! `cargo run -p ar-nn --example network`
 
+#![expect(clippy::print_stdout, reason = "an example tells what it finds")]
+
 use ar_core::harness::step_equals_full;
-use ar_core::{ChannelSteps, Conditioning, Distribution, Domain, MaskType, Order, Result, sample};
+use ar_core::{
+    ChannelSteps, Conditioning, Distribution, Domain, MaskType, Order, Result, SampleOptions,
+    sample,
+};
 use ar_nn::init::Initializer;
 use ar_nn::{Activation, Builder, ConvConfig};
 use candle_core::{DType, Device, Tensor};
@@ -36,7 +41,7 @@ fn main() -> Result<()> {
         Ok(()) => println!("one value at a time, the conditionals are the same"),
         Err(difference) => println!("{difference}"),
     }
-    let drawn = sample(&network, &Default::default(), &|_, _| true)?;
+    let drawn = sample(&network, &SampleOptions::default(), &|_, _| true)?;
     println!("{} images drawn", drawn.count);
     Ok(())
 }

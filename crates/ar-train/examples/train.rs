@@ -3,9 +3,11 @@
 //!
 //! `cargo run -p ar-train --features data --example train -- a-new-folder`
 
+#![expect(clippy::print_stdout, reason = "an example tells what it finds")]
+
 use std::sync::Arc;
 
-use ar_core::{Blueprint as _, Conditioning, Distribution};
+use ar_core::{Conditioning, Distribution};
 use ar_data::{Binarization, Encoding, LoadOptions, Source, load};
 use ar_models::{PixelCnnConfig, Spec};
 use ar_train::{

@@ -97,6 +97,11 @@ impl Checkpoint {
         })
     }
 
+    /// Whether the file at `path` is one that a run keeps: a checkpoint or a training state.
+    pub fn is_kept(path: &Path) -> bool {
+        Container::open(path).is_ok()
+    }
+
     /// What the file at `path` says of itself, without its numbers: the header alone is read, and a run that
     /// trains is not disturbed.
     ///

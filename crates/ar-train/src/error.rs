@@ -40,7 +40,7 @@ pub enum Error {
         found: String,
     },
     /// A limit that a resumed run has passed.
-    #[error("{field}: the run has done {done} already; a new limit must be above that")]
+    #[error("{field}: the run has done {done} already; a new limit must not be below that")]
     LimitPassed {
         /// `epochs`, `steps` or `minutes`.
         field: &'static str,

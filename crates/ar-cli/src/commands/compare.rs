@@ -25,9 +25,13 @@ use crate::words::counted;
 /// difference, image by image, is much smaller than that of either likelihood.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Two run directories or checkpoint files
-    #[arg(value_name = "RUN", num_args = 2, required = true)]
-    runs: Vec<PathBuf>,
+    /// A run directory or checkpoint file
+    #[arg(value_name = "RUN")]
+    first: PathBuf,
+
+    /// Another one
+    #[arg(value_name = "RUN")]
+    second: PathBuf,
 
     /// auto, mnist, cifar10, digits, or a path [default: the first run's own data]
     #[arg(long, value_name = "DATA")]
@@ -86,17 +90,14 @@ struct Side<'a> {
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let device = args.device.open()?;
+    let paths = [&args.first, &args.second];
     let open = |path: &PathBuf| Run::open(path, &device);
-    let (first, second) = (open(&args.runs[0])?, open(&args.runs[1])?);
+    let (first, second) = (open(paths[0])?, open(paths[1])?);
     comparable(&first, &second)?;
     let usual = first.directory.join("compared.svg");
     let file = args.output.as_ref().unwrap_or(&usual);
     let mut files = Destinations::new(args.force);
-    if *file == usual {
-        files.usual("--output", file)?;
-    } else {
-        files.file("--output", file, &["svg"])?;
-    }
+    files.file_or("--output", file, &usual, &["svg"])?;
 
     let data = data_of(&first, args.data.as_deref(), &args.reading, output)?;
     let split = args.split.split();
@@ -134,12 +135,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         .enumerate()
         .map(side)
         .collect();
-    let drawn = draw(
-        &[(&args.runs[0], &first), (&args.runs[1], &second)],
-        file,
-        output,
-    )?;
-    let both = args.runs.iter().zip([&first, &second]).zip(scores);
+    let drawn = draw(&[(paths[0], &first), (paths[1], &second)], file, output)?;
+    let both = paths.into_iter().zip([&first, &second]).zip(scores);
     let runs: Vec<_> = both
         .map(|((path, run), score)| Side {
             run: path,
@@ -157,7 +154,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         ))?;
     }
     output.say(verdict(
-        &args.runs,
+        paths,
         difference,
         standard_error,
         differences.len(),
@@ -201,8 +198,8 @@ fn mean_and_error(values: &[f64]) -> (f64, f64) {
     (mean, (squares / (n - 1.0).max(1.0) / n).sqrt())
 }
 
-fn verdict(runs: &[PathBuf], difference: f64, error: f64, images: usize) -> String {
-    let better = &runs[usize::from(difference < 0.0)];
+fn verdict(runs: [&PathBuf; 2], difference: f64, error: f64, images: usize) -> String {
+    let better = runs[usize::from(difference < 0.0)];
     let images = counted(images, "image");
     let size = format!("{:.3} ± {error:.3} nats/image", difference.abs());
     if difference.abs() > 2.0 * error {
@@ -247,8 +244,10 @@ mod tests {
         assert!((mean - 2.5).abs() < 1e-12 && (error - (5.0f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
         assert_eq!(mean_and_error(&[2.0]), (2.0, 0.0));
         let runs = [PathBuf::from("a"), PathBuf::from("b")];
-        assert!(verdict(&runs, -1.0, 0.1, 9).starts_with("b is better by 1.000 ± 0.100"));
-        assert!(verdict(&runs, 1.0, 0.1, 9).starts_with("a is better"));
-        assert!(verdict(&runs, 0.1, 0.1, 9).starts_with("no difference"));
+        assert!(
+            verdict([&runs[0], &runs[1]], -1.0, 0.1, 9).starts_with("b is better by 1.000 ± 0.100")
+        );
+        assert!(verdict([&runs[0], &runs[1]], 1.0, 0.1, 9).starts_with("a is better"));
+        assert!(verdict([&runs[0], &runs[1]], 0.1, 0.1, 9).starts_with("no difference"));
     }
 }

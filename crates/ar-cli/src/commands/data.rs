@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use crate::dataset::{Data, pictures};
 use crate::destination::Destinations;
+use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::Sheet;
 use crate::reading::{ReadingArgs, SeeingArgs};
-use crate::values::count;
-use crate::words::counted;
+use crate::values::scale;
+use crate::words::{counted, meant};
 
 /// List, show and fetch data sets
 #[derive(Debug, clap::Args)]
@@ -69,7 +70,7 @@ struct Show {
     force: bool,
 
     /// Picture pixels for each pixel of an image [default: small images are enlarged]
-    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    #[arg(long, value_name = "N", value_parser = scale, allow_hyphen_values = true)]
     scale: Option<usize>,
 
     #[command(flatten)]
@@ -112,6 +113,8 @@ struct Shown<'a> {
     file: Option<&'a Path>,
 }
 
+/// Sets that can be fetched.
+const NAMES: [&str; 3] = ["mnist", "cifar10", "digits"];
 /// Images drawn by `show`.
 const SHOWN: usize = 64;
 
@@ -120,7 +123,16 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<u8> {
         Action::List { data_dir, .. } => list(data_dir, output)?,
         Action::Show(args) => show(&args, output)?,
         Action::Fetch { name, data_dir } => {
-            let said = match ar_data::fetch(&name, &options(data_dir))? {
+            let fetched =
+                ar_data::fetch(&name, &options(data_dir)).map_err(|error| match error {
+                    ar_data::Error::UnknownName { .. } => usage(format!(
+                        "{name}: there is no such set to fetch{}; there are {}",
+                        meant(&name, NAMES),
+                        NAMES.join(", ")
+                    )),
+                    other => other.into(),
+                })?;
+            let said = match fetched {
                 Fetched::AlreadyHere(folder) => format!("{name} is in {}", folder.display()),
                 Fetched::Downloaded(folder) => {
                     format!("{name} downloaded into {}", folder.display())
@@ -170,6 +182,7 @@ fn list(data_dir: Option<PathBuf>, output: &Output) -> Result<()> {
 
 fn show(args: &Show, output: &Output) -> Result<()> {
     let mut files = Destinations::new(args.force);
+    files.reads("NAME", Path::new(&args.name));
     if let Some(file) = &args.output {
         files.file("--output", file, &["png"])?;
     }
@@ -212,7 +225,7 @@ fn show(args: &Show, output: &Output) -> Result<()> {
         };
         sheet.of(&images).save_png(file)?;
         output.say(format_args!(
-            "the first {}: {}",
+            "{} drawn: {}",
             counted(images.len(), "training image"),
             file.display()
         ))?;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Domain, SampleOptions, Sampled, Tempering};
+use ar_data::Source;
 
 use crate::condition::class_named;
 use crate::destination::{Destinations, ending_of};
@@ -12,7 +13,7 @@ use crate::failure::usage;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::run::Run;
-use crate::values::{count, positive, seed, share};
+use crate::values::{count, positive, scale, seed, share};
 
 /// From which run, how, and whereto.
 #[derive(Debug, Clone, clap::Args)]
@@ -50,7 +51,7 @@ pub(crate) struct Drawing {
     force: bool,
 
     /// Picture pixels for each pixel of an image [default: small images are enlarged]
-    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    #[arg(long, value_name = "N", value_parser = scale, allow_hyphen_values = true)]
     pub(super) scale: Option<usize>,
 
     /// auto, cpu, cuda:N or metal
@@ -73,9 +74,6 @@ pub(super) struct Target {
     pub(super) as_array: bool,
 }
 
-/// Pixels on a side of a picture, at most: what viewers open.
-const MOST_SCALE: usize = 64;
-
 impl Drawing {
     /// Opens the run and decides where results go: `name` in the run unless told otherwise. What `reads` names
     /// stays as it is; `more` are further files to write, PNG all of them.
@@ -88,21 +86,17 @@ impl Drawing {
         reads: &[(&str, &Path)],
         more: &[(&'static str, &Path)],
     ) -> Result<(Run, Target)> {
-        if self.scale.is_some_and(|scale| scale > MOST_SCALE) {
-            return Err(usage(format!("--scale: at most {MOST_SCALE}")));
-        }
         let mut files = Destinations::new(self.force);
         for (option, path) in reads {
             files.reads(option, path);
         }
         let run = Run::open(&self.run, &self.device.open()?)?;
+        if let Source::Path(data) = run.data.config.source() {
+            files.reads("the run", &data);
+        }
         let usual = run.directory.join(name);
         let file = self.output.clone().unwrap_or_else(|| usual.clone());
-        if file == usual {
-            files.usual("--output", &file)?;
-        } else {
-            files.file("--output", &file, &["png", "npy"])?;
-        }
+        files.file_or("--output", &file, &usual, &["png", "npy"])?;
         for (option, path) in more {
             files.file(option, path, &["png", "apng"])?;
         }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use ar_core::Distribution as _;
 use candle_core::{Device, Var};
 use serde::Serialize;
 
@@ -94,7 +93,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         .collect::<Result<_>>()?;
     let plan = prepared.into_plan(&args.run)?;
     plan.new_trainer(&variables, plan.train.clone())?;
-    record(&plan.directory, 0, &Device::Cpu)?;
+    record(&plan.directory, plan.begun, 0, &Device::Cpu)?;
     output.say(format_args!(
         "{}: {} of {file}, {} parameters, {}x{}x{} with {} levels; next: ar-cli eval {}",
         args.run.display(),

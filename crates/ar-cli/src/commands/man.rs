@@ -7,6 +7,7 @@ use clap::CommandFactory as _;
 use clap_mangen::Man;
 
 use crate::args::Cli;
+use crate::destination::Destinations;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::write_whole;
@@ -17,6 +18,10 @@ pub(crate) struct Args {
     /// Folder to write ar-cli.1, ar-cli-train.1 and the others into
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
+
+    /// Replace files that exist
+    #[arg(long)]
+    force: bool,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
@@ -32,20 +37,35 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             folder.display()
         )));
     }
-    let commands: Vec<_> = command.get_subcommands().cloned().collect();
-    for command in std::iter::once(command).chain(commands) {
-        if command.get_name() == "help" {
-            continue;
-        }
-        let name = command
-            .get_display_name()
-            .unwrap_or(command.get_name())
-            .to_owned();
-        let file = folder.join(format!("{name}.1"));
+    let mut pages = Vec::new();
+    collect(&command, &mut pages);
+    let mut files = Destinations::new(args.force);
+    let pages: Vec<_> = pages
+        .into_iter()
+        .map(|command| {
+            let name = command.get_display_name().unwrap_or(command.get_name());
+            (folder.join(format!("{name}.1")), command)
+        })
+        .collect();
+    for (file, _) in &pages {
+        files.file("--output", file, &["1"])?;
+    }
+    for (file, command) in pages {
         write_whole(&file, &page(command)?)?;
         output.say(file.display())?;
     }
     Ok(0)
+}
+
+/// A command and those below it.
+fn collect(command: &clap::Command, pages: &mut Vec<clap::Command>) {
+    pages.push(command.clone());
+    for inner in command
+        .get_subcommands()
+        .filter(|inner| inner.get_name() != "help")
+    {
+        collect(inner, pages);
+    }
 }
 
 fn page(command: clap::Command) -> Result<Vec<u8>> {

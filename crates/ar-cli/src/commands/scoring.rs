@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Domain};
 use ar_data::Split;
 
@@ -119,7 +119,11 @@ pub(super) fn data_of(
         conditional: false,
         ..own.clone()
     });
-    let data = Data::like(&config, &run.encoding)?.with_own_levels(run.encoding.levels())?;
+    let data = Data::like(&config, &run.encoding).with_context(|| match source {
+        None => "the run's data cannot be had; if they have moved, say where they are with --data",
+        Some(_) => "no images to score",
+    })?;
+    let data = data.with_own_levels(run.encoding.levels())?;
     data.encoding.distinguishes(data.split(Split::Train))?;
     let (got, expected) = (data.domain()?, run.model.domain());
     if got != expected {

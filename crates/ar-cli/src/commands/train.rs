@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut trainer = plan.trainer(plan.train.clone(), &device)?;
     // Only now is it certain that the run goes on as the file says.
     plan.directory.write_config(&plan.config)?;
-    record(&plan.directory, trainer.step(), &device)?;
+    record(&plan.directory, plan.begun, trainer.step(), &device)?;
     let source = plan.batches(&device);
     announce(&plan, &trainer, &device, output);
 

@@ -14,6 +14,7 @@ use crate::values::{count, positive, seed};
 /// last and the best checkpoint, metrics, sample grids, the loss curve, the result. Ctrl-C saves and
 /// stops. Without --epochs, --steps and --minutes a model of the default size takes a few minutes.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(after_help = presets_help())]
 pub(crate) struct Args {
     /// Name of the model, such as pixelcnn; may be left out with --resume or a --config that names it
@@ -99,7 +100,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(super) tensorboard: bool,
 
-    /// One JSON object on standard output: run, steps, parameters, seconds, test
+    /// One JSON object on standard output: run, steps, parameters, seconds, best, tested_step, test
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -19,6 +19,15 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
+    /// As the mapping file has it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Transpose => "transpose",
+            Self::Conv => "conv",
+        }
+    }
+
     /// Another program's tensor as ours, of `shape`.
     ///
     /// # Errors
@@ -27,9 +36,10 @@ impl Layout {
         let theirs = theirs.to_dtype(DType::F32)?;
         let dims = theirs.dims().to_vec();
         let fits = |fits: bool| {
+            let layout = self.name();
             ensure!(
                 fits,
-                "its shape {dims:?} does not become {shape:?} as {self:?}"
+                "its shape {dims:?} does not become {shape:?} by the layout {layout}"
             );
             Ok(())
         };
@@ -44,7 +54,9 @@ impl Layout {
             }
             (Self::Conv, [taps, n_in, n_out]) => {
                 let has = dims.iter().skip(2).product::<usize>();
-                fits(dims.len() >= 2 && dims[..2] == [*n_out, *n_in] && *taps <= has)?;
+                // Causal kernels have all that comes before their centre (type A), or the centre too (type B).
+                let live = [has, has / 2, has / 2 + 1].contains(taps);
+                fits(dims.len() >= 2 && dims[..2] == [*n_out, *n_in] && live)?;
                 let flat = theirs.reshape((*n_out, *n_in, has))?; // (out, in, taps)
                 flat.narrow(2, 0, *taps)?.permute((2, 1, 0))?
             }
@@ -75,7 +87,10 @@ impl Layout {
                 let all = Tensor::cat(&[ours, &dead], 0)?.permute((2, 1, 0))?; // (out, in, taps)
                 all.reshape([&[n_out, n_in], kernel].concat())?
             }
-            _ => anyhow::bail!("its shape {dims:?} cannot be written as {self:?}"),
+            _ => anyhow::bail!(
+                "its shape {dims:?} cannot be written by the layout {}",
+                self.name()
+            ),
         };
         Ok(theirs.contiguous()?)
     }
@@ -123,6 +138,7 @@ mod tests {
             (Layout::Same, vec![3, 2], vec![2, 3]),
             (Layout::Transpose, vec![3, 2], vec![3, 2]),
             (Layout::Conv, vec![2, 1, 3, 3], vec![10, 1, 2]),
+            (Layout::Conv, vec![2, 1, 7, 7], vec![4, 1, 2]),
             (Layout::Conv, vec![2, 2, 3, 3], vec![4, 1, 2]),
             (Layout::Conv, vec![6], vec![6]),
         ] {

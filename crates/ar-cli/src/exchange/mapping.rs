@@ -31,7 +31,7 @@ struct Rule {
     theirs: String,
     #[serde(default)]
     layout: Layout,
-    /// Lengths of the last axes of a convolution's kernel there, such as `[3, 3]`; for `export`.
+    /// Lengths of the last axes of a convolution's kernel there, such as `[3, 3]`; `export` needs them.
     #[serde(default)]
     kernel: Vec<usize>,
 }
@@ -105,6 +105,13 @@ impl Mapping {
                 let near = meant(&there, theirs.keys().map(String::as_str));
                 format!("{name}: the file has no {there}{near}")
             })?;
+            let axes = &tensor.dims()[tensor.dims().len().min(2)..];
+            if !rule.kernel.is_empty() && axes != rule.kernel {
+                bail!(
+                    "{name} from {there}: its kernel is {axes:?}, the mapping says {:?}",
+                    rule.kernel
+                );
+            }
             let tensor = rule.layout.to_ours(tensor, shape);
             let tensor = tensor.with_context(|| format!("{name} from {there}"))?;
             ours.insert(name.clone(), tensor);

@@ -13,9 +13,37 @@ use crate::words::counted;
 
 /// What is trained, on what, and for how long.
 pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, output: &Output) {
-    let Plan {
-        spec, data, train, ..
-    } = plan;
+    announce_matter(plan, trainer, device, output);
+    let train = &plan.train;
+    let limits = [
+        train.epochs.map(|n| format!("{n} epochs")),
+        train.steps.map(|n| format!("{n} steps")),
+        train.minutes.map(|n| format!("{n} minutes")),
+        train
+            .patience
+            .map(|n| format!("{n} validations without a better one")),
+    ];
+    let limits: Vec<_> = limits.into_iter().flatten().collect();
+    let from = match plan.begun {
+        Begun::Anew => String::new(),
+        Begun::Resumed => format!("from step {} ", trainer.step()),
+    };
+    let run = plan.directory.path().display();
+    output.note(format_args!(
+        "run: {run}, {from}until {}",
+        limits.join(" or ")
+    ));
+    output.note(announced(train));
+}
+
+/// Which data and which model.
+pub(super) fn announce_matter(
+    plan: &Plan,
+    trainer: &Trainer<'_>,
+    device: &Device,
+    output: &Output,
+) {
+    let Plan { spec, data, .. } = plan;
     let domain = spec.domain;
     let encoding = match (&data.encoding, data.encoding.binarization()) {
         (Encoding::Palette(_), _) => " (colours of a palette)".to_owned(),
@@ -46,25 +74,6 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
     if data.split(Split::Validation).is_empty() {
         output.warn("note: there are no validation images; training images stand in");
     }
-    let limits = [
-        train.epochs.map(|n| format!("{n} epochs")),
-        train.steps.map(|n| format!("{n} steps")),
-        train.minutes.map(|n| format!("{n} minutes")),
-        train
-            .patience
-            .map(|n| format!("{n} validations without a better one")),
-    ];
-    let limits: Vec<_> = limits.into_iter().flatten().collect();
-    let from = match plan.begun {
-        Begun::Anew => String::new(),
-        Begun::Resumed => format!("from step {} ", trainer.step()),
-    };
-    let run = plan.directory.path().display();
-    output.note(format_args!(
-        "run: {run}, {from}until {}",
-        limits.join(" or ")
-    ));
-    output.note(announced(train));
 }
 
 /// How the weights are moved: batches, learning rate, schedule.

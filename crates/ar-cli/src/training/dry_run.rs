@@ -9,7 +9,7 @@ use candle_core::Device;
 use serde::Serialize;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-use super::announce::{announce, announced};
+use super::announce::{announce_matter, announced};
 use super::given::Given;
 use super::plan::Plan;
 use crate::interrupt;
@@ -54,7 +54,7 @@ pub(crate) fn dry_run(given: &Given, device: &Device, output: &Output) -> Result
     };
     interrupt::install()?;
     let mut trainer = plan.trainer(only_steps, device)?;
-    announce(&plan, &trainer, device, output);
+    announce_matter(&plan, &trainer, device, output);
     let mut meter = Meter::begin();
     let no_validation = |_: &dyn Distribution| -> Result<f64, BoxError> { Ok(0.0) };
     trainer.train(&source, &no_validation, &mut meter)?;

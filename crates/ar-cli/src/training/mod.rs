@@ -14,5 +14,5 @@ pub(crate) use curve::curves;
 pub(crate) use dry_run::dry_run;
 pub(crate) use finish::{BestStep, RunResult, finish};
 pub(crate) use given::{Given, absolute_source};
-pub(crate) use plan::Plan;
+pub(crate) use plan::{Begun, Plan};
 pub(crate) use watch::Watch;

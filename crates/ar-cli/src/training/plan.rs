@@ -231,7 +231,7 @@ impl Plan {
         let train = train_config(&draft)?;
         let place: DataConfig = draft.typed("data")?;
         let config = record.config.at(&place);
-        as_it_began(&draft, &spec, &place == &config)?;
+        as_it_began(&draft, &spec, place == config)?;
         let data = Data::like(&config, &record.encoding).with_context(|| {
             format!(
                 "{}: its data cannot be had; if they have moved, say where they are with --data",

@@ -145,7 +145,8 @@ pub(crate) fn write_png(path: &Path, width: u32, height: u32, pixels: &[u8]) {
 
 /// Writes an array in numpy's format: `kind` as "|u1" or "<f4", and the bytes of its elements.
 pub(crate) fn write_npy(path: &Path, kind: &str, shape: &[usize], elements: &[u8]) {
-    let sizes: String = shape.iter().map(|size| format!("{size}, ")).collect();
+    let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let sizes = sizes.join(", ");
     let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': ({sizes}), }}\n");
     let length = (header.len() as u16).to_le_bytes();
     let start: [&[u8]; 4] = [b"\x93NUMPY", &[1, 0], &length, header.as_bytes()];

@@ -132,6 +132,8 @@ fn shells_and_manuals_know_the_commands() {
     ar(path, &["man", "-o", "."]).ok();
     let page = std::fs::read_to_string(path.join("ar-cli-complete.1")).unwrap();
     assert!(page.contains("keep\\-rows"), "{page}");
+    assert!(path.join("ar-cli-data-show.1").exists());
+    ar(path, &["man", "-o", "."]).refused(&["--force"]);
     ar(path, &["man", "-o", "nowhere"]).refused(&["nowhere"]);
 }
 

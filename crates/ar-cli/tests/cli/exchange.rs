@@ -145,6 +145,9 @@ fn what_goes_out_comes_back() {
     assert!(read("run") == read("again"));
     // And training goes on from there.
     ar(path, &["train", "--run", "run", "--resume", "--steps", "1"]).ok();
+    let info = ar(path, &["info", "run", "--json"]).ok().json();
+    assert_eq!(info["run"]["sessions"][0]["command"][1], "import");
+    assert_eq!(info["run"]["sessions"][1]["command"][1], "train");
 }
 
 #[test]
@@ -163,5 +166,7 @@ fn what_does_not_fit_is_named() {
     std::fs::write(path.join("m.toml"), text.replace("ignore", "#")).unwrap();
     import(path, &["--map", "m.toml"]).ended(1, &["mask", "ignore"]);
     import(path, &["--map", MAP, "--set", "blocks=3"]).ended(1, &["blocks.2", "the file has no"]);
+    import(path, &["--map", MAP, "--set", "first_kernel=3"])
+        .ended(1, &["first.weight", "[4, 1, 8]"]);
     assert!(!path.join("run").exists(), "nothing was begun");
 }

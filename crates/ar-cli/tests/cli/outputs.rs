@@ -50,7 +50,17 @@ fn inputs_and_checkpoints_are_never_overwritten() {
     ];
     ar(path, &same).refused(&["--animate", "--output writes the same file"]);
     let export = ["export", "run", "-o", "run/model.safetensors", "--force"];
-    ar(path, &export).refused(&["--output", "RUN"]);
+    ar(path, &export).refused(&["--output", "a run's own file"]);
+    let state = [
+        "export",
+        "run/model.safetensors",
+        "-o",
+        "run/state.safetensors",
+        "--force",
+    ];
+    ar(path, &state).refused(&["a run's own file"]);
+    let show = ["data", "show", "a.png", "-o", "a.png", "--force"];
+    ar(path, &show).refused(&["--output", "what NAME reads"]);
     assert!(picture == read("a.png") && model == read("run/model.safetensors"));
     assert!(!path.join("b.png").exists());
 }

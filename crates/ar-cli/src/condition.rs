@@ -141,6 +141,14 @@ pub(crate) fn in_words(conditioning: Conditioning) -> String {
     }
 }
 
+/// ", given one of 10 classes" of a conditional model, otherwise nothing.
+pub(crate) fn given(conditioning: Conditioning) -> String {
+    match conditioning {
+        Conditioning::None => String::new(),
+        other => format!(", given {}", in_words(other)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! The models by name, as messages list them.
 
-use ar_models::{ModelEntry, registry};
+use ar_models::{ModelEntry, find, registry};
 
 /// Every name that a model answers to.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -27,4 +27,11 @@ pub(crate) fn with_aliases(entry: &ModelEntry) -> String {
         [] => entry.name.to_owned(),
         others => format!("{} (or {})", entry.name, others.join(", ")),
     }
+}
+
+/// Whether two names are of one model.
+pub(crate) fn is_same(a: &str, b: &str) -> bool {
+    let name =
+        |text: &str| find(text).map_or_else(|| text.to_owned(), |entry| entry.name.to_owned());
+    name(a) == name(b)
 }

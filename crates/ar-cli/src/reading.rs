@@ -6,7 +6,7 @@ use ar_data::{DataRange, Layout};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::config::{Binarize, DataConfig};
+use crate::config::{Binarize, DataConfig, absolute_source};
 use crate::values::{Size, levels};
 
 /// An option that stands for a field: option, table, field, and the value where it was given.
@@ -59,6 +59,39 @@ pub(crate) struct SeeingArgs {
     /// Cut a window out of pictures: anywhere in training, the middle otherwise
     #[arg(long, value_name = "HxW", help_heading = "Data")]
     pub(crate) crop: Option<Size>,
+}
+
+/// Data to train on.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct DataArgs {
+    /// auto (MNIST if it can be had, else built-in digits), mnist, cifar10, digits, or a path: a folder
+    /// of PNG or JPEG pictures, a .npy, .npz or IDX file
+    #[arg(long, value_name = "DATA", help_heading = "Data")]
+    pub(crate) data: Option<String>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
+    seeing: SeeingArgs,
+
+    /// Condition the model on the images' labels
+    #[arg(long, help_heading = "Data")]
+    conditional: bool,
+}
+
+impl DataArgs {
+    /// Each as the field it stands for.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        let source = self.data.as_deref().map(absolute_source);
+        let conditional = self.conditional.then_some(true);
+        let own = [
+            ("--data", "data", "source", value(source)),
+            ("--conditional", "data", "conditional", value(conditional)),
+        ];
+        let others = self.reading.flags().into_iter().chain(self.seeing.flags());
+        own.into_iter().chain(others).collect()
+    }
 }
 
 fn value(given: Option<impl Serialize>) -> Option<Value> {

@@ -1,5 +1,7 @@
 //! `ar-cli classify`: which class an image is of, by Bayes' rule.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 use ar_core::{Conditioning, class_log_likelihoods, log_posterior};
 use ar_data::{Epoch, Split, Traversal};
@@ -17,12 +19,19 @@ use crate::progress::Progress;
 /// many likelihoods as there are classes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Run directory or checkpoint file
+    run: PathBuf,
+
     /// p(class) before the image is seen
     #[arg(long, value_name = "PRIOR", default_value = "uniform")]
     prior: Prior,
 
     #[command(flatten)]
-    pub(crate) scoring: Scoring,
+    scoring: Scoring,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -49,7 +58,7 @@ struct Report {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
-    let run = args.scoring.run()?;
+    let run = args.scoring.open(&args.run)?;
     let Conditioning::Class { classes } = run.spec.conditioning else {
         return Err(usage(format!(
             "{} is not conditioned on classes, so there is no p(image | class); train one with --conditional",

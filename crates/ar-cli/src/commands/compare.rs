@@ -6,17 +6,14 @@ use anyhow::Result;
 use ar_core::Conditioning;
 use serde::Serialize;
 
-use super::scoring::{SplitName, data_of};
+use super::scoring::Scoring;
 use crate::destination::Destinations;
-use crate::device::DeviceChoice;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::save_loss_curve;
-use crate::reading::ReadingArgs;
 use crate::run::Run;
 use crate::scored::{Scored, with_bar};
 use crate::training::curves;
-use crate::values::count;
 use crate::words::counted;
 
 /// Compare two runs: the difference of their likelihoods on the same images, and their curves
@@ -33,24 +30,8 @@ pub(crate) struct Args {
     #[arg(value_name = "RUN")]
     second: PathBuf,
 
-    /// auto, mnist, cifar10, digits, or a path [default: the first run's own data]
-    #[arg(long, value_name = "DATA")]
-    data: Option<String>,
-
     #[command(flatten)]
-    reading: ReadingArgs,
-
-    /// Which part of the data
-    #[arg(long, value_name = "SPLIT", default_value = "test")]
-    split: SplitName,
-
-    /// Only the first N images
-    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
-    limit: Option<usize>,
-
-    /// Images at once
-    #[arg(long, value_name = "B", default_value = "64", value_parser = count, allow_hyphen_values = true)]
-    batch_size: usize,
+    scoring: Scoring,
 
     /// Picture of both runs' curves [default: compared.svg in the first run]
     #[arg(short, long, value_name = "FILE.svg")]
@@ -59,10 +40,6 @@ pub(crate) struct Args {
     /// Replace a file that exists
     #[arg(long)]
     force: bool,
-
-    /// auto, cpu, cuda:N or metal
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    device: DeviceChoice,
 
     /// One JSON object on standard output: images, runs, difference, standard_error, file
     #[arg(long)]
@@ -89,28 +66,18 @@ struct Side<'a> {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
-    let device = args.device.open()?;
     let paths = [&args.first, &args.second];
-    let open = |path: &PathBuf| Run::open(path, &device);
-    let (first, second) = (open(paths[0])?, open(paths[1])?);
+    let (first, second) = (args.scoring.open(paths[0])?, args.scoring.open(paths[1])?);
     comparable(&first, &second)?;
     let usual = first.directory.join("compared.svg");
     let file = args.output.as_ref().unwrap_or(&usual);
     let mut files = Destinations::new(args.force);
     files.file_or("--output", file, &usual, &["svg"])?;
 
-    let data = data_of(&first, args.data.as_deref(), &args.reading, output)?;
-    let split = args.split.split();
+    let (data, split) = args.scoring.data(&first, output)?;
     let images = data.split(split);
-    if images.is_empty() {
-        return Err(usage(format!(
-            "{} has no {} images; choose another --split",
-            data.name,
-            split.name()
-        )));
-    }
     let score = |run: &Run, which: &str| {
-        let (batch, limit) = (args.batch_size, args.limit.unwrap_or(0));
+        let (batch, limit) = (args.scoring.batch_size, args.scoring.limit());
         with_bar(
             run.model.as_ref(),
             images,

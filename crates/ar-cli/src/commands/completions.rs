@@ -1,10 +1,8 @@
 //! `ar-cli completions`: the command line for a shell to complete.
 
 use anyhow::Result;
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::args::Cli;
 use crate::output::Output;
 
 /// Print the completions of a shell, for it to load
@@ -16,9 +14,9 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+pub(crate) fn run(args: &Args, mut command: clap::Command, output: &Output) -> Result<u8> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "ar-cli", &mut text);
+    clap_complete::generate(args.shell, &mut command, "ar-cli", &mut text);
     output.say(String::from_utf8_lossy(&text).trim_end())?;
     Ok(0)
 }

@@ -18,6 +18,9 @@ use crate::scored::{Scored, with_bar};
 /// A model conditioned on classes scores each image given its label.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// Run directory or checkpoint file
+    run: PathBuf,
+
     /// Also write index, label, nats and bits/dim of each image
     #[arg(long, value_name = "FILE.csv")]
     per_image: Option<PathBuf>,
@@ -27,7 +30,11 @@ pub(crate) struct Args {
     force: bool,
 
     #[command(flatten)]
-    pub(crate) scoring: Scoring,
+    scoring: Scoring,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
@@ -35,7 +42,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if let Some(path) = &args.per_image {
         files.file("--per-image", path, &["csv"])?;
     }
-    let run = args.scoring.run()?;
+    let run = args.scoring.open(&args.run)?;
     let (data, split) = args.scoring.data(&run, output)?;
     let (images, model) = (data.split(split), run.model.as_ref());
     let nats = with_bar(

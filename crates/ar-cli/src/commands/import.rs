@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::exchange::Mapping;
 use crate::failure::usage;
 use crate::output::Output;
-use crate::reading::{ReadingArgs, SeeingArgs};
+use crate::reading::DataArgs;
 use crate::record::record;
-use crate::training::{Given, Plan, absolute_source};
+use crate::training::{Given, Plan};
 use crate::words::counted;
 
 /// Make a run of weights from a safetensors file
@@ -37,19 +37,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     run: PathBuf,
 
-    /// What the weights were trained on: auto, mnist, cifar10, digits, or a path
-    #[arg(long, value_name = "DATA", help_heading = "Data")]
-    data: Option<String>,
-
     #[command(flatten)]
-    reading: ReadingArgs,
-
-    #[command(flatten)]
-    seeing: SeeingArgs,
-
-    /// The model is conditioned on the images' labels
-    #[arg(long, help_heading = "Data")]
-    conditional: bool,
+    data: DataArgs,
 
     /// A named size of the model
     #[arg(long, value_name = "NAME")]
@@ -115,18 +104,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
 
 impl Args {
     fn given(&self) -> Given {
-        let data = self.data.as_deref().map(absolute_source);
-        let conditional = self.conditional.then(|| true.into());
-        let mut flags = vec![
-            ("--data", "data", "source", data.map(Into::into)),
-            ("--conditional", "data", "conditional", conditional),
-        ];
-        flags.extend(self.reading.flags());
-        flags.extend(self.seeing.flags());
         Given {
             model: Some(self.model.clone()),
             set: self.set.clone(),
-            flags,
+            flags: self.data.flags(),
             preset: self.preset.clone(),
             run: Some(self.run.clone()),
             ..Given::default()

@@ -3,10 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use clap::CommandFactory as _;
 use clap_mangen::Man;
 
-use crate::args::Cli;
 use crate::destination::Destinations;
 use crate::failure::usage;
 use crate::output::Output;
@@ -24,8 +22,7 @@ pub(crate) struct Args {
     force: bool,
 }
 
-pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
-    let mut command = Cli::command();
+pub(crate) fn run(args: &Args, mut command: clap::Command, output: &Output) -> Result<u8> {
     command.build();
     let Some(folder) = &args.output else {
         output.say(String::from_utf8_lossy(&page(command)?).trim_end())?;

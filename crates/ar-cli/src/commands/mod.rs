@@ -20,6 +20,7 @@ pub(crate) mod train;
 mod train_args;
 
 use anyhow::Result;
+use clap::CommandFactory as _;
 
 use crate::args::{Cli, Command};
 use crate::output::Output;
@@ -42,7 +43,7 @@ pub fn run(cli: Cli, output: &Output) -> Result<u8> {
         Command::Compare(args) => compare::run(&args, output),
         Command::Import(args) => import::run(&args, output),
         Command::Export(args) => export::run(&args, output),
-        Command::Completions(args) => completions::run(&args, output),
-        Command::Man(args) => man::run(&args, output),
+        Command::Completions(args) => completions::run(&args, Cli::command(), output),
+        Command::Man(args) => man::run(&args, Cli::command(), output),
     }
 }

@@ -1,6 +1,6 @@
 //! What commands that look at images through a run have in common.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Domain};
@@ -15,12 +15,9 @@ use crate::reading::ReadingArgs;
 use crate::run::Run;
 use crate::values::count;
 
-/// Which run, and which images.
+/// Which images, and on what device.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Scoring {
-    /// Run directory or checkpoint file
-    run: PathBuf,
-
     /// auto, mnist, cifar10, digits, or a path [default: the run's own data]
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
@@ -43,14 +40,10 @@ pub(crate) struct Scoring {
     /// auto, cpu, cuda:N or metal
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: DeviceChoice,
-
-    /// One JSON object on standard output
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-pub(super) enum SplitName {
+enum SplitName {
     /// Held out for the final figure
     Test,
     /// Held out for choosing
@@ -59,24 +52,13 @@ pub(super) enum SplitName {
     Train,
 }
 
-impl SplitName {
-    /// ar-data's word for it.
-    pub(super) const fn split(self) -> Split {
-        match self {
-            Self::Test => Split::Test,
-            Self::Validation => Split::Validation,
-            Self::Train => Split::Train,
-        }
-    }
-}
-
 impl Scoring {
-    /// The run.
+    /// The run at `path`.
     ///
     /// # Errors
     /// When there is none.
-    pub(super) fn run(&self) -> Result<Run> {
-        Run::open(&self.run, &self.device.open()?)
+    pub(super) fn open(&self, path: &Path) -> Result<Run> {
+        Run::open(path, &self.device.open()?)
     }
 
     /// The data, with the run's encoding, and which part of them to look at; it has images.
@@ -85,7 +67,11 @@ impl Scoring {
     /// When there are none, or they are not of the run's kind.
     pub(super) fn data(&self, run: &Run, output: &Output) -> Result<(Data, Split)> {
         let data = data_of(run, self.data.as_deref(), &self.reading, output)?;
-        let split = self.split.split();
+        let split = match self.split {
+            SplitName::Test => Split::Test,
+            SplitName::Validation => Split::Validation,
+            SplitName::Train => Split::Train,
+        };
         if data.split(split).is_empty() {
             return Err(usage(format!(
                 "{} has no {} images; choose another --split",

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::config::presets_help;
 use crate::device::DeviceChoice;
-use crate::reading::{ReadingArgs, SeeingArgs};
-use crate::training::{Given, absolute_source};
+use crate::reading::DataArgs;
+use crate::training::Given;
 use crate::values::{count, positive, seed};
 
 /// Train a model
@@ -20,20 +20,8 @@ pub(crate) struct Args {
     /// Name of the model, such as pixelcnn; may be left out with --resume or a --config that names it
     model: Option<String>,
 
-    /// auto (MNIST if it can be had, else built-in digits), mnist, cifar10, digits, or a path: a folder
-    /// of PNG or JPEG pictures, a .npy, .npz or IDX file
-    #[arg(long, value_name = "DATA", help_heading = "Data")]
-    data: Option<String>,
-
     #[command(flatten)]
-    reading: ReadingArgs,
-
-    #[command(flatten)]
-    seeing: SeeingArgs,
-
-    /// Condition the model on the images' labels
-    #[arg(long, help_heading = "Data")]
-    conditional: bool,
+    data: DataArgs,
 
     /// End after N passes over the data
     #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true, help_heading = "Training")]
@@ -108,21 +96,11 @@ pub(crate) struct Args {
 impl Args {
     /// What of it was given, each option as the field it stands for.
     pub(super) fn given(&self) -> Given {
+        let mut data = self.data.clone();
         // `auto` is what any resumed run's data may have been found by.
-        let data = self
-            .data
-            .as_deref()
-            .filter(|data| !(self.resume && *data == "auto"))
-            .map(absolute_source);
+        data.data.take_if(|source| self.resume && source == "auto");
         let number = |n: Option<usize>| n.map(Into::into);
         let mut flags = vec![
-            ("--data", "data", "source", data.map(Into::into)),
-            (
-                "--conditional",
-                "data",
-                "conditional",
-                self.conditional.then(|| true.into()),
-            ),
             ("--epochs", "train", "epochs", number(self.epochs)),
             ("--steps", "train", "steps", number(self.steps)),
             (
@@ -141,8 +119,7 @@ impl Args {
             ("--lr", "train", "learning_rate", self.lr.map(Into::into)),
             ("--seed", "train", "seed", self.seed.map(Into::into)),
         ];
-        flags.extend(self.reading.flags());
-        flags.extend(self.seeing.flags());
+        flags.extend(data.flags());
         Given {
             model: self.model.clone(),
             config: self.config.clone(),

@@ -245,6 +245,17 @@ impl Binarize {
     }
 }
 
+/// A data source as a run keeps it: paths absolute.
+pub(crate) fn absolute_source(text: &str) -> String {
+    match text.parse() {
+        Ok(Source::Path(path)) => std::path::absolute(&path)
+            .unwrap_or(path)
+            .to_string_lossy()
+            .into_owned(),
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ar_data::{Images, Shape};

@@ -1,6 +1,7 @@
 //! The three tables of a configuration while they are put together.
 
 use anyhow::Result;
+use ar_train::TrainConfig;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -44,7 +45,7 @@ impl Draft {
         let data = serde_json::to_value(defaults::data(asked))?;
         let sections = [
             Section::new("model", model, |_| Ok(())),
-            Section::new("train", train, readable::<ar_train::TrainConfig>),
+            Section::new("train", train, readable::<TrainConfig>),
             Section::new("data", data, readable::<DataConfig>),
         ];
         Ok(Self {
@@ -162,6 +163,18 @@ impl Draft {
     pub(crate) fn typed<T: DeserializeOwned>(&self, title: &str) -> Result<T> {
         serde_json::from_value(self.table(title))
             .map_err(|error| usage(format!("[{title}]: {error}")))
+    }
+
+    /// How the model is trained.
+    ///
+    /// # Errors
+    /// When a rule is broken; the message names the field.
+    pub(crate) fn training(&self) -> Result<TrainConfig> {
+        let train: TrainConfig = self.typed("train")?;
+        train
+            .validate()
+            .map_err(|error| usage(format!("in [train]: {error}")))?;
+        Ok(train)
     }
 
     /// Fields whose values differ from those of `other`, as `table.field`.

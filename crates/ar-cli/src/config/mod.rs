@@ -8,7 +8,7 @@ mod presets;
 mod section;
 mod value;
 
-pub(crate) use data::{Binarize, DataConfig};
+pub(crate) use data::{Binarize, DataConfig, absolute_source};
 pub(crate) use defaults::{steps as usual_steps, train as usual_training};
 pub(crate) use draft::Draft;
 pub(crate) use file::ConfigFile;

@@ -3,12 +3,9 @@
 use anyhow::{Result, ensure};
 
 use super::canvas::Picture;
+use super::cell::Cell;
 use super::text::words;
 
-/// Small images are enlarged by a whole factor until their longer side has this many pixels.
-const COMFORTABLE_CELL: usize = 56;
-/// Enlarging stops before a side of the sheet exceeds this many pixels.
-const LARGEST_SIDE: usize = 4096;
 /// Between cells: lighter than most images, darker than the page.
 const GAP_COLOUR: [u8; 3] = [176; 3];
 /// Gap between the cells of a completion sheet, pixels.
@@ -148,42 +145,6 @@ fn near_square(n: usize) -> usize {
     (root..=widest)
         .find(|columns| n.is_multiple_of((*columns).max(1)))
         .unwrap_or(root)
-}
-
-/// The common size of the places on a sheet, in sheet pixels.
-struct Cell {
-    width: usize,
-    height: usize,
-    factor: usize,
-}
-
-impl Cell {
-    fn around<'a>(
-        images: impl Iterator<Item = &'a Picture>,
-        (columns, rows): (usize, usize),
-        scale: Option<usize>,
-    ) -> Self {
-        let (width, height) = images.fold((1, 1), |(width, height), image| {
-            (width.max(image.width()), height.max(image.height()))
-        });
-        let wanted = COMFORTABLE_CELL.div_ceil(width.max(height));
-        let possible = LARGEST_SIDE / (columns * width).max(rows * height).max(1);
-        let factor = scale.unwrap_or(wanted.min(possible)).max(1);
-        Self {
-            width: width * factor,
-            height: height * factor,
-            factor,
-        }
-    }
-
-    fn put(&self, sheet: &mut Picture, image: &Picture, left: usize, top: usize) {
-        let image = image.scaled(self.factor);
-        let (right, down) = (
-            (self.width - image.width()) / 2,
-            (self.height - image.height()) / 2,
-        );
-        sheet.paste(&image, left + right, top + down);
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod animation;
 mod axes;
 mod canvas;
+mod cell;
 mod curve;
 mod file;
 mod grid;

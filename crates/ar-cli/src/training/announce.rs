@@ -1,12 +1,11 @@
 //! What is said of a run at its beginning and when it is stopped.
 
-use ar_core::Conditioning;
 use ar_data::{Encoding, Split};
 use ar_train::{Schedule, TrainConfig, Trainer};
 use candle_core::Device;
 
 use super::plan::{Begun, Plan};
-use crate::condition::in_words;
+use crate::condition::given;
 use crate::device::name;
 use crate::output::Output;
 use crate::words::counted;
@@ -95,14 +94,6 @@ pub(crate) fn announced(train: &TrainConfig) -> String {
         "batches of {}, learning rate {}{warmup}, {schedule}{clipped}",
         train.batch_size, train.learning_rate
     )
-}
-
-/// ", given one of 10 classes" of a conditional model, otherwise nothing.
-pub(crate) fn given(conditioning: Conditioning) -> String {
-    match conditioning {
-        Conditioning::None => String::new(),
-        other => format!(", given {}", in_words(other)),
-    }
 }
 
 /// How to go on.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use ar_data::Source;
 use serde_json::Value;
 
 use crate::config::Draft;
@@ -80,16 +79,5 @@ impl Given {
                 key == field || key.strip_prefix("train.") == Some(field)
             });
         by_flag || by_set
-    }
-}
-
-/// A data source as a run keeps it: paths absolute.
-pub(crate) fn absolute_source(text: &str) -> String {
-    match text.parse() {
-        Ok(Source::Path(path)) => std::path::absolute(&path)
-            .unwrap_or(path)
-            .to_string_lossy()
-            .into_owned(),
-        _ => text.to_owned(),
     }
 }

@@ -15,28 +15,34 @@ const TWIN: &str = concat!(
     "/tests/twin/pixelcnn.safetensors"
 );
 
-fn import(folder: &Path, more: &[&str]) -> crate::common::Ran {
+/// Makes the run `run` of the weights in `file`.
+fn import_file(folder: &Path, file: &str, run: &str, more: &[&str]) -> crate::common::Ran {
     let args = [
         "import",
         "pixelcnn",
         "--weights",
-        TWIN,
+        file,
         "--run",
-        "run",
+        run,
         "--data",
         "digits",
-        "--set",
-        "digits=20",
-        "--set",
-        "hidden=4",
-        "--set",
-        "blocks=2",
-        "--set",
-        "position=false",
         "--levels",
         "256",
     ];
-    ar(folder, &[&args[..], more].concat())
+    let set = ["digits=20", "hidden=4", "blocks=2", "position=false"];
+    let set = set.iter().flat_map(|field| ["--set", *field]);
+    ar(
+        folder,
+        &args
+            .into_iter()
+            .chain(set)
+            .chain(more.iter().copied())
+            .collect::<Vec<_>>(),
+    )
+}
+
+fn import(folder: &Path, more: &[&str]) -> crate::common::Ran {
+    import_file(folder, TWIN, "run", more)
 }
 
 #[test]
@@ -118,29 +124,7 @@ fn what_goes_out_comes_back() {
         tensors(&path.join("out.safetensors"))
     );
     // Dead taps are zero there and whatever they were here: the network is the same.
-    let again = [
-        "import",
-        "pixelcnn",
-        "--weights",
-        "out.safetensors",
-        "--map",
-        MAP,
-        "--run",
-        "again",
-        "--data",
-        "digits",
-        "--set",
-        "digits=20",
-        "--set",
-        "hidden=4",
-        "--set",
-        "blocks=2",
-        "--set",
-        "position=false",
-        "--levels",
-        "256",
-    ];
-    ar(path, &again).ok();
+    import_file(path, "out.safetensors", "again", &["--map", MAP]).ok();
     let read = |run: &str| std::fs::read(path.join(run).join("model.safetensors")).unwrap();
     assert!(read("run") == read("again"));
     // And training goes on from there.

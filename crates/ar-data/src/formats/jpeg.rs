@@ -9,7 +9,7 @@ use zune_jpeg::errors::DecodeErrors;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::picture::{check_pixels, planes};
+use super::planes::{check_pixels, planes};
 use crate::{Error, Result, Shape};
 
 /// The marker of the end.

@@ -10,6 +10,7 @@ mod npy;
 mod npy_header;
 mod npz;
 mod picture;
+mod planes;
 mod png;
 mod read_images;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use png::{BitDepth, ColorType, Decoder, Transformations};
 
 use super::bytes::most_inflated;
-use super::picture::{check_pixels, planes};
+use super::planes::{check_pixels, planes};
 use crate::{Error, Result, Shape};
 
 /// Shape and `(C, H, W)` bytes of a PNG.

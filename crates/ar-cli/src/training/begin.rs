@@ -1,0 +1,175 @@
+//! From arguments and files to a new run.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use ar_data::{Source, Split};
+use ar_models::Spec;
+use ar_train::{RunDirectory, TrainConfig};
+
+use super::given::{Given, LIMITS};
+use super::plan::{Begun, Plan};
+use crate::config::{ConfigFile, DataConfig, Draft, usual_steps};
+use crate::dataset::Data;
+use crate::failure::usage;
+use crate::models::{is_same, listed};
+use crate::run::DataRecord;
+
+/// Everything decided of a new run but where it goes.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The model's name, configuration and domain.
+    pub(crate) spec: Spec,
+    train: TrainConfig,
+    data: Data,
+    config: String,
+}
+
+impl Plan {
+    /// A new run, in `directory` where that is given and `--run` is not to be touched.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`], and when the directory cannot be used.
+    pub(crate) fn begin(given: &Given, directory: Option<&Path>) -> Result<Self> {
+        let prepared = Self::prepare(given)?;
+        let named = || {
+            let free = || free_directory(&prepared.spec.model, &prepared.data.name);
+            given.run.clone().unwrap_or_else(free)
+        };
+        let path = directory.map_or_else(named, Path::to_owned);
+        prepared.into_plan(&path)
+    }
+
+    /// What a new run is made of.
+    ///
+    /// # Errors
+    /// On a configuration that is none, or data that cannot be had.
+    pub(crate) fn prepare(given: &Given) -> Result<Prepared> {
+        let file = given.config.as_deref().map(ConfigFile::read).transpose()?;
+        let asked = model_name(given, file.as_ref())?;
+        let mut draft = Draft::new(&asked, given.preset.as_deref())?;
+        let name = draft.name.clone();
+        if let Some(file) = &file {
+            if let (Some(preset), true) = (&given.preset, file.has("model")) {
+                return Err(usage(format!(
+                    "--preset {preset}: {} has a [model] of its own; give one of them",
+                    file.path.display()
+                )));
+            }
+            draft.merge(file)?;
+        }
+        given.apply(&mut draft)?;
+        if LIMITS
+            .iter()
+            .all(|field| draft.get("train", field).is_null())
+        {
+            draft.flag(
+                "the default",
+                "train",
+                "steps",
+                Some(usual_steps(&name).into()),
+            )?;
+        }
+        let train = draft.training()?;
+        let data = Data::load(&draft.typed("data")?, draft.usual_palette)?;
+        if data.split(Split::Train).is_empty() {
+            return Err(usage(format!("{} has no training images", data.name)));
+        }
+        let spec = Spec::new(
+            &name,
+            draft.table("model"),
+            data.domain()?,
+            data.conditioning(),
+        )
+        .context("in [model]")?;
+        draft.resolve(spec.config.clone(), &data.config)?;
+
+        Ok(Prepared {
+            spec,
+            train,
+            data,
+            config: draft.to_toml()?,
+        })
+    }
+}
+
+impl Prepared {
+    /// The run in a new directory at `path`.
+    ///
+    /// # Errors
+    /// When the directory cannot be used.
+    pub(crate) fn into_plan(self, path: &Path) -> Result<Plan> {
+        apart(path, &self.data.config)?;
+        let directory = RunDirectory::create(path).map_err(|error| match error {
+            ar_train::Error::RunExists { path } => usage(format!(
+                "{} already holds a run: add --resume to continue it, or choose another --run",
+                path.display()
+            )),
+            other => {
+                anyhow::Error::new(other).context(format!("cannot use --run {}", path.display()))
+            }
+        })?;
+        directory.write_config(&self.config)?;
+        let Self {
+            spec,
+            train,
+            data,
+            config,
+        } = self;
+        Ok(Plan {
+            record: DataRecord::of(&data),
+            spec,
+            train,
+            data,
+            directory,
+            begun: Begun::Anew,
+            config,
+        })
+    }
+}
+
+/// Refuses a run inside the folder of its own data: its pictures would become data.
+fn apart(run: &Path, data: &DataConfig) -> Result<()> {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let folder = match data.source() {
+        Source::Path(path) if path.is_dir() => absolute(&path),
+        _ => return Ok(()),
+    };
+    if absolute(run).starts_with(&folder) {
+        return Err(usage(format!(
+            "--run {} lies inside its data {}: its pictures would become data; choose another --run",
+            run.display(),
+            folder.display()
+        )));
+    }
+    Ok(())
+}
+
+fn model_name(given: &Given, file: Option<&ConfigFile>) -> Result<String> {
+    let in_file = file.and_then(|file| file.name.as_deref());
+    let asked = match (given.model.as_deref(), in_file) {
+        (Some(asked), Some(in_file)) if !is_same(asked, in_file) => {
+            let path = file
+                .map(|file| file.path.display().to_string())
+                .unwrap_or_default();
+            return Err(usage(format!("{path} configures {in_file}, not {asked}")));
+        }
+        (Some(asked), _) | (None, Some(asked)) => asked,
+        (None, None) => return Err(usage(format!("which MODEL? models are {}", listed()))),
+    };
+    Ok(asked.to_owned())
+}
+
+/// `runs/MODEL-DATA-NNN`, with the first number that is free.
+fn free_directory(model: &str, data: &str) -> PathBuf {
+    let plain: String = data
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let numbered = |n: usize| Path::new("runs").join(format!("{model}-{plain}-{n:03}"));
+    let mut n = 1;
+    while numbered(n).exists() {
+        n += 1;
+    }
+    numbered(n)
+}

@@ -25,6 +25,12 @@ fn main() {
     ]) {
         println!("cargo::rerun-if-changed={log}");
     }
+    // What makes it differ from the commit; a package by itself has neither.
+    for path in ["../../crates", "../../Cargo.toml", "../../Cargo.lock"] {
+        if std::path::Path::new(path).exists() {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
     println!("cargo::rerun-if-changed=build.rs");
 }
 

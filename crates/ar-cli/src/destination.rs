@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::failure::usage;
+use crate::paths::{folder_of, identity};
 
 /// The files of one command: none of them replaces an input or another of them, and what exists already
 /// only where that was asked for.
@@ -82,7 +83,10 @@ impl Destinations {
             return refused("it is a folder".to_owned());
         }
         let own = identity(path);
-        if let Some((input, _)) = self.inputs.iter().find(|(_, input)| *input == own) {
+        // A new file in a folder that is read replaces nothing.
+        let is_read = |input: &PathBuf| own == *input || path.is_file() && own.starts_with(input);
+        let read = self.inputs.iter().find(|(_, input)| is_read(input));
+        if let Some((input, _)) = read.filter(|_| !is_usual) {
             return refused(format!("it is what {input} reads; choose another name"));
         }
         if let Some((other, _)) = self.chosen.iter().find(|(_, chosen)| *chosen == own) {
@@ -108,25 +112,6 @@ impl Destinations {
 pub(crate) fn ending_of(path: &Path) -> String {
     let ending = path.extension().unwrap_or_default().to_string_lossy();
     ending.to_lowercase()
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// One path for a file, however it was written; of a file that is not there yet, by its folder.
-fn identity(path: &Path) -> PathBuf {
-    let of_new = || {
-        let folder = folder_of(path).canonicalize().ok()?;
-        Some(folder.join(path.file_name()?))
-    };
-    path.canonicalize()
-        .ok()
-        .or_else(of_new)
-        .unwrap_or_else(|| path.to_owned())
 }
 
 #[cfg(test)]

@@ -21,12 +21,12 @@ impl Diagrams {
     /// # Errors
     /// When the images are too large to draw, or a file cannot or must not be written.
     pub(crate) fn of(target: &Target, folder: &Path, force: bool) -> Result<Self> {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| usage(format!("--draw {}: {error}", folder.display())))?;
         let (dims, most) = (target.spec.domain.dims(), 1 << 16);
         if dims > most {
             bail!("--draw: images of {dims} values are too large; at most {most}");
         }
+        std::fs::create_dir_all(folder)
+            .map_err(|error| usage(format!("--draw {}: {error}", folder.display())))?;
         let kernel = |field: &str| {
             let config = &target.spec.config;
             config.get(field).and_then(serde_json::Value::as_u64)

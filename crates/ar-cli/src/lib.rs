@@ -17,6 +17,7 @@ mod failure;
 mod interrupt;
 mod models;
 mod output;
+mod paths;
 pub mod picture;
 mod program;
 mod progress;

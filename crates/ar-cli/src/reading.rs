@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::config::{Binarize, DataConfig, absolute_source};
+use crate::paths::absolute;
 use crate::values::{Size, levels};
 
 /// An option that stands for a field: option, table, field, and the value where it was given.
@@ -101,13 +102,12 @@ fn value(given: Option<impl Serialize>) -> Option<Value> {
 impl ReadingArgs {
     /// Each as the field it stands for.
     pub(crate) fn flags(&self) -> Vec<Flag> {
-        let absolute = |dir: &PathBuf| std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
         vec![
             (
                 "--data-dir",
                 "data",
                 "data_dir",
-                value(self.data_dir.as_ref().map(absolute)),
+                value(self.data_dir.as_deref().map(absolute)),
             ),
             (
                 "--native-levels",
@@ -122,13 +122,7 @@ impl ReadingArgs {
 
     /// `config`, with what was given in the place of its own.
     pub(crate) fn over(&self, config: DataConfig) -> DataConfig {
-        DataConfig {
-            data_dir: self.data_dir.clone().or(config.data_dir),
-            native_levels: self.native_levels.or(config.native_levels),
-            layout: self.layout.or(config.layout),
-            data_range: self.data_range.or(config.data_range),
-            ..config
-        }
+        over(config, self.flags())
     }
 
     /// The first option that was given.
@@ -151,21 +145,28 @@ impl SeeingArgs {
 
     /// The data of `source`, seen so.
     pub(crate) fn of(&self, source: String) -> DataConfig {
-        DataConfig {
+        let all = DataConfig {
             source,
-            levels: self.levels,
-            binarize: self.binarize,
-            palette: self.palette,
-            resize: self.resize,
-            crop: self.crop,
             ..DataConfig::default()
-        }
+        };
+        over(all, self.flags())
     }
 
     /// The first option that was given.
     pub(crate) fn first_given(&self) -> Option<&'static str> {
         first(&self.flags())
     }
+}
+
+fn over(config: DataConfig, flags: Vec<Flag>) -> DataConfig {
+    let mut fields = serde_json::to_value(&config).unwrap_or_default();
+    for (_, _, field, value) in flags {
+        if let Some(value) = value {
+            fields[field] = value;
+        }
+    }
+    // Each value is of the field's own type.
+    serde_json::from_value(fields).unwrap_or(config)
 }
 
 fn first(flags: &[Flag]) -> Option<&'static str> {

@@ -63,6 +63,11 @@ pub(crate) fn record(
         Begun::Anew => Record::default(),
         Begun::Resumed => Record::read(&path),
     };
+    if record.sessions.is_empty() && path.exists() {
+        // It cannot be read; somebody may still want it.
+        std::fs::rename(&path, path.with_extension("json.damaged"))
+            .with_context(|| format!("cannot put {} aside", path.display()))?;
+    }
     record.sessions.push(Session {
         from_step,
         started: jiff::Timestamp::now()

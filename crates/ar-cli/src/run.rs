@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Distribution, Domain, Order, Weights};
 use ar_data::Encoding;
 use ar_models::Spec;
+use ar_train::names::{BEST, CONFIG, MODEL};
 use ar_train::{Checkpoint, Manifest, TrainConfig};
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde_json::Value;
 use crate::config::{ConfigFile, DataConfig, Draft};
 use crate::dataset::Data;
 use crate::failure::usage;
+use crate::paths::folder_of;
 
 /// What a checkpoint says of the data it was trained on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,11 +69,6 @@ pub(crate) struct Run {
     pub(crate) encoding: Encoding,
 }
 
-/// The checkpoint's name in a run directory.
-const MODEL_FILE: &str = "model.safetensors";
-const BEST_FILE: &str = "best.safetensors";
-const CONFIG_FILE: &str = "config.toml";
-
 impl Run {
     /// Opens `path`, a run directory or a checkpoint file, on `device`.
     ///
@@ -85,7 +82,7 @@ impl Run {
         };
         if path.is_dir() && !file.exists() {
             return Err(usage(format!(
-                "{} is not a run: it holds no {MODEL_FILE}",
+                "{} is not a run: it holds no {MODEL}",
                 path.display()
             )));
         }
@@ -114,6 +111,11 @@ impl Run {
         }
     }
 
+    /// Whether its folder is a run's, and not just where somebody keeps a checkpoint.
+    pub(crate) fn has_folder(&self) -> bool {
+        self.directory.join(CONFIG).is_file()
+    }
+
     /// How it is trained, where its folder says.
     pub(crate) fn train(&self) -> Option<TrainConfig> {
         self.configured()?.typed("train").ok()
@@ -121,7 +123,7 @@ impl Run {
 
     /// What the folder's configuration file says, if it can be read: a checkpoint alone is a run too.
     fn configured(&self) -> Option<Draft> {
-        let file = ConfigFile::read(&self.directory.join(CONFIG_FILE)).ok()?;
+        let file = ConfigFile::read(&self.directory.join(CONFIG)).ok()?;
         let mut draft = Draft::new(&self.spec.model, None).ok()?;
         draft.merge(&file).ok()?;
         Some(draft)
@@ -142,10 +144,7 @@ impl Run {
         let (spec, data) = described(&checkpoint.manifest)?;
         let weights = checkpoint.best_weights().clone();
         let model = spec.build(&weights)?;
-        let directory = match file.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        let directory = folder_of(file).to_owned();
         let mut run = Self {
             directory,
             model,
@@ -163,12 +162,12 @@ impl Run {
 /// The checkpoint that a run directory stands for: the last, or the best of a run that validation
 /// was to end.
 fn meant_by(directory: &Path) -> &'static str {
-    let config = ConfigFile::read(&directory.join(CONFIG_FILE));
+    let config = ConfigFile::read(&directory.join(CONFIG));
     let patient = config.is_ok_and(|file| file.get("train", "patience").is_some_and(Value::is_u64));
-    if patient && directory.join(BEST_FILE).exists() {
-        BEST_FILE
+    if patient && directory.join(BEST).exists() {
+        BEST
     } else {
-        MODEL_FILE
+        MODEL
     }
 }
 
@@ -177,6 +176,11 @@ fn meant_by(directory: &Path) -> &'static str {
 /// # Errors
 /// When a part cannot be read, or they contradict each other.
 pub(crate) fn described(manifest: &Manifest) -> Result<(Spec, DataRecord)> {
+    // Whatever is wrong in there is the file's fault, not the command line's.
+    read_description(manifest).map_err(|error| anyhow::anyhow!("{error:#}"))
+}
+
+fn read_description(manifest: &Manifest) -> Result<(Spec, DataRecord)> {
     let domain: Domain =
         serde_json::from_value(manifest.domain.clone()).context("its domain cannot be read")?;
     let domain = Domain::new(domain.channels, domain.height, domain.width, domain.levels)?;

@@ -7,9 +7,12 @@ use ar_core::{Conditioning, Distribution, Score};
 use ar_data::{Encoding, Images};
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Data;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::run::Run;
+use crate::words::counted;
 
 /// A likelihood with what it depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +57,16 @@ impl Scored {
         }
     }
 
+    /// Likelihoods `nats` of images of `data` under the model of `run`.
+    pub(crate) fn of(nats: &[f64], run: &Run, data: &Data) -> Self {
+        // Levels as `sample` writes them are still those of the run's palette.
+        let encoding = match &run.encoding {
+            palette @ Encoding::Palette(_) => palette,
+            Encoding::Levels(_) | Encoding::Binary(..) => &data.encoding,
+        };
+        Self::new(nats, run.model.as_ref(), encoding)
+    }
+
     /// A line for people.
     pub(crate) fn line(&self) -> String {
         let binarization = match self.binarization.as_str() {
@@ -69,12 +82,12 @@ impl Scored {
             Some(_) => String::new(),
         };
         format!(
-            "{:.3} ± {:.3} nats/image, {per_dim}{:.5} {} ({} images, {} levels{binarization}{condition})",
+            "{:.3} ± {:.3} nats/image, {per_dim}{:.5} {} ({}, {} levels{binarization}{condition})",
             self.nats_per_image,
             self.standard_error,
             self.bits_per_dim,
             unit(self.palette),
-            self.images,
+            counted(self.images, "image"),
             self.levels
         )
     }

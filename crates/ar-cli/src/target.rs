@@ -8,7 +8,7 @@ use ar_models::Spec;
 use ar_train::TrainConfig;
 use candle_core::Device;
 
-use crate::config::{Draft, usual_steps, usual_training};
+use crate::config::{DataConfig, Draft, usual_steps, usual_training};
 use crate::dataset::Data;
 use crate::failure::usage;
 use crate::models::{listed, names};
@@ -162,10 +162,20 @@ impl TargetArgs {
 
     fn fresh(&self, name: &str, device: &Device) -> Result<Target> {
         let mut draft = Draft::new(name, self.preset.as_deref())?;
+        let usual = draft.clone();
         for assignment in &self.set {
             draft.set(assignment)?;
         }
-        let (domain, classes) = self.domain(draft.usual_palette)?;
+        let foreign = draft
+            .differences(&usual)
+            .into_iter()
+            .find(|field| !field.starts_with("model."));
+        if let Some(field) = foreign {
+            return Err(usage(format!(
+                "--set: {field} is no field of the model, which is all that check and info look at"
+            )));
+        }
+        let (domain, classes) = self.domain(&draft)?;
         let usual_classes = (draft.get("data", "conditional") == true).then_some(classes);
         let conditioning = match self.classes.or(usual_classes) {
             Some(classes) => Conditioning::Class { classes },
@@ -184,12 +194,17 @@ impl TargetArgs {
     }
 
     /// What the model is a distribution over, and how many classes its data have.
-    fn domain(&self, usual_palette: Option<usize>) -> Result<(Domain, usize)> {
+    fn domain(&self, draft: &Draft) -> Result<(Domain, usize)> {
+        let usual_palette = draft.usual_palette;
         if let Some(source) = &self.data {
-            let config = self.reading.over(self.seeing.of(source.clone()));
+            let config = DataConfig {
+                conditional: draft.get("data", "conditional") == true,
+                ..self.reading.over(self.seeing.of(source.clone()))
+            };
             let data = Data::load(&config, usual_palette)?;
             return Ok((data.domain()?, data.classes.len()));
         }
+        self.seeing.of(String::new()).validate()?;
         let needing_data = self.reading.first_given().or_else(|| {
             let window = [self.seeing.resize.is_some(), self.seeing.crop.is_some()];
             (window != [false; 2]).then_some("--resize or --crop")

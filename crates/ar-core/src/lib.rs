@@ -38,6 +38,6 @@ pub use mixture::Mixture;
 pub use model::{Dependence, Distribution, Model, Stepper, nll_of};
 pub use order::{ChannelSteps, Order, Step};
 pub use sample::{Engine, Given, SampleOptions, Sampled, sample};
-pub use score::{Score, score_images};
+pub use score::{Score, mean_and_error, score_images};
 pub use taps::{Kernel, Taps};
 pub use weights::{Blueprint, Weights};

@@ -21,14 +21,7 @@ pub struct Score {
 impl Score {
     /// From the negative log-likelihood of each image in nats.
     pub fn of(nats: &[f64], domain: &Domain) -> Self {
-        let n = nats.len() as f64;
-        let mean = nats.iter().sum::<f64>() / n;
-        let squares: f64 = nats.iter().map(|x| (x - mean).powi(2)).sum();
-        let standard_error = if nats.len() > 1 {
-            (squares / (n - 1.0) / n).sqrt()
-        } else {
-            0.0
-        };
+        let (mean, standard_error) = mean_and_error(nats);
         let nats_per_dim = mean / domain.dims() as f64;
         let bits_per_dim = nats_per_dim / std::f64::consts::LN_2;
         Self {
@@ -39,6 +32,19 @@ impl Score {
             bits_per_dim,
         }
     }
+}
+
+/// Mean of some values, and its standard error; 0 for a single one.
+pub fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let error = if values.len() > 1 {
+        (squares / (n - 1.0) / n).sqrt()
+    } else {
+        0.0
+    };
+    (mean, error)
 }
 
 /// Negative log-likelihood of each image of `levels` `(B, C, H, W)` in nats. `model` should hold

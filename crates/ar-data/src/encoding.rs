@@ -102,11 +102,6 @@ impl Encoding {
         }
     }
 
-    /// Whether the same image is encoded differently every epoch.
-    pub const fn changes_with_epoch(&self) -> bool {
-        matches!(self, Self::Binary(Binarization::Fresh { .. }, _))
-    }
-
     /// The native values of an image's levels, in the shape of the data: the exact inverse where there is one,
     /// otherwise the middle of the values a level stands for. Binary levels are the ends of the range; those
     /// of a palette are colours, so `(1, H, W)` levels become `(3, H, W)` values.

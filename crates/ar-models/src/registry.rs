@@ -231,6 +231,18 @@ fn decode<T: DeserializeOwned>(config: &Value) -> Result<T> {
     T::deserialize(config).map_err(|e| Error::config("model", e.to_string()))
 }
 
+/// Whether `config` makes a model of `domain` given `conditioning`.
+pub(crate) fn check<C: Configuration>(
+    config: &C,
+    domain: &Domain,
+    conditioning: Conditioning,
+) -> Result<()> {
+    if conditioning == (Conditioning::Class { classes: 0 }) {
+        return Err(Error::config("classes", "must be at least 1"));
+    }
+    config.validate(domain, conditioning)
+}
+
 /// `partial` over the default, checked, every field present.
 fn resolve<C: Configuration>(
     partial: Value,
@@ -249,6 +261,6 @@ fn resolve<C: Configuration>(
         }
     }
     let config: C = decode(&all)?;
-    config.validate(domain, conditioning)?;
+    check(&config, domain, conditioning)?;
     encode(&config)
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Configuration;
-use crate::registry::{Built, encode, entry, entry_of};
+use crate::registry::{Built, check, encode, entry, entry_of};
 
 /// All that is needed to build a model, apart from its parameters; what a checkpoint stores.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ impl Spec {
         conditioning: Conditioning,
     ) -> Result<Self> {
         let entry = entry_of::<C>()?;
-        config.validate(&domain, conditioning)?;
+        check(config, &domain, conditioning)?;
         Ok(Self {
             model: entry.name.to_owned(),
             config: encode(config)?,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::container::{Array, Container, FORMAT_VERSION, encode};
-use crate::run::MODEL;
+use crate::names::MODEL;
 use crate::{Error, Result};
 
 /// Start of the names of averaged weights.
@@ -99,7 +99,11 @@ impl Checkpoint {
 
     /// Whether the file at `path` is one that a run keeps: a checkpoint or a training state.
     pub fn is_kept(path: &Path) -> bool {
-        Container::open(path).is_ok()
+        // Damaged ones, and those of other versions, are somebody's weights still.
+        !matches!(
+            Container::open(path),
+            Err(Error::NotACheckpoint { .. } | Error::Io { .. })
+        )
     }
 
     /// What the file at `path` says of itself, without its numbers: the header alone is read, and a run that

@@ -145,6 +145,19 @@ pub enum ConfigError {
 }
 
 impl TrainConfig {
+    /// Fields that say when things happen, not what happens: a resumed run may change them.
+    pub const FREE: [&str; 9] = [
+        "epochs",
+        "steps",
+        "minutes",
+        "patience",
+        "checkpoint_every",
+        "validate_every",
+        "validation_images",
+        "sample_every",
+        "log_every",
+    ];
+
     /// Checks every rule.
     ///
     /// # Errors

@@ -124,7 +124,7 @@ fn in_words(hash: crc32fast::Hasher) -> String {
     format!("crc32:{:08x}", hash.finalize())
 }
 
-/// What a file of another kind is, by its first bytes.
+/// What a file of another kind is, by its first bytes; to be asked of one whose first bytes are no length.
 fn foreign_kind(start: [u8; 8]) -> Option<&'static str> {
     match start {
         [0x89, b'P', b'N', b'G', ..] => Some("a PNG picture"),
@@ -163,12 +163,12 @@ impl<'a> Container<'a> {
         }
         let mut length = [0; 8];
         file.read_exact(&mut length).map_err(read)?;
-        if let Some(kind) = foreign_kind(length) {
-            return Err(foreign(format!("it is {kind}")));
-        }
-        let length = u64::from_le_bytes(length);
+        let start = length;
+        let length = u64::from_le_bytes(start);
         if length > MAX_HEADER {
-            return Err(foreign("it does not begin as safetensors files do".into()));
+            let unknown = "it does not begin as safetensors files do".to_owned();
+            let kind = foreign_kind(start).map(|kind| format!("it is {kind}"));
+            return Err(foreign(kind.unwrap_or(unknown)));
         }
         if length > actual - 8 {
             return Err(Error::Truncated {

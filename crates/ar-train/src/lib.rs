@@ -15,6 +15,7 @@ mod files;
 #[cfg(feature = "data")]
 mod images;
 mod metrics;
+pub mod names;
 mod observer;
 mod optimizer;
 mod run;

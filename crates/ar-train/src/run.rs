@@ -2,19 +2,12 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::files::{Pending, UNFINISHED, remove_unfinished};
+use crate::names::{BEST, CONFIG, LOCK, METRICS, MODEL, RECORD, SAMPLES, STATE};
 use crate::state::read_manifest;
 use crate::{Error, Manifest, Result};
 
-pub(crate) const MODEL: &str = "model.safetensors";
-const STATE: &str = "state.safetensors";
-const BEST: &str = "best.safetensors";
-const METRICS: &str = "metrics.jsonl";
-const CONFIG: &str = "config.toml";
-const RECORD: &str = "run.json";
-const SAMPLES: &str = "samples";
-const LOCK: &str = ".lock";
-/// What this crate, and the program around it before the first step, puts into the directory of a run.
-const OWN: [&str; 8] = [MODEL, STATE, BEST, METRICS, CONFIG, RECORD, SAMPLES, LOCK];
+/// What there is of a run before its first checkpoint.
+const BEFORE: [&str; 4] = [METRICS, CONFIG, SAMPLES, LOCK];
 
 /// The directory of one training run, locked against other processes while this value lives. The
 /// operating system frees the lock of a killed process.
@@ -26,6 +19,7 @@ const OWN: [&str; 8] = [MODEL, STATE, BEST, METRICS, CONFIG, RECORD, SAMPLES, LO
 /// | `best.safetensors` | the checkpoint of the lowest validation |
 /// | `state.safetensors` | what resuming needs; complete in itself |
 /// | `metrics.jsonl` | one JSON object a line |
+/// | `run.json` | how it was made, where the program around it says |
 /// | `samples/` | sample grids |
 #[derive(Debug)]
 pub struct RunDirectory {
@@ -42,7 +36,11 @@ impl RunDirectory {
     /// written.
     pub fn create(path: &Path) -> Result<Self> {
         fs::create_dir_all(path).map_err(Error::io("create run directory", path))?;
-        let exists = || [STATE, MODEL].iter().any(|name| path.join(name).exists());
+        let exists = || {
+            [STATE, MODEL, BEST]
+                .iter()
+                .any(|name| path.join(name).exists())
+        };
         let run_exists = || Error::RunExists {
             path: path.to_path_buf(),
         };
@@ -183,6 +181,6 @@ fn first_foreign(folder: &Path) -> Result<Option<String>> {
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
     names.sort_unstable();
-    let own = |name: &String| name.starts_with(UNFINISHED) || OWN.contains(&name.as_str());
+    let own = |name: &String| name.starts_with(UNFINISHED) || BEFORE.contains(&name.as_str());
     Ok(names.into_iter().find(|name| !own(name)))
 }

@@ -107,8 +107,8 @@ fn in_words(report: &Report, name: &str) -> Vec<String> {
             ""
         };
         lines.push(format!(
-            "{name} LEAKS: {at_least}{} times a conditional sees what it must not",
-            report.leaks.len()
+            "{name} LEAKS: {at_least}{} a conditional sees what it must not",
+            counted(report.leaks.len(), "time")
         ));
         lines.extend(report.leaks.iter().take(TOLD).map(leak_in_words));
         if report.leaks.len() > TOLD {

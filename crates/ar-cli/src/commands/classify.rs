@@ -12,6 +12,7 @@ use crate::dataset::Data;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::words::counted;
 
 /// Classify images under a model conditioned on classes
 ///
@@ -200,10 +201,10 @@ impl Report {
             Prior::Train => "that of the training images",
         };
         format!(
-            "{:.2} ± {:.2} % right ({} images, prior {prior}), {:.3} nats/label",
+            "{:.2} ± {:.2} % right ({}, prior {prior}), {:.3} nats/label",
             100.0 * self.accuracy,
             100.0 * self.standard_error,
-            self.images,
+            counted(self.images, "image"),
             self.nats_per_label
         )
     }

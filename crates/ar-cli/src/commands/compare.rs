@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ar_core::Conditioning;
+use ar_core::mean_and_error;
+use ar_train::names::METRICS;
 use serde::Serialize;
 
 use super::scoring::Scoring;
@@ -95,8 +96,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let differences: Vec<f64> = nats[1].iter().zip(&nats[0]).map(|(b, a)| b - a).collect();
     let (difference, standard_error) = mean_and_error(&differences);
 
-    let side =
-        |(i, run): (usize, &'_ Run)| Scored::new(&nats[i], run.model.as_ref(), &data.encoding);
+    let side = |(i, run): (usize, &'_ Run)| Scored::of(&nats[i], run, &data);
     let scores: Vec<Scored> = [&first, &second]
         .into_iter()
         .enumerate()
@@ -113,9 +113,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         })
         .collect();
     for side in &runs {
-        let (run, steps) = (side.run.display(), side.steps);
+        let (run, steps) = (side.run.display(), counted(side.steps as usize, "step"));
         output.say(format_args!(
-            "{run} ({}, {steps} steps): {}",
+            "{run} ({}, {steps}): {}",
             side.model,
             side.score.line()
         ))?;
@@ -142,27 +142,25 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
 /// Refuses likelihoods that are not of the same thing.
 fn comparable(first: &Run, second: &Run) -> Result<()> {
     let seen = |run: &Run| (run.model.domain(), run.encoding.clone().for_scoring());
-    let given = |run: &Run| run.spec.conditioning != Conditioning::None;
     if seen(first) != seen(second) {
         return Err(usage(
             "the runs see their data in different ways (size, levels, binarization or palette), so their \
              likelihoods cannot be compared",
         ));
     }
-    if given(first) != given(second) {
+    if first.spec.conditioning != second.spec.conditioning {
         return Err(usage(
-            "one of the runs is given the class and the other is not: their likelihoods are of different things",
+            "the runs are given different things (no class, or one of other classes): their likelihoods are \
+             of different things",
+        ));
+    }
+    let by_class = first.spec.conditioning != ar_core::Conditioning::None;
+    if by_class && first.data.classes != second.data.classes {
+        return Err(usage(
+            "the runs' classes are called differently, so labels do not mean the same to both",
         ));
     }
     Ok(())
-}
-
-/// Mean, and its standard error over images; none of one image.
-fn mean_and_error(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (n - 1.0).max(1.0) / n).sqrt())
 }
 
 fn verdict(runs: [&PathBuf; 2], difference: f64, error: f64, images: usize) -> String {
@@ -183,10 +181,10 @@ fn verdict(runs: [&PathBuf; 2], difference: f64, error: f64, images: usize) -> S
 fn draw(runs: &[(&PathBuf, &Run)], file: &Path, output: &Output) -> Result<bool> {
     let mut all = Vec::new();
     for (path, run) in runs {
-        let metrics = run.directory.join("metrics.jsonl");
+        let metrics = run.directory.join(METRICS);
         if !metrics.is_file() {
             output.note(format_args!(
-                "no curve of {}: it has no metrics.jsonl",
+                "no curve of {}: it has no {METRICS}",
                 path.display()
             ));
             continue;
@@ -206,10 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_error_is_that_of_the_difference() {
-        let (mean, error) = mean_and_error(&[1.0, 2.0, 3.0, 4.0]);
-        assert!((mean - 2.5).abs() < 1e-12 && (error - (5.0f64 / 3.0 / 4.0).sqrt()).abs() < 1e-12);
-        assert_eq!(mean_and_error(&[2.0]), (2.0, 0.0));
+    fn a_difference_within_its_error_is_none() {
         let runs = [PathBuf::from("a"), PathBuf::from("b")];
         assert!(
             verdict([&runs[0], &runs[1]], -1.0, 0.1, 9).starts_with("b is better by 1.000 ± 0.100")

@@ -96,7 +96,11 @@ impl Drawing {
         }
         let usual = run.directory.join(name);
         let file = self.output.clone().unwrap_or_else(|| usual.clone());
-        files.file_or("--output", &file, &usual, &["png", "npy"])?;
+        if run.has_folder() {
+            files.file_or("--output", &file, &usual, &["png", "npy"])?;
+        } else {
+            files.file("--output", &file, &["png", "npy"])?;
+        }
         for (option, path) in more {
             files.file(option, path, &["png", "apng"])?;
         }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use ar_core::Domain;
-use ar_data::{Encoding, Images};
+use ar_data::Images;
 
 use super::scoring::Scoring;
 use crate::destination::Destinations;
@@ -57,12 +57,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if let Some(path) = &args.per_image {
         write_per_image(path, &nats, images, &model.domain())?;
     }
-    // Levels as `sample` writes them are still those of the run's palette.
-    let encoding = match &run.encoding {
-        palette @ Encoding::Palette(_) => palette,
-        _ => &data.encoding,
-    };
-    let scored = Scored::new(&nats, model, encoding);
+    let scored = Scored::of(&nats, &run, &data);
     output.say(format_args!(
         "{} {}: {}",
         data.name,

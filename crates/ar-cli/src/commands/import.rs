@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
+use candle_core::safetensors::SliceSafetensors;
 use candle_core::{Device, Var};
 use serde::Serialize;
 
@@ -66,13 +67,15 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if !args.weights.is_file() {
         return Err(usage(format!("--weights {file}: there is no such file")));
     }
-    let theirs = candle_core::safetensors::load(&args.weights, &Device::Cpu)
-        .with_context(|| format!("cannot read --weights {file}"))?;
+    let cannot = || format!("cannot read --weights {file}");
+    let bytes = std::fs::read(&args.weights).with_context(cannot)?;
+    let theirs = SliceSafetensors::new(&bytes).with_context(cannot)?;
+    let names = theirs.tensors().into_iter().map(|(name, _)| name).collect();
     let given = args.given();
     let prepared = Plan::prepare(&given)?;
     let shapes = prepared.spec.shapes()?;
     let weights = mapping
-        .import(&theirs, &shapes)
+        .import(&names, |name| theirs.load(name, &Device::Cpu), &shapes)
         .with_context(|| format!("cannot import {file}"))?;
     // Before a folder is made: a model around them tells whether they are what it takes.
     let domain = prepared.spec.build(&weights)?.domain();

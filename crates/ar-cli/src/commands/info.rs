@@ -126,7 +126,7 @@ fn report(target: &Target) -> Result<Report<'_>> {
             steps: run.step,
             data: &run.data,
             result: RunResult::read(&run.directory),
-            sessions: Record::read(&run.directory.join("run.json")).sessions,
+            sessions: Record::read(&run.directory.join(ar_train::names::RECORD)).sessions,
         }),
     })
 }
@@ -192,8 +192,9 @@ fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
 fn tell_run(run: &RunInfo<'_>, train: &TrainConfig, output: &Output) -> Result<()> {
     let encoding = &run.data.encoding;
     output.say(format_args!(
-        "trained: {} steps on {}",
-        run.steps, run.data.source
+        "trained: {} on {}",
+        counted(run.steps as usize, "step"),
+        run.data.source
     ))?;
     output.say(announced(train))?;
     if !run.data.classes.is_empty() {

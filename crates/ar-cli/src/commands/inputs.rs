@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ar_core::Domain;
-use ar_data::{Binarization, Encoding, Images, LoadOptions, Split, framed, read_images};
+use ar_data::{Binarization, Encoding, Images, Layout, LoadOptions, Split, framed, read_images};
 
 use super::scoring::data_of;
 use crate::failure::usage;
 use crate::output::Output;
+use crate::paths::absolute;
 use crate::reading::ReadingArgs;
 use crate::run::Run;
 
@@ -30,7 +31,7 @@ pub(super) fn read(path: &Path, run: &Run, output: &Output) -> Result<Vec<Input>
     let mut levels = Vec::new();
     let domain = run.model.domain();
     read_levels(path, run, &mut levels, output)?;
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let absolute = absolute(path);
     let folder = absolute.parent().and_then(Path::file_name);
     let class = folder.and_then(|folder| {
         let named = |name: &String| folder == name.as_str();
@@ -113,13 +114,22 @@ fn is_there(option: &str, path: &Path) -> Result<()> {
 fn read_levels(path: &Path, run: &Run, levels: &mut Vec<u32>, output: &Output) -> Result<()> {
     is_there("--input", path)?;
     let (domain, encoding, config) = (run.model.domain(), &run.encoding, &run.data.config);
-    let options = LoadOptions {
+    let own = LoadOptions {
         layout: config.layout,
         data_range: config.data_range,
         ..LoadOptions::default()
     };
+    let plain = LoadOptions {
+        layout: Some(Layout::Nchw),
+        ..LoadOptions::default()
+    };
     let cannot = || format!("cannot read --input {}", path.display());
-    let images = read_images(path, &options).with_context(cannot)?;
+    // Levels as `sample` writes them, or else what the run's own data look like.
+    let fits = |images: &Images| images.shape().channels == domain.channels;
+    let images = match read_images(path, &plain) {
+        Ok(images) if fits(&images) || config.layout.is_none() => images,
+        _ => read_images(path, &own).with_context(cannot)?,
+    };
     let shape = images.shape();
     let images = if [shape.height, shape.width] == [domain.height, domain.width] {
         images

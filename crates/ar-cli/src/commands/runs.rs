@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ar_train::Checkpoint;
+use ar_train::names::{METRICS, MODEL};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::failure::usage;
 use crate::output::Output;
 use crate::progress::duration;
 use crate::run::described;
 use crate::scored::Scored;
-use crate::training::{BestStep, RunResult};
+use crate::training::{BestStep, RunResult, read_metrics};
 
 /// List the runs in a folder: model, data, steps, likelihood, time, parameters
 #[derive(Debug, clap::Args)]
@@ -47,7 +47,6 @@ struct Listed {
 
 /// Folders in folders that are looked into.
 const DEPTH: usize = 4;
-const MODEL_FILE: &str = "model.safetensors";
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if !args.folder.is_dir() {
@@ -57,7 +56,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         )));
     }
     let mut folders = Vec::new();
-    find(&args.folder, DEPTH, &mut folders)?;
+    find(&args.folder, DEPTH, &mut folders, output);
     let mut runs = Vec::new();
     for folder in folders {
         match listed(&folder) {
@@ -74,36 +73,34 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     Ok(0)
 }
 
-/// The folders with a checkpoint in `folder`, by name.
-fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
-    if folder.join(MODEL_FILE).is_file() {
+/// The folders with a checkpoint in `folder`, by name. What cannot be listed is told and left out.
+fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>, output: &Output) {
+    if folder.join(MODEL).is_file() {
         found.push(folder.to_owned());
-        return Ok(());
+        return;
     }
     if depth == 0 {
-        return Ok(());
+        return;
     }
-    let cannot = || format!("cannot list {}", folder.display());
-    let mut inside = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(cannot)? {
-        inside.push(entry.with_context(cannot)?.path());
+    let entries = std::fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+    match entries {
+        Ok(entries) => {
+            let mut inside: Vec<_> = entries.iter().map(std::fs::DirEntry::path).collect();
+            inside.retain(|path| path.is_dir());
+            inside.sort();
+            for path in &inside {
+                find(path, depth - 1, found, output);
+            }
+        }
+        Err(error) => output.warn(format_args!("{}: {error}", folder.display())),
     }
-    inside.retain(|path| path.is_dir());
-    inside.sort();
-    inside
-        .iter()
-        .try_for_each(|path| find(path, depth - 1, found))
 }
 
 fn listed(folder: &Path) -> Result<Listed> {
-    let checkpoint = Checkpoint::describe(&folder.join(MODEL_FILE))?;
+    let checkpoint = Checkpoint::describe(&folder.join(MODEL))?;
     let (spec, data) = described(&checkpoint.manifest)?;
     let result = RunResult::read(folder).filter(|result| result.steps == checkpoint.step);
-    let metrics = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap_or_default();
-    let lines: Vec<Value> = metrics
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
+    let lines = read_metrics(&folder.join(METRICS)).unwrap_or_default();
     let seconds = lines.last().and_then(|line| line.get("seconds")?.as_f64());
     let validations = lines.iter().filter_map(BestStep::of_metrics);
     let lowest = validations.min_by(|a, b| a.nats_per_image.total_cmp(&b.nats_per_image));

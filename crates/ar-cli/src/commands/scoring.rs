@@ -99,8 +99,15 @@ pub(super) fn data_of(
     output: &Output,
 ) -> Result<Data> {
     let own = &run.data.config;
+    // How the run's own arrays are laid out says nothing of others.
+    let (layout, data_range) = match source {
+        None => (own.layout, own.data_range),
+        Some(_) => (None, None),
+    };
     let config = reading.over(DataConfig {
         source: source.unwrap_or(&own.source).to_owned(),
+        layout,
+        data_range,
         // Whether labels are needed is for the model to say.
         conditional: false,
         ..own.clone()
@@ -109,7 +116,11 @@ pub(super) fn data_of(
         None => "the run's data cannot be had; if they have moved, say where they are with --data",
         Some(_) => "no images to score",
     })?;
-    let data = data.with_own_levels(run.encoding.levels())?;
+    let data = if data.fingerprint == run.data.fingerprint {
+        data
+    } else {
+        data.with_own_levels(run.encoding.levels())?
+    };
     data.encoding.distinguishes(data.split(Split::Train))?;
     let (got, expected) = (data.domain()?, run.model.domain());
     if got != expected {

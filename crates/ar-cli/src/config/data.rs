@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::defaults;
 use crate::failure::usage;
+use crate::paths::absolute;
 use crate::values::Size;
 use crate::words::meant;
 
@@ -204,7 +205,6 @@ impl DataConfig {
     /// With everything that was left open filled in, so that the same command later means the same:
     /// `auto` becomes what was found, paths become absolute, levels are named.
     pub(crate) fn resolved(&self, dataset: &Dataset, encoding: &Encoding) -> Self {
-        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         let source = match self.source() {
             Source::Auto => dataset.name.clone(),
             Source::Path(path) => absolute(&path).to_string_lossy().into_owned(),
@@ -224,7 +224,7 @@ impl DataConfig {
         };
         Self {
             source,
-            data_dir: self.data_dir.as_ref().map(absolute),
+            data_dir: self.data_dir.as_deref().map(absolute),
             levels: palette.is_none().then(|| encoding.levels()),
             binarize,
             palette,
@@ -248,10 +248,7 @@ impl Binarize {
 /// A data source as a run keeps it: paths absolute.
 pub(crate) fn absolute_source(text: &str) -> String {
     match text.parse() {
-        Ok(Source::Path(path)) => std::path::absolute(&path)
-            .unwrap_or(path)
-            .to_string_lossy()
-            .into_owned(),
+        Ok(Source::Path(path)) => absolute(&path).to_string_lossy().into_owned(),
         _ => text.to_owned(),
     }
 }

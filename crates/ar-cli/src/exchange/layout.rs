@@ -54,9 +54,7 @@ impl Layout {
             }
             (Self::Conv, [taps, n_in, n_out]) => {
                 let has = dims.iter().skip(2).product::<usize>();
-                // Causal kernels have all that comes before their centre (type A), or the centre too (type B).
-                let live = [has, has / 2, has / 2 + 1].contains(taps);
-                fits(dims.len() >= 2 && dims[..2] == [*n_out, *n_in] && live)?;
+                fits(dims.len() >= 2 && dims[..2] == [*n_out, *n_in] && live(*taps, has))?;
                 let flat = theirs.reshape((*n_out, *n_in, has))?; // (out, in, taps)
                 flat.narrow(2, 0, *taps)?.permute((2, 1, 0))?
             }
@@ -80,8 +78,8 @@ impl Layout {
             (Self::Conv, &[taps, n_in, n_out]) => {
                 let has = kernel.iter().product::<usize>();
                 ensure!(
-                    taps <= has,
-                    "it has {taps} live taps, which a kernel of {kernel:?} has no room for"
+                    live(taps, has),
+                    "it has {taps} live taps, which are not those of a causal kernel of {kernel:?}"
                 );
                 let dead = Tensor::zeros((has - taps, n_in, n_out), DType::F32, &Device::Cpu)?;
                 let all = Tensor::cat(&[ours, &dead], 0)?.permute((2, 1, 0))?; // (out, in, taps)
@@ -94,6 +92,12 @@ impl Layout {
         };
         Ok(theirs.contiguous()?)
     }
+}
+
+/// Whether `taps` of `has` live: all of them, or in a causal kernel what comes before its centre (type A),
+/// or the centre too (type B).
+fn live(taps: usize, has: usize) -> bool {
+    [has, has / 2, has / 2 + 1].contains(&taps)
 }
 
 fn squeezed(shape: &[usize]) -> Vec<usize> {

@@ -88,23 +88,26 @@ impl Mapping {
         Ok((rule, rule.theirs.replacen('*', part, 1)))
     }
 
-    /// Weights of these `shapes` from another program's tensors.
+    /// Weights of these `shapes` from another program's tensors, called `theirs`. Those that no rule takes are
+    /// not loaded, as they may be of any type.
     ///
     /// # Errors
-    /// When a tensor is missing, left over, or of another shape.
+    /// When a tensor is missing, taken twice, left over, or of another shape.
     pub(crate) fn import(
         &self,
-        theirs: &HashMap<String, Tensor>,
+        theirs: &BTreeSet<String>,
+        load: impl Fn(&str) -> candle_core::Result<Tensor>,
         shapes: &BTreeMap<String, Vec<usize>>,
     ) -> Result<Weights> {
         let mut used = BTreeSet::new();
         let mut ours = BTreeMap::new();
         for (name, shape) in shapes {
             let (rule, there) = self.rule_for(name)?;
-            let tensor = theirs.get(&there).with_context(|| {
-                let near = meant(&there, theirs.keys().map(String::as_str));
-                format!("{name}: the file has no {there}{near}")
-            })?;
+            if !theirs.contains(&there) {
+                let near = meant(&there, theirs.iter().map(String::as_str));
+                bail!("{name}: the file has no {there}{near}");
+            }
+            let tensor = load(&there).with_context(|| format!("cannot read {there}"))?;
             let axes = &tensor.dims()[tensor.dims().len().min(2)..];
             if !rule.kernel.is_empty() && axes != rule.kernel {
                 bail!(
@@ -112,15 +115,16 @@ impl Mapping {
                     rule.kernel
                 );
             }
-            let tensor = rule.layout.to_ours(tensor, shape);
+            let tensor = rule.layout.to_ours(&tensor, shape);
             let tensor = tensor.with_context(|| format!("{name} from {there}"))?;
             ours.insert(name.clone(), tensor);
-            used.insert(there);
+            if !used.insert(there.clone()) {
+                bail!("{name}: another tensor is made of {there} already");
+            }
         }
         let ignored = |name: &String| self.ignore.iter().any(|own| part(own, name).is_some());
-        let mut left: Vec<_> = theirs.keys().filter(|name| !used.contains(*name)).collect();
+        let mut left: Vec<_> = theirs.iter().filter(|name| !used.contains(*name)).collect();
         left.retain(|name| !ignored(name));
-        left.sort_unstable();
         if let Some(name) = left.first() {
             bail!(
                 "{} of the file's {} tensors would be left out, such as {name}; name them under `ignore` if \
@@ -197,7 +201,11 @@ mod tests {
     fn what_is_missing_or_left_over_is_named() {
         let mapping = mapping("ignore = ['*.mask']\n[[weights]]\nours = '*'\ntheirs = 'net.*'\n");
         let shapes = BTreeMap::from([("a".to_owned(), vec![2])]);
-        let import = |theirs: &[(&str, &[usize])]| mapping.import(&zeros(theirs), &shapes);
+        let import = |theirs: &[(&str, &[usize])]| {
+            let theirs = zeros(theirs);
+            let names = theirs.keys().cloned().collect();
+            mapping.import(&names, |name| Ok(theirs[name].clone()), &shapes)
+        };
         assert_eq!(
             import(&[("net.a", &[2]), ("x.mask", &[9])]).unwrap().len(),
             1
@@ -206,6 +214,21 @@ mod tests {
         assert!(said(&[("net.b", &[2])]).contains("the file has no net.a, did you mean net.b?"));
         assert!(said(&[("net.a", &[2]), ("other", &[1])]).contains("such as other"));
         assert!(said(&[("net.a", &[3])]).contains("a from net.a: its shape [3]"));
+    }
+
+    #[test]
+    fn one_tensor_does_not_become_two() {
+        let shapes = BTreeMap::from([("a".to_owned(), vec![2]), ("b".to_owned(), vec![2])]);
+        let mapping = mapping("[[weights]]\nours = '*'\ntheirs = 'same'\n");
+        let theirs = zeros(&[("same", &[2])]);
+        let names = BTreeSet::from(["same".to_owned()]);
+        let error = mapping.import(&names, |name| Ok(theirs[name].clone()), &shapes);
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("made of same already")
+        );
     }
 
     #[test]

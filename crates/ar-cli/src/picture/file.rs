@@ -6,6 +6,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::paths::folder_of;
+
 /// Writes `bytes` to `path` whole or not at all: a temporary file in the same folder, synced, then
 /// renamed over `path`. A symbolic link is followed; a device or a pipe such as `/dev/stdout`
 /// cannot be replaced by a rename and is written to directly.
@@ -29,10 +31,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".ar-");
     // Temporary files are private by default; a result gets the user's usual permissions.

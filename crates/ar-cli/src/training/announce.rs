@@ -15,12 +15,12 @@ pub(crate) fn announce(plan: &Plan, trainer: &Trainer<'_>, device: &Device, outp
     announce_matter(plan, trainer, device, output);
     let train = &plan.train;
     let limits = [
-        train.epochs.map(|n| format!("{n} epochs")),
-        train.steps.map(|n| format!("{n} steps")),
+        train.epochs.map(|n| counted(n as usize, "epoch")),
+        train.steps.map(|n| counted(n as usize, "step")),
         train.minutes.map(|n| format!("{n} minutes")),
         train
             .patience
-            .map(|n| format!("{n} validations without a better one")),
+            .map(|n| format!("{} without a better one", counted(n as usize, "validation"))),
     ];
     let limits: Vec<_> = limits.into_iter().flatten().collect();
     let from = match plan.begun {

@@ -13,6 +13,7 @@ use crate::config::{ConfigFile, DataConfig, Draft, usual_steps};
 use crate::dataset::Data;
 use crate::failure::usage;
 use crate::models::{is_same, listed};
+use crate::paths::identity;
 use crate::run::DataRecord;
 
 /// Everything decided of a new run but where it goes.
@@ -130,12 +131,11 @@ impl Prepared {
 
 /// Refuses a run inside the folder of its own data: its pictures would become data.
 fn apart(run: &Path, data: &DataConfig) -> Result<()> {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let folder = match data.source() {
-        Source::Path(path) if path.is_dir() => absolute(&path),
+        Source::Path(path) if path.is_dir() => identity(&path),
         _ => return Ok(()),
     };
-    if absolute(run).starts_with(&folder) {
+    if identity(run).starts_with(&folder) {
         return Err(usage(format!(
             "--run {} lies inside its data {}: its pictures would become data; choose another --run",
             run.display(),

@@ -21,12 +21,7 @@ pub(super) fn draw_loss(metrics: &Path, picture: &Path, title: &str) -> Result<(
 /// # Errors
 /// When the metrics cannot be read.
 pub(crate) fn curves(metrics: &Path, suffix: &str) -> Result<[Curve; 2]> {
-    let text = std::fs::read_to_string(metrics)
-        .with_context(|| format!("cannot read {}", metrics.display()))?;
-    let lines: Vec<Value> = text
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
+    let lines = read_metrics(metrics)?;
     let curve = |name: &str, field: &str| {
         let point = |line: &Value| Some((line.get("step")?.as_f64()?, line.get(field)?.as_f64()?));
         Curve {
@@ -38,6 +33,17 @@ pub(crate) fn curves(metrics: &Path, suffix: &str) -> Result<[Curve; 2]> {
         curve("training, smoothed", "smoothed_nats_per_image"),
         curve("validation", "validation_nats_per_image"),
     ])
+}
+
+/// The whole lines of a metrics file.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn read_metrics(metrics: &Path) -> Result<Vec<Value>> {
+    let text = std::fs::read_to_string(metrics)
+        .with_context(|| format!("cannot read {}", metrics.display()))?;
+    let lines = text.lines().map(serde_json::from_str);
+    Ok(lines.filter_map(std::result::Result::ok).collect())
 }
 
 #[cfg(test)]

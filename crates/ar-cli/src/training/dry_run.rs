@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use ar_core::Distribution;
 use ar_train::{BoxError, Observer, StepMetrics, TrainConfig};
 use candle_core::Device;
@@ -59,6 +59,9 @@ pub(crate) fn dry_run(given: &Given, device: &Device, output: &Output) -> Result
     let no_validation = |_: &dyn Distribution| -> Result<f64, BoxError> { Ok(0.0) };
     trainer.train(&source, &no_validation, &mut meter)?;
 
+    if interrupt::asked() || meter.times.is_empty() {
+        bail!("stopped before there was anything to measure");
+    }
     let seconds_per_step = meter.seconds_per_step();
     let limit = plan.train.minutes.map(|minutes| minutes * 60.0);
     let steps = match (planned, limit) {

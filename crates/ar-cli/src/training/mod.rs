@@ -12,7 +12,7 @@ mod tensorboard;
 mod watch;
 
 pub(crate) use announce::{announce, announced, stopped};
-pub(crate) use curve::curves;
+pub(crate) use curve::{curves, read_metrics};
 pub(crate) use dry_run::dry_run;
 pub(crate) use finish::{BestStep, RunResult, finish};
 pub(crate) use given::Given;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use ar_models::Spec;
-use ar_train::RunDirectory;
+use ar_train::{RunDirectory, TrainConfig};
 
 use super::given::Given;
 use super::plan::{Begun, Plan};
@@ -12,22 +12,13 @@ use crate::failure::usage;
 use crate::models::is_same;
 use crate::run::{DataRecord, described};
 
-/// Fields that a resumed run may change: they say when things happen and where the data are, not what
-/// happens and which data they are, as their fingerprint decides.
-const FREE: [&str; 12] = [
-    "data.source",
-    "data.data_dir",
-    "data.download",
-    "train.epochs",
-    "train.steps",
-    "train.minutes",
-    "train.patience",
-    "train.checkpoint_every",
-    "train.validate_every",
-    "train.validation_images",
-    "train.sample_every",
-    "train.log_every",
-];
+/// Whether a resumed run may change a field: those that say when things happen and where the data are, not
+/// what happens and which data they are, as their fingerprint decides.
+fn is_free(field: &str) -> bool {
+    let place = ["data.source", "data.data_dir", "data.download"];
+    let of_training = field.strip_prefix("train.");
+    place.contains(&field) || of_training.is_some_and(|field| TrainConfig::FREE.contains(&field))
+}
 
 impl Plan {
     /// The run of `--run` as it was at its last checkpoint.
@@ -76,7 +67,7 @@ impl Plan {
             }
         }
         let mut changed = draft.differences(&stored);
-        changed.retain(|field| !FREE.contains(&field.as_str()));
+        changed.retain(|field| !is_free(field));
         if !changed.is_empty() {
             return Err(usage(format!(
                 "--resume: {} cannot change in a run that has begun; only limits, intervals and where the data are can",

@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
 use syntaxdot_summary::SummaryWriter;
 
 /// A file of events; each session of a run has one of its own, as TensorBoard expects.
 pub(super) struct TensorBoard {
-    writer: SummaryWriter<BufWriter<File>>,
+    writer: SummaryWriter<File>,
     folder: PathBuf,
 }
 
@@ -23,15 +23,22 @@ impl fmt::Debug for TensorBoard {
 }
 
 impl TensorBoard {
-    /// A new file in `folder`, which is made.
+    /// A new file in `folder`, which is made. Nothing is buffered: what a killed run has written is there.
     ///
     /// # Errors
     /// When it cannot be.
     pub(super) fn create(folder: &Path) -> Result<Self> {
-        let writer = SummaryWriter::from_prefix(folder.join("events"))
-            .with_context(|| format!("cannot write for TensorBoard into {}", folder.display()))?;
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let name = format!(
+            "events.out.tfevents.{}.{}",
+            since.unwrap_or_default().as_micros(),
+            std::process::id()
+        );
+        let cannot = || format!("cannot write for TensorBoard into {}", folder.display());
+        std::fs::create_dir_all(folder).with_context(cannot)?;
+        let file = File::create_new(folder.join(name)).with_context(cannot)?;
         Ok(Self {
-            writer,
+            writer: SummaryWriter::new(file).with_context(cannot)?,
             folder: folder.to_owned(),
         })
     }
@@ -60,11 +67,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_reach_the_file_when_it_is_closed() {
+    fn values_are_in_the_file_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let mut board = TensorBoard::create(&folder.path().join("tensorboard")).unwrap();
         board.write(7, &[("train/nats_per_image", 81.25)]).unwrap();
-        drop(board);
         let inside = std::fs::read_dir(folder.path().join("tensorboard")).unwrap();
         let file = inside.map(|entry| entry.unwrap().path()).next().unwrap();
         assert!(file.to_string_lossy().contains("tfevents"));

@@ -88,3 +88,16 @@ fn what_is_neither_model_nor_run_is_refused() {
         ar(path, &[command, "pixelcnn", "--levels", "1"]).refused(&["--levels", "at least 2"]);
     }
 }
+
+#[test]
+fn what_check_and_info_cannot_look_at_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let info = |more: &[&str]| ar(path, &[&["info", "pixelcnn"], more].concat());
+    info(&["--set", "steps=10"]).refused(&["--set", "train.steps"]);
+    info(&["--levels", "8", "--binarize", "fixed"]).refused(&["--levels 8", "--binarize"]);
+    info(&["--palette", "8", "--levels", "4", "--shape", "3x4x4"]).refused(&["--palette 8"]);
+    crate::common::colour_pictures(&path.join("unlabelled"), 12);
+    let check = ["check", "conditional-pixelcnn", "--data", "unlabelled"];
+    ar(path, &check).refused(&["no labels"]);
+}

@@ -123,8 +123,7 @@ fn where_files_go_is_checked_before_the_work() {
     let path = folder.path();
     std::fs::create_dir(path.join("folder.png")).unwrap();
     for args in [
-        // None of these runs exists: the output is looked at first, or beside it.
-        vec!["eval", run_path(), "--per-image", "no/a.csv"],
+        vec!["eval", "no-run-either", "--per-image", "no/a.csv"],
         vec!["data", "show", "digits", "-o", "no/a.png"],
         vec!["sample", run_path(), "-n", "9999", "-o", "no/a.png"],
         vec!["sample", run_path(), "-n", "9999", "--animate", "no/a.png"],
@@ -165,7 +164,32 @@ fn a_new_run_has_a_folder_of_its_own() {
         "holiday/run",
     ];
     ar(path, &within).refused(&["inside its data", "another --run"]);
+    // However the two are written.
+    std::fs::create_dir(path.join("here")).unwrap();
+    let dotted = [
+        "train",
+        "pixelcnn",
+        "--steps",
+        "1",
+        "--data",
+        "../holiday",
+        "--run",
+        "../here/../holiday/x",
+    ];
+    ar(&path.join("here"), &dotted).refused(&["inside its data"]);
     assert_eq!(inside(), 20);
+    let over = ["data", "show", "holiday", "-o", "holiday/3.png", "--force"];
+    ar(path, &over).refused(&["what NAME reads"]);
+
+    // Somebody's best weights, kept with their configuration, are no run that never began.
+    std::fs::create_dir(path.join("kept")).unwrap();
+    std::fs::write(path.join("kept/best.safetensors"), b"precious").unwrap();
+    std::fs::write(path.join("kept/config.toml"), b"").unwrap();
+    ar(path, &tiny(&["--steps", "1", "--run", "kept"])).refused(&["kept"]);
+    assert_eq!(
+        std::fs::read(path.join("kept/best.safetensors")).unwrap(),
+        b"precious"
+    );
 }
 
 #[test]

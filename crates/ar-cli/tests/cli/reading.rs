@@ -189,3 +189,61 @@ fn pictures_of_different_sizes_are_made_to_fit() {
     ];
     ar(path, &complete).ok();
 }
+
+#[test]
+fn how_a_runs_own_arrays_are_laid_out_says_nothing_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let floats: Vec<u8> = (0..20 * 36)
+        .flat_map(|i: u32| ((i * 7 % 11) as f32 / 10.0).to_le_bytes())
+        .collect();
+    write_npy(&path.join("floats.npy"), "<f4", &[20, 6, 6], &floats);
+    let range = [
+        "--data",
+        "floats.npy",
+        "--data-range",
+        "0..1",
+        "--levels",
+        "4",
+    ];
+    train(path, &range).ok();
+    ar(path, &["sample", "run", "-n", "20", "-o", "s.npy"]).ok();
+    let own = ["eval", "run", "--split", "train", "--json"];
+    let theirs = ar(path, &[&own[..], &["--data", "s.npy"]].concat())
+        .ok()
+        .json();
+    assert_eq!(theirs["levels"], 4);
+    assert_eq!(ar(path, &own).ok().json()["images"], 17);
+    let complete = ["complete", "run", "--keep-rows", "2", "--input"];
+    ar(path, &[&complete[..], &["s.npy"]].concat()).ok();
+    ar(
+        path,
+        &[&complete[..], &["floats.npy", "-o", "f.png"]].concat(),
+    )
+    .ok();
+}
+
+#[test]
+fn a_runs_own_array_is_scored_as_it_was_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let values: Vec<u8> = (0..40 * 30u32).map(|i| (i * 5 % 21) as u8).collect();
+    write_npy(&path.join("a.npy"), "|u1", &[40, 6, 5], &values);
+    let coarse = [
+        "--data",
+        "a.npy",
+        "--native-levels",
+        "256",
+        "--levels",
+        "32",
+        "--json",
+    ];
+    let trained = train(path, &coarse).ok().json();
+    let scored = ar(path, &["eval", "run", "--json"]).ok().json();
+    let (then, now) = (
+        &trained["test"]["nats_per_image"],
+        &scored["nats_per_image"],
+    );
+    let differ = (then.as_f64().unwrap() - now.as_f64().unwrap()).abs();
+    assert!(differ < 1e-3, "{then} {now}");
+}

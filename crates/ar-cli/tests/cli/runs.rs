@@ -93,5 +93,5 @@ fn likelihoods_of_different_things_are_not_compared() {
         &tiny(&["--steps", "1", "--conditional", "--run", "given"]),
     )
     .ok();
-    ar(path, &["compare", "given", other, "-o", "c.svg"]).refused(&["given the class"]);
+    ar(path, &["compare", "given", other, "-o", "c.svg"]).refused(&["given different things"]);
 }

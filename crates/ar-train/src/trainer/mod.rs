@@ -240,31 +240,17 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Fields of a [`TrainConfig`] that say when things happen, not what happens.
-const FREE: [&str; 9] = [
-    "epochs",
-    "steps",
-    "minutes",
-    "patience",
-    "checkpoint_every",
-    "validate_every",
-    "validation_images",
-    "sample_every",
-    "log_every",
-];
+/// A configuration as it is saved: reading a number from JSON may move its last bit.
+fn through_text(config: &TrainConfig) -> BTreeMap<String, Value> {
+    let text = serde_json::to_string(config);
+    text.and_then(|text| serde_json::from_str(&text))
+        .unwrap_or_default()
+}
 
 fn same_training(saved: &BTreeMap<String, Value>, config: &TrainConfig) -> Result<()> {
-    // Through text, as the saved one came: reading a number from JSON may move its last bit.
-    let text = serde_json::to_string(config);
-    let now: BTreeMap<String, Value> = text
-        .and_then(|text| serde_json::from_str(&text))
-        .unwrap_or_default();
-    for (field, now) in now
-        .iter()
-        .filter(|(field, _)| !FREE.contains(&field.as_str()))
-    {
+    for (field, now) in &through_text(config) {
         let was = saved.get(field).unwrap_or(&Value::Null);
-        if was != now {
+        if was != now && !TrainConfig::FREE.contains(&field.as_str()) {
             return Err(Error::Changed {
                 field: field.clone(),
                 was: was.to_string(),
@@ -277,32 +263,18 @@ fn same_training(saved: &BTreeMap<String, Value>, config: &TrainConfig) -> Resul
 
 /// Whether every limit that differs from the saved one lies ahead. One that was there may have been reached.
 fn ahead(saved: &BTreeMap<String, Value>, config: &TrainConfig, progress: &Progress) -> Result<()> {
+    let now = through_text(config);
     let (step, per_epoch) = (progress.step, progress.batches_per_epoch);
     let epochs = per_epoch.map_or(0.0, |n| step as f64 / n.max(1) as f64);
     let minutes = progress.seconds / 60.0;
-    let as_number = |n: Option<u64>| n.map(|n| n as f64);
-    for (field, limit, reached, done) in [
-        (
-            "steps",
-            as_number(config.steps),
-            step as f64,
-            format!("{step} steps"),
-        ),
-        (
-            "epochs",
-            as_number(config.epochs),
-            epochs,
-            format!("{epochs:.2} epochs"),
-        ),
-        (
-            "minutes",
-            config.minutes,
-            minutes,
-            format!("{minutes:.2} minutes"),
-        ),
+    for (field, reached, done) in [
+        ("steps", step as f64, format!("{step} steps")),
+        ("epochs", epochs, format!("{epochs:.2} epochs")),
+        ("minutes", minutes, format!("{minutes:.2} minutes")),
     ] {
-        let was = saved.get(field).and_then(Value::as_f64);
-        if limit != was && limit.is_some_and(|limit| limit < reached) {
+        let limit = |of: &BTreeMap<String, Value>| of.get(field).and_then(Value::as_f64);
+        let new = limit(&now).filter(|new| Some(*new) != limit(saved));
+        if new.is_some_and(|new| new < reached) {
             return Err(Error::LimitPassed { field, done });
         }
     }

@@ -128,6 +128,12 @@ fn other_files_are_told_apart() {
         (b"", "is not a checkpoint: it is empty"),
         (b"PK\x03\x04", "is not a checkpoint: it has 4 bytes"),
         (
+            b"PK\x03\x04 and what follows",
+            "is not a checkpoint: it is a zip archive",
+        ),
+        // A length that only begins as a zip archive does: 19,280 bytes of header, which are not there.
+        (b"PK\0\0\0\0\0\0{}", "it should have 19288 bytes and has 10"),
+        (
             b"\x89PNG\r\n\x1a\n0000000000",
             "is not a checkpoint: it is a PNG picture",
         ),

@@ -1,0 +1,43 @@
+//! Paths as people write them.
+
+use std::path::{Path, PathBuf};
+
+/// From the root on, where the current folder is known.
+pub(crate) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The folder a file lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// One path for a file or folder, however it was written: links and dots are followed as far as there is
+/// anything.
+pub(crate) fn identity(path: &Path) -> PathBuf {
+    let path = absolute(path);
+    path.canonicalize()
+        .unwrap_or_else(|_| match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => identity(folder).join(name),
+            _ => path,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_the_same_however_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        let path = |text: &str| identity(&folder.path().join(text));
+        assert_eq!(path("a/../new/file"), path("new/file"));
+        assert_eq!(path("./a"), path("a"));
+        assert_ne!(path("a/x"), path("x"));
+        assert_eq!(folder_of(Path::new("x.png")), Path::new("."));
+    }
+}

@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 
 use crate::failure::usage;
 use crate::picture::{Picture, Sheet};
+use crate::words::meant;
 
 /// Refuses data that a model cannot be conditioned on.
 ///
@@ -14,6 +15,14 @@ use crate::picture::{Picture, Sheet};
 /// When an image has no label, or one that is no class.
 pub(crate) fn has_classes(dataset: &Dataset) -> Result<()> {
     let classes = dataset.classes.len();
+    let images = dataset.train.len();
+    if classes > images.max(1000) {
+        return Err(usage(format!(
+            "--conditional: the labels of {} count {classes} classes for {images} training images; number them \
+             from 0 without gaps",
+            dataset.name
+        )));
+    }
     for split in [Split::Train, Split::Validation, Split::Test] {
         let images = dataset.split(split);
         let problem = match images.labels() {
@@ -37,6 +46,7 @@ pub(crate) fn has_classes(dataset: &Dataset) -> Result<()> {
 /// # Errors
 /// When there is no such class; the message lists those there are.
 pub(crate) fn class_named(text: &str, names: &[String], classes: usize) -> Result<u32> {
+    let text = text.trim();
     let by_name = names.iter().position(|name| name == text);
     let by_number = || text.parse().ok().filter(|n| *n < classes);
     by_name
@@ -51,9 +61,19 @@ pub(crate) fn class_named(text: &str, names: &[String], classes: usize) -> Resul
             };
             let last = classes.saturating_sub(1);
             usage(format!(
-                "--class {text}: there is no such class; there are 0 to {last}{known}"
+                "--class {text}: there is no such class{}; there are 0 to {last}{known}",
+                meant(text, names.iter().map(String::as_str))
             ))
         })
+}
+
+/// The names of classes for people, of many only the first.
+pub(crate) fn listed_classes(names: &[String]) -> String {
+    const TOLD: usize = 40;
+    match names.len() {
+        n if n > TOLD => format!("{} and {} more", names[..TOLD].join(", "), n - TOLD),
+        _ => names.join(", "),
+    }
 }
 
 /// What a class is called: its number where it has no name.

@@ -83,8 +83,8 @@ impl Destinations {
             return refused("it is a folder".to_owned());
         }
         let own = identity(path);
-        // A new file in a folder that is read replaces nothing.
-        let is_read = |input: &PathBuf| own == *input || path.is_file() && own.starts_with(input);
+        // A new file in a folder of data would be among the data the next time.
+        let is_read = |input: &PathBuf| own.starts_with(input);
         let read = self.inputs.iter().find(|(_, input)| is_read(input));
         if let Some((input, _)) = read.filter(|_| !is_usual) {
             return refused(format!("it is what {input} reads; choose another name"));

@@ -25,6 +25,9 @@ impl Diagrams {
         if dims > most {
             bail!("--draw: images of {dims} values are too large; at most {most}");
         }
+        if folder.is_file() {
+            return Err(usage(format!("--draw {}: it is a file", folder.display())));
+        }
         std::fs::create_dir_all(folder)
             .map_err(|error| usage(format!("--draw {}: {error}", folder.display())))?;
         let kernel = |field: &str| {

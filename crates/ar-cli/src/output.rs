@@ -114,7 +114,7 @@ impl Output {
     pub fn install_log(&self) {
         use tracing_subscriber::EnvFilter;
         let filter = match self.verbosity {
-            Verbosity::Quiet => "error",
+            Verbosity::Quiet => "warn",
             Verbosity::Normal => "warn,ar_data=info",
             Verbosity::Verbose => "info,ar_core=debug,ar_models=debug,ar_data=debug,ar_train=debug",
         };

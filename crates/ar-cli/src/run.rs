@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Distribution, Domain, Order, Weights};
-use ar_data::Encoding;
+use ar_data::{Encoding, Source};
 use ar_models::Spec;
 use ar_train::names::{BEST, CONFIG, MODEL};
 use ar_train::{Checkpoint, Manifest, TrainConfig};
-use candle_core::Device;
+use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::config::{ConfigFile, DataConfig, Draft};
 use crate::dataset::Data;
+use crate::destination::Destinations;
 use crate::failure::usage;
 use crate::paths::folder_of;
 
@@ -111,6 +112,16 @@ impl Run {
         }
     }
 
+    /// Keeps `files` from what this run, opened as `path`, is read from: its data and, if it is one, the file.
+    pub(crate) fn is_read(&self, path: &Path, files: &mut Destinations) {
+        if path.is_file() {
+            files.reads("RUN", path);
+        }
+        if let Source::Path(data) = self.data.config.source() {
+            files.reads("the run", &data);
+        }
+    }
+
     /// Whether its folder is a run's, and not just where somebody keeps a checkpoint.
     pub(crate) fn has_folder(&self) -> bool {
         self.directory.join(CONFIG).is_file()
@@ -143,6 +154,7 @@ impl Run {
         let checkpoint = Checkpoint::open(file, device)?;
         let (spec, data) = described(&checkpoint.manifest)?;
         let weights = checkpoint.best_weights().clone();
+        all_finite(&weights)?;
         let model = spec.build(&weights)?;
         let directory = folder_of(file).to_owned();
         let mut run = Self {
@@ -157,6 +169,26 @@ impl Run {
         run.relocated();
         Ok(run)
     }
+}
+
+/// Refuses weights that are no numbers: a rectifier would hide them, and every figure be wrong.
+///
+/// # Errors
+/// Naming the first such tensor.
+pub(crate) fn all_finite(weights: &Weights) -> Result<()> {
+    for (name, tensor) in weights.iter() {
+        let sum = tensor
+            .abs()?
+            .max_all()?
+            .to_dtype(DType::F32)?
+            .to_scalar::<f32>()?;
+        let total = tensor.sum_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?;
+        anyhow::ensure!(
+            sum.is_finite() && !total.is_nan(),
+            "{name} holds values that are not numbers: the weights have diverged or are damaged"
+        );
+    }
+    Ok(())
 }
 
 /// The checkpoint that a run directory stands for: the last, or the best of a run that validation

@@ -6,7 +6,7 @@ pub(crate) fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{plural}")
 }
 
-/// The known word that `text` is most like, if it is like one: ", did you mean WORD?", else nothing.
+/// The known word that `text` is most like, if it is like one: " (did you mean WORD?)", else nothing.
 pub(crate) fn meant<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let likeness = |word: &str| strsim::jaro_winkler(&text.to_lowercase(), word);
     known
@@ -14,7 +14,7 @@ pub(crate) fn meant<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) ->
         .map(|word| (likeness(word), word))
         .filter(|(likeness, _)| *likeness > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map_or_else(String::new, |(_, word)| format!(", did you mean {word}?"))
+        .map_or_else(String::new, |(_, word)| format!(" (did you mean {word}?)"))
 }
 
 #[cfg(test)]
@@ -24,12 +24,12 @@ mod tests {
     #[test]
     fn near_words_are_suggested_and_far_ones_are_not() {
         let known = ["mnist", "cifar10", "digits"];
-        assert_eq!(meant("minst", known), ", did you mean mnist?");
-        assert_eq!(meant("CIFAR", known), ", did you mean cifar10?");
+        assert_eq!(meant("minst", known), " (did you mean mnist?)");
+        assert_eq!(meant("CIFAR", known), " (did you mean cifar10?)");
         assert_eq!(meant("flowers", known), "");
         assert_eq!(
             meant("hiden", ["blocks", "hidden"]),
-            ", did you mean hidden?"
+            " (did you mean hidden?)"
         );
     }
 

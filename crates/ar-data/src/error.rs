@@ -150,7 +150,9 @@ pub enum Error {
         native: usize,
     },
     /// A value that the number of native levels given has no room for.
-    #[error("{set} has the value {value}, outside 0..{native} as --native-levels {native} has it")]
+    #[error(
+        "{set} has the value {value}, which is none of the {native} levels from 0 that --native-levels {native} means"
+    )]
     NativeLevels {
         /// Which file, folder or set.
         set: String,

@@ -19,6 +19,9 @@ pub struct Framing {
     pub crop: Option<[usize; 2]>,
 }
 
+/// 4096x4096: no model of single values is made for more.
+const MOST_PIXELS: usize = 1 << 24;
+
 impl Framing {
     /// Whether the sizes are sizes that can be had.
     ///
@@ -29,6 +32,10 @@ impl Framing {
         for (option, size) in [("--resize", self.resize), ("--crop", self.crop)] {
             if !size.iter().flatten().all(|side| POSSIBLE.contains(side)) {
                 let must = "HxW, each between 1 and 65535";
+                return Err(Error::Option { option, must });
+            }
+            if size.is_some_and(|[height, width]| height * width > MOST_PIXELS) {
+                let must = "of at most 16777216 pixels";
                 return Err(Error::Option { option, must });
             }
         }

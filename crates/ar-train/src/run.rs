@@ -68,6 +68,11 @@ impl RunDirectory {
     /// # Errors
     /// [`Error::NoRun`], [`Error::RunLocked`], [`Error::Io`].
     pub fn open(path: &Path) -> Result<Self> {
+        if !path.join(STATE).is_file() && path.join(MODEL).is_file() {
+            let problem =
+                format!("it holds {MODEL} but no {STATE}, without which nothing can go on");
+            return Err(Error::damaged(path, problem));
+        }
         if !path.join(STATE).is_file() {
             return Err(Error::NoRun {
                 path: path.to_path_buf(),

@@ -167,7 +167,9 @@ fn verdict(runs: [&PathBuf; 2], difference: f64, error: f64, images: usize) -> S
     let better = runs[usize::from(difference < 0.0)];
     let images = counted(images, "image");
     let size = format!("{:.3} ± {error:.3} nats/image", difference.abs());
-    if difference.abs() > 2.0 * error {
+    if error == 0.0 {
+        format!("no verdict without an error: {size} (paired over {images})")
+    } else if difference.abs() > 2.0 * error {
         format!(
             "{} is better by {size} (paired over {images})",
             better.display()
@@ -211,5 +213,6 @@ mod tests {
         );
         assert!(verdict([&runs[0], &runs[1]], 1.0, 0.1, 9).starts_with("a is better"));
         assert!(verdict([&runs[0], &runs[1]], 0.1, 0.1, 9).starts_with("no difference"));
+        assert!(verdict([&runs[0], &runs[1]], 16.0, 0.0, 1).starts_with("no verdict"));
     }
 }

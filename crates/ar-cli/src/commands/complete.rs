@@ -15,6 +15,7 @@ use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::{Sheet, masked_input};
 use crate::progress::duration;
+use crate::reading::ReadingArgs;
 use crate::values::count;
 use crate::words::counted;
 
@@ -45,6 +46,9 @@ pub(crate) struct Args {
     /// Completions of each image, and of each class
     #[arg(short = 'n', long = "count", value_name = "N", default_value = "4", value_parser = count, allow_hyphen_values = true)]
     count: usize,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
 
     #[command(flatten)]
     pub(crate) drawing: Drawing,
@@ -131,7 +135,7 @@ impl Args {
         }
         let mut inputs = Vec::new();
         for path in &self.input {
-            inputs.extend(read(path, run, output)?);
+            inputs.extend(read(path, &self.reading, run, output)?);
         }
         Ok(inputs)
     }

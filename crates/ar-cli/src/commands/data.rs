@@ -6,6 +6,8 @@ use anyhow::Result;
 use ar_data::{Encoding, Fetched, LoadOptions, Split};
 use serde::Serialize;
 
+use crate::condition::listed_classes;
+use crate::config::DataConfig;
 use crate::dataset::{Data, pictures};
 use crate::destination::Destinations;
 use crate::failure::usage;
@@ -124,7 +126,7 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<u8> {
         Action::Show(args) => show(&args, output)?,
         Action::Fetch { name, data_dir } => {
             let fetched =
-                ar_data::fetch(&name, &options(data_dir)).map_err(|error| match error {
+                ar_data::fetch(&name, &options(data_dir)?).map_err(|error| match error {
                     ar_data::Error::UnknownName { .. } => usage(format!(
                         "{name}: there is no such set to fetch{}; there are {}",
                         meant(&name, NAMES),
@@ -145,15 +147,17 @@ pub(crate) fn run(args: Args, output: &Output) -> Result<u8> {
     Ok(0)
 }
 
-fn options(data_dir: Option<PathBuf>) -> LoadOptions {
-    LoadOptions {
+fn options(data_dir: Option<PathBuf>) -> Result<LoadOptions> {
+    let config = DataConfig {
         data_dir,
-        ..LoadOptions::default()
-    }
+        ..DataConfig::default()
+    };
+    config.is_there()?;
+    Ok(config.load_options())
 }
 
 fn list(data_dir: Option<PathBuf>, output: &Output) -> Result<()> {
-    let sets = ar_data::list(&options(data_dir));
+    let sets = ar_data::list(&options(data_dir)?);
     for entry in &sets {
         let place = match (&entry.found, entry.present) {
             (Some(folder), _) => format!("in {}", folder.display()),
@@ -166,7 +170,7 @@ fn list(data_dir: Option<PathBuf>, output: &Output) -> Result<()> {
         ))?;
     }
     output.say(
-        "Any IDX, CIFAR binary, PNG, JPEG, .npy or .npz file, or a folder of them, can be given by its path.",
+        "A .npy, .npz, IDX, PNG or JPEG file, or a folder of pictures or of one of these sets, can be given by its path.",
     )?;
     let sets: Vec<_> = sets
         .into_iter()
@@ -207,7 +211,7 @@ fn show(args: &Show, output: &Output) -> Result<()> {
         data.native_from
     ))?;
     if !data.classes.is_empty() {
-        output.say(format_args!("classes: {}", data.classes.join(", ")))?;
+        output.say(format_args!("classes: {}", listed_classes(&data.classes)))?;
     }
     output.say(format_args!("fingerprint: {}", data.fingerprint))?;
 

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Domain, SampleOptions, Sampled, Tempering};
-use ar_data::Source;
 
 use crate::condition::class_named;
 use crate::destination::{Destinations, ending_of};
@@ -91,9 +90,7 @@ impl Drawing {
             files.reads(option, path);
         }
         let run = Run::open(&self.run, &self.device.open()?)?;
-        if let Source::Path(data) = run.data.config.source() {
-            files.reads("the run", &data);
-        }
+        run.is_read(&self.run, &mut files);
         let usual = run.directory.join(name);
         let file = self.output.clone().unwrap_or_else(|| usual.clone());
         if run.has_folder() {

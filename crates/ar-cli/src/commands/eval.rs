@@ -38,11 +38,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
-    let mut files = Destinations::new(args.force);
-    if let Some(path) = &args.per_image {
-        files.file("--per-image", path, &["csv"])?;
-    }
+    // What can be said of the file is said before a run is opened.
+    let check = |files: &mut Destinations| match &args.per_image {
+        Some(path) => files.file("--per-image", path, &["csv"]),
+        None => Ok(()),
+    };
+    check(&mut Destinations::new(args.force))?;
     let run = args.scoring.open(&args.run)?;
+    let mut files = Destinations::new(args.force);
+    run.is_read(&args.run, &mut files);
+    check(&mut files)?;
     let (data, split) = args.scoring.data(&run, output)?;
     let (images, model) = (data.split(split), run.model.as_ref());
     let nats = with_bar(

@@ -13,6 +13,7 @@ use crate::failure::usage;
 use crate::output::Output;
 use crate::reading::DataArgs;
 use crate::record::record;
+use crate::run::all_finite;
 use crate::training::{Given, Plan};
 use crate::words::counted;
 
@@ -77,6 +78,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let weights = mapping
         .import(&names, |name| theirs.load(name, &Device::Cpu), &shapes)
         .with_context(|| format!("cannot import {file}"))?;
+    all_finite(&weights).with_context(|| format!("cannot import {file}"))?;
     // Before a folder is made: a model around them tells whether they are what it takes.
     let domain = prepared.spec.build(&weights)?.domain();
     let variables: BTreeMap<String, Var> = weights

@@ -9,7 +9,7 @@ use ar_train::TrainConfig;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::condition::in_words;
+use crate::condition::{in_words, listed_classes};
 use crate::device::DeviceChoice;
 use crate::diagrams::Diagrams;
 use crate::output::Output;
@@ -198,7 +198,10 @@ fn tell_run(run: &RunInfo<'_>, train: &TrainConfig, output: &Output) -> Result<(
     ))?;
     output.say(announced(train))?;
     if !run.data.classes.is_empty() {
-        output.say(format_args!("classes: {}", run.data.classes.join(", ")))?;
+        output.say(format_args!(
+            "classes: {}",
+            listed_classes(&run.data.classes)
+        ))?;
     }
     output.say(format_args!(
         "{}, fingerprint of the data: {}",

@@ -12,6 +12,7 @@ use crate::output::Output;
 use crate::paths::absolute;
 use crate::reading::ReadingArgs;
 use crate::run::Run;
+use crate::words::counted;
 
 /// An image to complete.
 #[derive(Debug)]
@@ -27,10 +28,15 @@ pub(super) struct Input {
 ///
 /// # Errors
 /// When the file cannot be read or its images are not what the run's data are.
-pub(super) fn read(path: &Path, run: &Run, output: &Output) -> Result<Vec<Input>> {
+pub(super) fn read(
+    path: &Path,
+    reading: &ReadingArgs,
+    run: &Run,
+    output: &Output,
+) -> Result<Vec<Input>> {
     let mut levels = Vec::new();
     let domain = run.model.domain();
-    read_levels(path, run, &mut levels, output)?;
+    read_levels(path, reading, run, &mut levels, output)?;
     let absolute = absolute(path);
     let folder = absolute.parent().and_then(Path::file_name);
     let class = folder.and_then(|folder| {
@@ -56,6 +62,13 @@ pub(super) fn of_test(count: usize, run: &Run, output: &Output) -> Result<Vec<In
     let (test, encoding) = (data.split(Split::Test), data.encoding.clone().for_scoring());
     if test.is_empty() {
         return Err(usage(format!("--test: {} has no test images", data.name)));
+    }
+    if count > test.len() {
+        output.note(format_args!(
+            "{} has {} only",
+            data.name,
+            counted(test.len(), "test image")
+        ));
     }
     (0..count.min(test.len()))
         .map(|i| {
@@ -111,12 +124,23 @@ fn is_there(option: &str, path: &Path) -> Result<()> {
 
 /// Appends the levels of the images of one input file, scaled and cut as the run's own are where they are of
 /// another size.
-fn read_levels(path: &Path, run: &Run, levels: &mut Vec<u32>, output: &Output) -> Result<()> {
+fn read_levels(
+    path: &Path,
+    reading: &ReadingArgs,
+    run: &Run,
+    levels: &mut Vec<u32>,
+    output: &Output,
+) -> Result<()> {
     is_there("--input", path)?;
-    let (domain, encoding, config) = (run.model.domain(), &run.encoding, &run.data.config);
+    let (domain, encoding, config) = (
+        run.model.domain(),
+        &run.encoding,
+        reading.over(run.data.config.clone()),
+    );
     let own = LoadOptions {
         layout: config.layout,
         data_range: config.data_range,
+        native_levels: config.native_levels.filter(|_| config.data_range.is_some()),
         ..LoadOptions::default()
     };
     let plain = LoadOptions {
@@ -126,8 +150,9 @@ fn read_levels(path: &Path, run: &Run, levels: &mut Vec<u32>, output: &Output) -
     let cannot = || format!("cannot read --input {}", path.display());
     // Levels as `sample` writes them, or else what the run's own data look like.
     let fits = |images: &Images| images.shape().channels == domain.channels;
+    let told = reading.first_given().is_some();
     let images = match read_images(path, &plain) {
-        Ok(images) if fits(&images) || config.layout.is_none() => images,
+        Ok(images) if !told && (fits(&images) || config.layout.is_none()) => images,
         _ => read_images(path, &own).with_context(cannot)?,
     };
     let shape = images.shape();

@@ -112,10 +112,13 @@ pub(super) fn data_of(
         conditional: false,
         ..own.clone()
     });
-    let data = Data::like(&config, &run.encoding).with_context(|| match source {
-        None => "the run's data cannot be had; if they have moved, say where they are with --data",
-        Some(_) => "no images to score",
-    })?;
+    let data = Data::like(&config, &run.encoding);
+    let data = match source {
+        Some(_) => data,
+        None => data.context(
+            "the run's data cannot be had; if they have moved, say where they are with --data",
+        ),
+    }?;
     let data = if data.fingerprint == run.data.fingerprint {
         data
     } else {

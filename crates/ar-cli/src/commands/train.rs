@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let plan = if args.resume {
         Plan::resume(&asked)?
     } else {
-        Plan::begin(&asked, None)?
+        Plan::begin(&asked)?
     };
     interrupt::install()?;
 

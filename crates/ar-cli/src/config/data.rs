@@ -142,6 +142,12 @@ impl DataConfig {
     /// # Errors
     /// With the name that may have been meant.
     pub(crate) fn is_there(&self) -> Result<()> {
+        if let Some(dir) = self.data_dir.as_ref().filter(|dir| !dir.is_dir()) {
+            return Err(usage(format!(
+                "--data-dir {}: there is no such folder",
+                dir.display()
+            )));
+        }
         match self.source() {
             Source::Path(path) if !path.exists() => Err(usage(format!(
                 "--data {}: there is no such file, folder or data set{}",

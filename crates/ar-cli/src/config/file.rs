@@ -25,6 +25,12 @@ impl ConfigFile {
     /// # Errors
     /// When it cannot be read, is not TOML, or has another table or top-level field.
     pub(crate) fn read(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Err(usage(format!(
+                "{} is a folder; a configuration is a file, such as the config.toml of a run",
+                path.display()
+            )));
+        }
         if !path.exists() {
             return Err(usage(format!("there is no file {}", path.display())));
         }

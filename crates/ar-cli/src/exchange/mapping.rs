@@ -211,7 +211,7 @@ mod tests {
             1
         );
         let said = |theirs: &[(&str, &[usize])]| format!("{:#}", import(theirs).unwrap_err());
-        assert!(said(&[("net.b", &[2])]).contains("the file has no net.a, did you mean net.b?"));
+        assert!(said(&[("net.b", &[2])]).contains("the file has no net.a (did you mean net.b?)"));
         assert!(said(&[("net.a", &[2]), ("other", &[1])]).contains("such as other"));
         assert!(said(&[("net.a", &[3])]).contains("a from net.a: its shape [3]"));
     }

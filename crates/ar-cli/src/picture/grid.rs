@@ -96,7 +96,7 @@ impl Sheet {
 
     /// The sheet with a margin on the left for the words of each row; `down` from one row to the next.
     fn labelled(&self, sheet: Picture, gap: usize, down: usize) -> Picture {
-        let words = |label: &String| words(label, GAP_COLOUR[0]);
+        let words = |label: &String| words(&shortened(label), GAP_COLOUR[0]);
         let labels: Vec<Picture> = self.labels.iter().map(words).collect();
         let Some(widest) = labels.iter().map(Picture::width).max() else {
             return sheet;
@@ -132,6 +132,19 @@ pub fn masked_input(image: &Picture, known: &[bool]) -> Result<Picture> {
         masked.paste(&unknown, at % width, at / width);
     }
     Ok(masked)
+}
+
+/// A label that leaves room for the pictures.
+fn shortened(label: &str) -> String {
+    const LONGEST: usize = 20;
+    if label.chars().count() <= LONGEST {
+        return label.to_owned();
+    }
+    label
+        .chars()
+        .take(LONGEST - 2)
+        .chain("..".chars())
+        .collect()
 }
 
 fn is_vector(image: &Picture) -> bool {

@@ -27,17 +27,14 @@ pub(crate) struct Prepared {
 }
 
 impl Plan {
-    /// A new run, in `directory` where that is given and `--run` is not to be touched.
+    /// A new run.
     ///
     /// # Errors
     /// As [`Self::prepare`], and when the directory cannot be used.
-    pub(crate) fn begin(given: &Given, directory: Option<&Path>) -> Result<Self> {
+    pub(crate) fn begin(given: &Given) -> Result<Self> {
         let prepared = Self::prepare(given)?;
-        let named = || {
-            let free = || free_directory(&prepared.spec.model, &prepared.data.name);
-            given.run.clone().unwrap_or_else(free)
-        };
-        let path = directory.map_or_else(named, Path::to_owned);
+        let free = || free_directory(&prepared.spec.model, &prepared.data.name);
+        let path = given.run.clone().unwrap_or_else(free);
         prepared.into_plan(&path)
     }
 
@@ -95,21 +92,32 @@ impl Plan {
 }
 
 impl Prepared {
+    /// Whether the run may have this directory; nothing is made.
+    ///
+    /// # Errors
+    /// When it is a file, lies inside the run's own data, or holds a run already.
+    pub(super) fn may_lie_in(&self, path: &Path) -> Result<()> {
+        if path.is_file() {
+            return Err(usage(format!("--run {}: it is a file", path.display())));
+        }
+        apart(path, &self.data.config)?;
+        if RunDirectory::is_run(path) {
+            return Err(usage(format!(
+                "{} already holds a run: add --resume to continue it, or choose another --run",
+                path.display()
+            )));
+        }
+        Ok(())
+    }
+
     /// The run in a new directory at `path`.
     ///
     /// # Errors
     /// When the directory cannot be used.
     pub(crate) fn into_plan(self, path: &Path) -> Result<Plan> {
-        apart(path, &self.data.config)?;
-        let directory = RunDirectory::create(path).map_err(|error| match error {
-            ar_train::Error::RunExists { path } => usage(format!(
-                "{} already holds a run: add --resume to continue it, or choose another --run",
-                path.display()
-            )),
-            other => {
-                anyhow::Error::new(other).context(format!("cannot use --run {}", path.display()))
-            }
-        })?;
+        self.may_lie_in(path)?;
+        let directory = RunDirectory::create(path)
+            .with_context(|| format!("cannot use --run {}", path.display()))?;
         directory.write_config(&self.config)?;
         let Self {
             spec,

@@ -42,7 +42,11 @@ struct Report {
 /// As for a run; nothing is left behind.
 pub(crate) fn dry_run(given: &Given, device: &Device, output: &Output) -> Result<u8> {
     let folder = tempfile::tempdir().context("cannot make a folder for --dry-run")?;
-    let plan = Plan::begin(given, Some(&folder.path().join("run")))?;
+    let prepared = Plan::prepare(given)?;
+    if let Some(run) = &given.run {
+        prepared.may_lie_in(run)?;
+    }
+    let plan = prepared.into_plan(&folder.path().join("run"))?;
     let source = plan.batches(device);
     let planned = plan.total_steps(&source);
     let only_steps = TrainConfig {

@@ -111,12 +111,7 @@ pub(crate) fn finish(
     ));
 
     let test = data.split(Split::Test);
-    if test.is_empty() {
-        output.warn(format_args!(
-            "note: {} has no test images, so there is no test likelihood",
-            data.name
-        ));
-    } else {
+    if !test.is_empty() {
         let nats = with_bar(model, test, &data.encoding, batch_size, 0, "test", output)?;
         if interrupt::asked() {
             let run = result.run.display();

@@ -110,7 +110,7 @@ fn as_it_began(draft: &Draft, spec: &Spec, same_data: bool) -> Result<()> {
         (true, false) => "[data]",
     };
     Err(usage(format!(
-        "config.toml: {edited} is not what the run began with; put it back, or begin a new run with --config"
+        "config.toml of the run: {edited} is not what it began with; put it back, or begin a new run with --config"
     )))
 }
 

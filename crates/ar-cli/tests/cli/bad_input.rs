@@ -116,5 +116,5 @@ fn options_of_train_out_of_range() {
     }
     std::fs::write(path.join("file"), b"").unwrap();
     train(&["--steps", "1", "--run", "file/run"]).ended(1, &["file/run"]);
-    train(&["--steps", "1", "--run", "file"]).ended(1, &["file"]);
+    train(&["--steps", "1", "--run", "file"]).refused(&["--run file", "it is a file"]);
 }

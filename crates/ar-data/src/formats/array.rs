@@ -121,7 +121,7 @@ impl Array {
                 let problem = if value.is_finite() {
                     problem
                 } else {
-                    "and values must be finite"
+                    "not finite, as values must be"
                 };
                 let problem = format!("value {value} at {at:?} is {problem}");
                 return Err(Error::format(file.path(), problem));

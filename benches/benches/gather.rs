@@ -4,7 +4,7 @@
 mod setup;
 
 use ar_benches::{DenseTwin, Layer, levels};
-use ar_core::{Distribution as _, Model as _};
+use ar_core::{Distribution as _, Model as _, Pass};
 use ar_nn::Route;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use setup::must;
@@ -54,7 +54,7 @@ fn forward_and_backward(criterion: &mut Criterion) {
         );
         for (way, route) in ROUTES {
             let network = must(layer.trainable(&vars, route));
-            let both = || must(must(network.loss(&x, None, 0)).backward());
+            let both = || must(network.loss_and_gradient(&x, None, &Pass::default()));
             group.bench_function(id(way, size), |b| b.iter(both));
         }
         let twin = must(DenseTwin::new(size, &vars));

@@ -4,7 +4,7 @@
 mod setup;
 
 use ar_benches::{Layer, levels};
-use ar_core::{Distribution as _, Model as _};
+use ar_core::{Distribution as _, Model as _, Pass};
 use ar_nn::Route;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use setup::must;
@@ -41,7 +41,7 @@ fn forward_and_backward(criterion: &mut Criterion) {
     for (name, layer) in LAYERS {
         let x = must(levels(&layer.domain(), BATCH));
         let network = must(layer.trainable(&must(layer.parameters()), Route::Fused));
-        let both = || must(must(network.loss(&x, None, 0)).backward());
+        let both = || must(network.loss_and_gradient(&x, None, &Pass::default()));
         group.bench_function(id(name), |b| b.iter(both));
     }
 }

@@ -92,12 +92,13 @@ impl DenseTwin {
         Ok(y.unsqueeze(1)?.contiguous()?)
     }
 
-    /// As `Model::loss`: mean nats per image.
+    /// Mean nats per image.
     ///
     /// # Errors
     /// As [`DenseTwin::conditionals`].
     pub fn loss(&self, levels: &Tensor) -> Result<Tensor> {
-        let nll = Likelihood::for_domain(&self.domain).nll(&self.conditionals(levels)?, levels)?;
+        let nll = Likelihood::for_domain(&self.domain)
+            .nll(&self.conditionals(levels)?, &levels.unsqueeze(4)?)?;
         Ok(nll.flatten_from(1)?.sum(1)?.mean(0)?)
     }
 }
@@ -138,8 +139,9 @@ mod tests {
                 &frozen.conditionals(&x, None).unwrap(),
                 &twin.frozen().conditionals(&x).unwrap(),
             );
-            close(&ours.loss(&x, None, 0).unwrap(), &twin.loss(&x).unwrap());
-            let gradients = ours.loss(&x, None, 0).unwrap().backward().unwrap();
+            let loss = ours.nll(&x, None).unwrap().mean(0).unwrap();
+            close(&loss.to_dtype(candle_core::DType::F32).unwrap(), &twin.loss(&x).unwrap());
+            let gradients = loss.backward().unwrap();
             for name in ["embed.weight", "conv.bias"] {
                 let of = |store: &candle_core::backprop::GradStore| {
                     store.get(&vars[name]).unwrap().clone()

@@ -8,19 +8,19 @@ use crate::picture::{Picture, Sheet, masked_input};
 /// Frames at most, whatever the size of the images.
 const MOST_FRAMES: usize = 120;
 
-/// All `images` side by side, first unknown and then pixel by pixel, as many pixels a frame as make
-/// at most 120 frames; the last frame is complete.
+/// All `images` side by side, first unknown and then pixel by pixel (or what is drawn at once), as many a
+/// frame as make at most 120 frames; the last frame is complete.
 ///
 /// # Errors
 /// When the images are not of the order's size.
 pub(crate) fn appearing(images: &[Picture], order: &Order) -> Result<Vec<Picture>> {
-    let positions = order.positions();
-    let per_frame = positions.div_ceil(MOST_FRAMES - 1).max(1);
-    let mut known = vec![false; positions];
-    let mut frames = Vec::with_capacity(positions.div_ceil(per_frame) + 1);
-    for first in (0..positions + per_frame).step_by(per_frame) {
-        for rank in first.saturating_sub(per_frame)..first.min(positions) {
-            known[order.position(rank)] = true;
+    let ranks = order.ranks();
+    let per_frame = ranks.div_ceil(MOST_FRAMES - 1).max(1);
+    let mut known = vec![false; order.positions()];
+    let mut frames = Vec::with_capacity(ranks.div_ceil(per_frame) + 1);
+    for first in (0..ranks + per_frame).step_by(per_frame) {
+        for rank in first.saturating_sub(per_frame)..first.min(ranks) {
+            order.at(rank).iter().for_each(|&p| known[p as usize] = true);
         }
         let masked: Result<Vec<_>> = images
             .iter()

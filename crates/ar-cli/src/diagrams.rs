@@ -96,7 +96,7 @@ fn draw_field(model: &dyn Model) -> Picture {
     let (row, column) = (domain.height / 2, domain.width / 2);
     let step = order.step_of(domain.channels - 1, row * domain.width + column);
     let mut cells = vec![0.0; domain.positions()];
-    for dim in model.dependence().of(step) {
+    for dim in model.depends_on(step) {
         cells[dim % domain.positions()] += 1.0 / domain.channels as f32;
     }
     heat_grid(&cells, domain.height, domain.width, Some((row, column)))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Distribution, Domain, Order, Weights};
+use ar_core::{Conditioning, Distribution, Domain, Model, Order, Weights};
 use ar_data::{Encoding, Source};
 use ar_models::Spec;
 use ar_train::names::{BEST, CONFIG, MODEL};
@@ -248,17 +248,28 @@ pub(crate) fn manifest(
     model: &dyn Distribution,
     data: &DataRecord,
 ) -> Result<Manifest> {
-    let orders: Vec<_> = model.members().iter().map(|m| m.order()).collect();
     Ok(Manifest {
         model: spec.model.clone(),
         config: spec.config.clone(),
         domain: serde_json::to_value(spec.domain)?,
         conditioning: serde_json::to_value(spec.conditioning)?,
-        // Hundreds of random orders would be most of a checkpoint; they follow from the configuration.
-        order: match orders.as_slice() {
-            [one, others @ ..] if others.iter().all(|o| o == one) => serde_json::to_value(one)?,
-            several => format!("{} orders, from the configuration", several.len()).into(),
-        },
+        order: orders_of(model).into(),
         dataset: serde_json::to_value(data)?,
     })
+}
+
+/// What the orders of a model's members are called.
+pub(crate) fn orders_of(model: &dyn Distribution) -> String {
+    let name = |m: &&dyn Model| match m.order().name() {
+        Some(scan) => scan.to_string(),
+        None => "a permutation of its own".to_owned(),
+    };
+    let members = model.members();
+    let mut names: Vec<String> = members.iter().map(name).collect();
+    names.dedup();
+    // Hundreds of random orders would be most of a checkpoint; they follow from the configuration.
+    match names.len() {
+        0..=8 => names.join(", "),
+        n => format!("{}, .. ({n} orders)", names[0]),
+    }
 }

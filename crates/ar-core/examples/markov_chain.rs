@@ -8,7 +8,7 @@
 
 use ar_core::check::causality;
 use ar_core::{
-    ChannelSteps, Dependence, Distribution, Domain, Likelihood, Model, Order, Result,
+    ChannelSteps, Distribution, Domain, Likelihood, Model, Order, Result,
     SampleOptions, Stepper, nll_of, sample, score_images,
 };
 use candle_core::{D, Device, Tensor};
@@ -52,11 +52,8 @@ impl Model for MarkovChain {
         Likelihood::Bernoulli
     }
 
-    fn dependence(&self) -> Dependence {
-        let steps = self.order.steps();
-        let mut all = Dependence::none(steps, self.domain.dims());
-        (1..steps).for_each(|step| all.insert(step, step - 1));
-        all
+    fn depends_on(&self, step: usize) -> Vec<usize> {
+        step.checked_sub(1).into_iter().collect()
     }
 
     fn conditionals(&self, levels: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
@@ -75,6 +72,7 @@ impl Model for MarkovChain {
 }
 
 /// The logits of the next step: all there is to remember.
+#[derive(Clone)]
 struct Walk(Vec<f32>);
 
 impl Stepper for Walk {
@@ -85,6 +83,13 @@ impl Stepper for Walk {
     fn feed(&mut self, _step: usize, levels: &[u32]) -> Result<()> {
         self.0 = levels.iter().map(|&level| logit(level)).collect();
         Ok(())
+    }
+
+    fn fork<'a>(&self) -> Result<Box<dyn Stepper + 'a>>
+    where
+        Self: 'a,
+    {
+        Ok(Box::new(self.clone()))
     }
 }
 

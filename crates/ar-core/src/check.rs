@@ -8,6 +8,7 @@ use rand::Rng;
 use serde::Serialize;
 
 use crate::random::stream;
+use crate::sample::described_in;
 use crate::{Dependence, Error, Model, Result};
 
 /// A conditional that sees a value it has to predict, or a later one.
@@ -15,7 +16,7 @@ use crate::{Dependence, Error, Model, Result};
 pub struct Leak {
     /// The step whose conditional changes.
     pub step: usize,
-    /// Its pixel: row.
+    /// Its pixel, the first of several: row.
     pub row: usize,
     /// Its pixel: column.
     pub column: usize,
@@ -111,7 +112,8 @@ pub fn causality(
                 .to_vec3::<f64>()?;
             for (changed, &d) in all[1..].iter().zip(&some) {
                 for step in 0..order.steps() {
-                    if order.dims_of(step).any(|o| differ(&changed[o], &all[0][o])) {
+                    let mut own = described_in(model, step);
+                    if own.any(|o| differ(&changed[o], &all[0][o])) {
                         observed.insert(step, d);
                     }
                 }
@@ -129,15 +131,17 @@ fn differ(a: &[f64], b: &[f64]) -> bool {
 }
 
 fn report(model: &dyn Model, observed: Dependence) -> Report {
-    let (domain, order, declared) = (model.domain(), model.order(), model.dependence());
+    let (domain, order) = (model.domain(), model.order());
     let (n, w) = (domain.positions(), domain.width);
     let (mut leaks, mut undeclared) = (Vec::new(), 0);
     for step in 0..order.steps() {
         let here = order.step(step);
+        let declared = model.depends_on(step);
         for d in observed.of(step) {
             let (c, p) = (d / n, d % n);
             if order.step_of(c, p) >= step && leaks.len() < MAX_LEAKS {
-                let (row, column) = (here.position / w, here.position % w);
+                let position = here.positions[0] as usize;
+                let (row, column) = (position / w, position % w);
                 leaks.push(Leak {
                     step,
                     row,
@@ -146,13 +150,13 @@ fn report(model: &dyn Model, observed: Dependence) -> Report {
                     sees: [c, p / w, p % w],
                 });
             }
-            undeclared += usize::from(!declared.contains(step, d));
+            undeclared += usize::from(!declared.contains(&d));
         }
     }
     let (row, column) = (domain.height / 2, w / 2);
     let step = order.step_of(domain.channels - 1, row * w + column);
     let (mut reach, mut count) = ([0; 3], 0);
-    for p in declared.of(step).map(|d| d % n) {
+    for p in model.depends_on(step).into_iter().map(|d| d % n) {
         let (y, x) = (p / w, p % w);
         reach[0] = reach[0].max(row.saturating_sub(y));
         reach[1] = reach[1].max(column.saturating_sub(x));
@@ -161,7 +165,7 @@ fn report(model: &dyn Model, observed: Dependence) -> Report {
     }
     let receptive_field = ReceptiveField {
         of: [row, column],
-        earlier: step * order.values_per_step(),
+        earlier: (0..step).map(|s| order.dims_of(s).count()).sum(),
         declared: count,
         observed: observed.of(step).count(),
         reach,

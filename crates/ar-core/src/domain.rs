@@ -1,4 +1,4 @@
-use candle_core::{DType, Device, Tensor};
+use candle_core::{CpuStorage, DType, Device, Storage, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -7,7 +7,7 @@ use crate::{Error, Result};
 ///
 /// A vector of length D is `1 x 1 x D`; a sequence of length T likewise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Sizes")]
 pub struct Domain {
     /// Channels, 1 for grey and 3 for RGB.
     pub channels: usize,
@@ -17,6 +17,24 @@ pub struct Domain {
     pub width: usize,
     /// Levels K of each value.
     pub levels: usize,
+}
+
+/// A [`Domain`] as it is read, before it is checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sizes {
+    channels: usize,
+    height: usize,
+    width: usize,
+    levels: usize,
+}
+
+impl TryFrom<Sizes> for Domain {
+    type Error = Error;
+
+    fn try_from(read: Sizes) -> Result<Self> {
+        Self::new(read.channels, read.height, read.width, read.levels)
+    }
 }
 
 impl Domain {
@@ -81,26 +99,41 @@ impl Domain {
         Ok(Tensor::from_vec(levels, shape, device)?)
     }
 
-    /// Checks that `levels` is `(B, C, H, W)` of type `u32` and returns B. Values are not read.
+    /// Checks that `levels` is `(B, C, H, W)` of type `u32`, with at least one image and every value
+    /// in `0..levels`, and returns B.
     ///
     /// # Errors
-    /// [`Error::Input`] on another shape or type.
+    /// [`Error::Input`] on another shape, type or level.
     pub fn batch_of(&self, levels: &Tensor) -> Result<usize> {
         let batch = match levels.dims() {
             [b, c, h, w] if [*c, *h, *w] == [self.channels, self.height, self.width] => Some(*b),
             _ => None,
         };
         match batch {
-            Some(b) if levels.dtype() == DType::U32 => Ok(b),
+            Some(b) if b > 0 && levels.dtype() == DType::U32 => {
+                self.check_tensor(levels)?;
+                Ok(b)
+            }
             _ => Err(Error::Input {
                 what: "levels",
                 expected: format!(
-                    "u32 of shape (B, {}, {}, {})",
+                    "u32 of shape (B, {}, {}, {}), B at least 1",
                     self.channels, self.height, self.width
                 ),
                 got: format!("{:?} of shape {:?}", levels.dtype(), levels.dims()),
             }),
         }
+    }
+
+    fn check_tensor(&self, levels: &Tensor) -> Result<()> {
+        let (storage, layout) = levels.storage_and_layout();
+        if let (Storage::Cpu(CpuStorage::U32(all)), Some((start, end))) =
+            (&*storage, layout.contiguous_offsets())
+        {
+            return self.check_levels(&all[start..end]);
+        }
+        drop(storage);
+        self.check_levels(&[levels.max_all()?.to_scalar::<u32>()?])
     }
 
     /// Checks that every value lies in `0..levels`.

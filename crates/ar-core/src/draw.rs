@@ -1,6 +1,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::likelihood::log_sum;
 use crate::{Error, Likelihood, Result};
 
 /// How a conditional is reshaped before a level is drawn from it.
@@ -54,29 +55,34 @@ impl Tempering {
 #[derive(Debug, Default)]
 pub(crate) struct Drawer {
     weights: Vec<f32>,
+    logits: Vec<f32>,
     ranked: Vec<u32>,
 }
 
 impl Drawer {
-    /// One level from the conditional that `conditional` describes: one number of `rng` a draw,
-    /// whatever the options, so that a stream stays in step.
+    /// The level of the value after `before` in the pixel that `parameters` describe, and its natural-log
+    /// probability under the model, untempered: one number of `rng` a draw, whatever the options, so
+    /// that a stream stays in step.
     ///
     /// # Errors
     /// [`Error::NotANumber`] when no level has a probability.
     pub(crate) fn draw(
         &mut self,
         likelihood: Likelihood,
-        conditional: &[f32],
+        parameters: &[f32],
+        before: &[u32],
         how: &Tempering,
         rng: &mut impl Rng,
-    ) -> Result<u32> {
+    ) -> Result<(u32, f64)> {
         let uniform: f64 = rng.random();
-        likelihood.logits_into(conditional, &mut self.weights);
-        let max = self
-            .weights
-            .iter()
-            .copied()
-            .fold(f32::NEG_INFINITY, f32::max);
+        likelihood.logits_into(parameters, before, &mut self.weights);
+        let untempered = *how == Tempering::default();
+        let normaliser = if untempered { 0.0 } else { log_sum(&self.weights) };
+        if !untempered {
+            self.logits.clone_from(&self.weights);
+        }
+        let top = |max: f32, w: &f32| if *w > max { *w } else { max };
+        let max = self.weights.iter().fold(f32::NEG_INFINITY, top);
         // A zero times infinity is not a number; this is large enough for the most probable level alone.
         let inverse = (1.0 / how.temperature).min(f64::from(f32::MAX)) as f32;
         for w in &mut self.weights {
@@ -98,7 +104,12 @@ impl Drawer {
                 break;
             }
         }
-        Ok(last as u32)
+        let log = if untempered {
+            (f64::from(self.weights[last]) / total).ln()
+        } else {
+            f64::from(self.logits[last]) - normaliser
+        };
+        Ok((last as u32, log))
     }
 
     /// Zeroes what falls outside top-k and top-p; ties are kept in the order of levels.
@@ -142,7 +153,7 @@ mod tests {
         let (mut drawer, mut rng, mut counts) =
             (Drawer::default(), stream(1, "draw", &[]), [0.0; 4]);
         for _ in 0..20_000 {
-            counts[drawer.draw(FOUR, &logits, how, &mut rng).unwrap() as usize] += 1.0 / 20_000.0;
+            counts[drawer.draw(FOUR, &logits, &[], how, &mut rng).unwrap().0 as usize] += 1.0 / 20_000.0;
         }
         counts
     }
@@ -205,8 +216,8 @@ mod tests {
                 temperature,
                 ..Tempering::default()
             };
-            let drawn = Drawer::default().draw(FOUR, &logits, &how, &mut rng);
-            assert_eq!(drawn.unwrap(), 2, "{temperature}");
+            let drawn = Drawer::default().draw(FOUR, &logits, &[], &how, &mut rng);
+            assert_eq!(drawn.unwrap().0, 2, "{temperature}");
         }
     }
 
@@ -218,7 +229,7 @@ mod tests {
             [0.0, f32::NAN, 0.0, 0.0],
             [f32::NEG_INFINITY; 4],
         ] {
-            let drawn = Drawer::default().draw(FOUR, &logits, &Tempering::default(), &mut rng);
+            let drawn = Drawer::default().draw(FOUR, &logits, &[], &Tempering::default(), &mut rng);
             assert!(matches!(drawn, Err(Error::NotANumber)), "{logits:?}");
         }
     }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use rand::Rng;
 
 use crate::check::causality;
 use crate::random::stream;
-use crate::{Conditioning, Distribution, Engine, Model, SampleOptions, Weights, sample};
+use crate::sample::described_in;
+use crate::{Conditioning, Distribution, Engine, Model, Pass, SampleOptions, Weights, sample};
 
 /// Builds the model under test around exactly these weights (f32 or f64).
 pub type Build<'a> = &'a dyn Fn(&Weights) -> crate::Result<Box<dyn Model>>;
@@ -19,6 +20,13 @@ pub type Verdict = Result<(), String>;
 fn text(e: impl std::fmt::Display) -> String {
     e.to_string()
 }
+
+/// With all that is only for training.
+const PASS: Pass = Pass {
+    seed: 3,
+    step: 5,
+    training: true,
+};
 
 /// Levels and a condition.
 type Example = (Tensor, Option<Tensor>);
@@ -35,7 +43,7 @@ fn random_batch(model: &dyn Distribution, batch: usize, seed: u64) -> Result<Bat
     let x = Tensor::from_slice(
         &levels,
         (batch, d.channels, d.height, d.width),
-        &Device::Cpu,
+        model.device(),
     )
     .map_err(text)?;
     let condition = model
@@ -97,13 +105,10 @@ pub fn no_leak_and_alive(model: &dyn Model) -> Verdict {
     if let Some(leak) = report.leaks.first() {
         return Err(format!("leak: {leak:?}"));
     }
-    let declared = model.dependence();
-    for step in 0..declared.steps() {
-        for d in 0..declared.dims() {
-            let (says, is) = (
-                declared.contains(step, d),
-                report.observed.contains(step, d),
-            );
+    for step in 0..model.order().steps() {
+        let declared = model.depends_on(step);
+        for d in 0..model.domain().dims() {
+            let (says, is) = (declared.contains(&d), report.observed.contains(step, d));
             if says != is {
                 return Err(format!(
                     "step {step}, value {d}: declared {says}, observed {is}"
@@ -140,7 +145,7 @@ pub fn condition_reaches(model: &dyn Model) -> Verdict {
         return Ok(());
     }
     let (a, b) = (of(0)?, of(1)?);
-    match (0..d.dims()).find(|&i| a[i] == b[i]) {
+    match (0..a.len()).find(|&i| a[i] == b[i]) {
         Some(i) => Err(format!("value {i} ignores the condition")),
         None => Ok(()),
     }
@@ -163,11 +168,12 @@ pub fn step_equals_full(model: &dyn Model) -> Verdict {
         let mut stepper = model.stepper(batch, condition).map_err(text)?;
         for step in 0..model.order().steps() {
             let here: Vec<usize> = model.order().dims_of(step).collect();
+            let described: Vec<usize> = described_in(model, step).collect();
             if step >= from {
                 let got = stepper.conditionals(step).map_err(text)?;
                 let expected = full
                     .iter()
-                    .flat_map(|image| here.iter().flat_map(|&d| &image[d]));
+                    .flat_map(|image| described.iter().flat_map(|&d| &image[d]));
                 for (g, e) in got.iter().zip(expected) {
                     if (g - e).abs() > 1e-5 * (1.0 + e.abs()) || !g.is_finite() {
                         return Err(format!(
@@ -200,10 +206,56 @@ pub fn step_equals_full(model: &dyn Model) -> Verdict {
         sample(model, &options, &|_, _| true),
         sample(model, &whole, &|_, _| true),
     );
-    if a.map_err(text)? != b.map_err(text)? {
+    let (a, b) = (a.map_err(text)?, b.map_err(text)?);
+    if a.levels != b.levels {
         return Err("the two engines draw different samples from one seed".into());
     }
-    Ok(())
+    let drawn = a.to_tensor(model.device()).map_err(text)?;
+    let nats = crate::score_images(model, &drawn, options.condition.as_ref()).map_err(text)?;
+    for (drawn, full) in a.nats.iter().zip(nats) {
+        if (drawn - full).abs() > 1e-4 * (1.0 + full.abs()) {
+            return Err(format!("drawn with {drawn} nats, scored with {full}"));
+        }
+    }
+    forks(model)
+}
+
+/// A stepper that is forked goes on as the first does, which knows nothing of it, and both refuse what
+/// is not their turn.
+fn forks(model: &dyn Model) -> Verdict {
+    let (levels, _, condition) = random_batch(model, 1, 3)?;
+    let order = model.order();
+    let own = |step: usize| order.dims_of(step).map(|d| levels[d]).collect::<Vec<u32>>();
+    let mut first = model.stepper(1, condition.as_ref()).map_err(text)?;
+    let half = order.steps() / 2;
+    for step in 0..half {
+        first.feed(step, &own(step)).map_err(text)?;
+    }
+    let mut second = first.fork().map_err(text)?;
+    let rest = |stepper: &mut dyn crate::Stepper| -> Result<Vec<f32>, String> {
+        let mut all = Vec::new();
+        for step in half..order.steps() {
+            all.extend_from_slice(stepper.conditionals(step).map_err(text)?);
+            stepper.feed(step, &own(step)).map_err(text)?;
+        }
+        Ok(all)
+    };
+    if rest(&mut *second)? != rest(&mut *first)? {
+        return Err("a fork goes on in another way".into());
+    }
+    let mut third = model.stepper(1, condition.as_ref()).map_err(text)?;
+    let (own, bad) = (own(0), vec![model.domain().levels as u32; own(0).len()]);
+    let refused = [
+        third.feed(0, &bad).is_err(),
+        third.feed(0, &own[1..]).is_err(),
+        third.feed(1, &own).is_err(),
+        third.conditionals(1).is_err(),
+        first.feed(0, &own).is_err(),
+    ];
+    match refused.iter().all(|refused| *refused) {
+        true => Ok(()),
+        false => Err(format!("a stepper takes what is not its turn: {refused:?}")),
+    }
 }
 
 /// An image's likelihood does not depend on its neighbours in the batch, bit for bit; the training
@@ -230,9 +282,8 @@ pub fn batch_independent(model: &dyn Model) -> Verdict {
             ));
         }
     }
-    let loss = model
-        .loss(&x, condition.as_ref(), 0)
-        .and_then(|t| Ok(t.to_dtype(DType::F64)?.to_scalar::<f64>()?))
+    let (loss, _) = model
+        .loss_and_gradient(&x, condition.as_ref(), &Pass::default())
         .map_err(text)?;
     let mean = all.iter().sum::<f64>() / all.len() as f64;
     if (loss - mean).abs() > 1e-5 * mean.abs() {
@@ -259,14 +310,14 @@ pub fn gradients(weights: &Weights, build: Build<'_>) -> Verdict {
         let levels: Vec<u32> = (0..3 * d.dims())
             .map(|_| rng.random_range(0..d.levels as u32))
             .collect();
-        let x = Tensor::from_vec(levels, (3, d.channels, d.height, d.width), &Device::Cpu)?;
+        let x = Tensor::from_vec(levels, (3, d.channels, d.height, d.width), model.device())?;
         let condition = model
             .conditioning()
             .random(3, &d, &mut rng, model.device())?;
-        let grads = model.loss(&x, condition.as_ref(), 0)?.backward()?;
+        let (_, mut grads) = model.loss_and_gradient(&x, condition.as_ref(), &PASS)?;
         let mut flat = BTreeMap::new();
         for (name, t) in named.iter() {
-            if let Some(g) = grads.get(t) {
+            if let Some(g) = grads.take(t) {
                 flat.insert(
                     name.to_owned(),
                     g.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?,
@@ -278,10 +329,8 @@ pub fn gradients(weights: &Weights, build: Build<'_>) -> Verdict {
     let (single, ..) = of(DType::F32).map_err(text)?;
     let (exact, (x, condition), named) = of(DType::F64).map_err(text)?;
     let loss = |named: &Weights| -> crate::Result<f64> {
-        Ok(build(named)?
-            .loss(&x, condition.as_ref(), 0)?
-            .to_dtype(DType::F64)?
-            .to_scalar::<f64>()?)
+        let model = build(named)?;
+        Ok(model.loss_and_gradient(&x, condition.as_ref(), &PASS)?.0)
     };
     let mut rng = stream(6, "harness", &[]);
     for (name, t) in named.iter() {
@@ -305,7 +354,7 @@ pub fn gradients(weights: &Weights, build: Build<'_>) -> Verdict {
                 let mut named = named.detached();
                 named.insert(
                     name.to_owned(),
-                    Tensor::from_vec(values, t.shape(), &Device::Cpu)?,
+                    Tensor::from_vec(values, t.shape(), t.device())?,
                 );
                 loss(&named)
             };
@@ -347,7 +396,7 @@ pub fn normalised(model: &dyn Distribution) -> Result<Vec<f64>, String> {
         let x = Tensor::from_vec(
             levels,
             (some.len(), d.channels, d.height, d.width),
-            &Device::Cpu,
+            model.device(),
         )
         .map_err(text)?;
         probabilities.extend(

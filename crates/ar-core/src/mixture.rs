@@ -1,6 +1,6 @@
 use candle_core::{D, Device, Tensor};
 
-use crate::{Conditioning, Distribution, Domain, Error, Model, Result};
+use crate::{Conditioning, Distribution, Domain, Error, Gradients, Model, Pass, Result};
 
 /// An equal mixture of models over the same domain: p(x) = 1/K Σ pₖ(x), such as one network in
 /// several orders. Probabilities of whole images are averaged; averaging logits would let every
@@ -56,8 +56,17 @@ impl Distribution for Mixture {
     }
 
     /// One member's, each in turn: what every member learns is shared.
-    fn loss(&self, levels: &Tensor, condition: Option<&Tensor>, step: u64) -> Result<Tensor> {
-        let turn = (step % self.members.len() as u64) as usize;
-        self.members[turn].loss(levels, condition, step)
+    fn loss_and_gradient(
+        &self,
+        levels: &Tensor,
+        condition: Option<&Tensor>,
+        pass: &Pass,
+    ) -> Result<(f64, Gradients)> {
+        let turn = (pass.step % self.members.len() as u64) as usize;
+        self.members[turn].loss_and_gradient(levels, condition, pass)
+    }
+
+    fn output_bias(&self) -> Option<&Tensor> {
+        self.members[0].output_bias()
     }
 }

@@ -1,8 +1,10 @@
+use std::collections::HashMap;
 use std::fmt::Debug;
 
-use candle_core::{Device, Tensor};
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Device, Tensor, TensorId};
 
-use crate::{Conditioning, Domain, Likelihood, Order, Result};
+use crate::{Conditioning, Dependence, Domain, Error, Likelihood, Order, Result};
 
 /// A distribution over images that can be trained and scored: a [`Model`], or a
 /// [`Mixture`](crate::Mixture) of several.
@@ -23,21 +25,78 @@ pub trait Distribution: Debug + Send + Sync {
     /// The models of which this is an equal mixture: itself alone, when it is one.
     fn members(&self) -> Vec<&dyn Model>;
 
-    /// Negative log-likelihood of each image in nats, `(B,)`. `levels` is `(B, C, H, W)`, `u32`.
+    /// Negative log-likelihood of each image in nats, `(B,)`, summed in f64 where the device has it:
+    /// differentiable, for those who compose. `levels` is `(B, C, H, W)`, `u32`.
     ///
     /// # Errors
-    /// [`Error::Input`](crate::Error::Input) when `levels` is not of the domain, or `condition` not what is needed.
+    /// [`Error::Input`] when `levels` is not of the domain, or `condition` not what is needed.
     fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor>;
 
-    /// The training objective: mean negative log-likelihood in nats per image, a scalar whose
-    /// backward pass reaches every parameter. What varies in training (masks that take turns)
-    /// follows from `step`, so that a resumed run sees what it would have seen.
+    /// What training asks for: the mean negative log-likelihood of the batch in nats per image, and
+    /// its gradient with respect to every parameter. What varies in training (masks that take turns,
+    /// dropout) follows from `pass`, so that a resumed run sees what it would have seen.
     ///
     /// # Errors
     /// As [`Distribution::nll`].
-    fn loss(&self, levels: &Tensor, condition: Option<&Tensor>, step: u64) -> Result<Tensor> {
-        let _ = step;
-        Ok(self.nll(levels, condition)?.mean(0)?)
+    fn loss_and_gradient(
+        &self,
+        levels: &Tensor,
+        condition: Option<&Tensor>,
+        _: &Pass,
+    ) -> Result<(f64, Gradients)> {
+        Gradients::of_loss(&self.nll(levels, condition)?.mean(0)?)
+    }
+
+    /// What the numbers that describe conditionals begin with: a bias for each (channel, parameter)
+    /// of the output, `(C · P,)`, that can be set to the frequencies of the levels. None where it has
+    /// a beginning of its own.
+    fn output_bias(&self) -> Option<&Tensor> {
+        None
+    }
+}
+
+/// Which pass of training this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pass {
+    /// The run's.
+    pub seed: u64,
+    /// The step, counted from 0.
+    pub step: u64,
+    /// Whether what is only for training, such as dropout, takes part.
+    pub training: bool,
+}
+
+/// A gradient for every parameter of a model.
+#[derive(Debug)]
+pub struct Gradients(Found);
+
+#[derive(Debug)]
+enum Found {
+    Recorded(GradStore),
+    Computed(HashMap<TensorId, Tensor>),
+}
+
+impl Gradients {
+    /// The value of a scalar loss, and its gradient by the tensor library's backward pass.
+    ///
+    /// # Errors
+    /// A tensor error.
+    pub fn of_loss(loss: &Tensor) -> Result<(f64, Self)> {
+        let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+        Ok((value, Self(Found::Recorded(loss.backward()?))))
+    }
+
+    /// Gradients that were computed otherwise, each with its parameter.
+    pub fn computed(gradients: impl IntoIterator<Item = (TensorId, Tensor)>) -> Self {
+        Self(Found::Computed(gradients.into_iter().collect()))
+    }
+
+    /// The gradient of `parameter`, which is no longer here then.
+    pub fn take(&mut self, parameter: &Tensor) -> Option<Tensor> {
+        match &mut self.0 {
+            Found::Recorded(store) => store.remove(parameter),
+            Found::Computed(own) => own.remove(&parameter.id()),
+        }
     }
 }
 
@@ -50,12 +109,25 @@ pub trait Model: Distribution {
     /// The family of every conditional.
     fn likelihood(&self) -> Likelihood;
 
-    /// Which earlier values each step depends on, declared from the structure alone. The harness
-    /// holds it against what the network really does, in both directions.
-    fn dependence(&self) -> Dependence;
+    /// The values of an image, as indices into `(C, H, W)`, that the conditional of `step` depends on,
+    /// declared from the structure alone. The harness holds it against what the network really does, in
+    /// both directions.
+    fn depends_on(&self, step: usize) -> Vec<usize>;
 
-    /// Full pass. `levels` is `(B, C, H, W)`, `u32`; the result holds every
-    /// conditional, `(B, C, H, W, P)` with P = [`Likelihood::conditional_size`].
+    /// [`Model::depends_on`] of every step.
+    fn dependence(&self) -> Dependence {
+        let steps = self.order().steps();
+        let mut all = Dependence::none(steps, self.domain().dims());
+        for step in 0..steps {
+            for dim in self.depends_on(step) {
+                all.insert(step, dim);
+            }
+        }
+        all
+    }
+
+    /// Full pass. `levels` is `(B, C, H, W)`, `u32`; the result holds the numbers that describe every
+    /// conditional, `(B, C / V, H, W, P)` with V = [`Likelihood::values`], P = [`Likelihood::parameters`].
     ///
     /// # Errors
     /// As [`Distribution::nll`].
@@ -64,7 +136,7 @@ pub trait Model: Distribution {
     /// Begins a step pass over `batch` images.
     ///
     /// # Errors
-    /// [`Error::Input`](crate::Error::Input) for a wrong condition, [`Error::Tensor`](crate::Error::Tensor) when the caches cannot be made.
+    /// [`Error::Input`] for a wrong condition, [`Error::Tensor`] when the caches cannot be made.
     fn stepper(&self, batch: usize, condition: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>>;
 }
 
@@ -77,82 +149,106 @@ pub fn nll_of(
     levels: &Tensor,
     condition: Option<&Tensor>,
 ) -> Result<Tensor> {
-    let conditionals = model.conditionals(levels, condition)?;
-    let nll = model.likelihood().nll(&conditionals, levels)?;
-    Ok(nll.flatten_from(1)?.sum(1)?)
+    let each = nll_of_values(model, levels, &model.conditionals(levels, condition)?)?;
+    let each = if each.device().is_metal() {
+        each
+    } else {
+        each.to_dtype(DType::F64)?
+    };
+    Ok(each.flatten_from(1)?.sum(1)?)
+}
+
+/// Negative log-likelihood in nats of what each of the conditionals describes: `(B, C / V, H, W)`.
+///
+/// # Errors
+/// A tensor error when the shapes do not fit.
+pub fn nll_of_values(
+    model: &(impl Model + ?Sized),
+    levels: &Tensor,
+    conditionals: &Tensor,
+) -> Result<Tensor> {
+    let v = model.likelihood().values();
+    let (b, c, h, w) = levels.dims4()?;
+    // (B, C, H, W) to (B, C / V, H, W, V)
+    let x = levels.reshape((b, c / v, v, h, w))?.permute((0, 1, 3, 4, 2))?;
+    model.likelihood().nll(conditionals, &x.contiguous()?)
 }
 
 /// The step pass: a value the caller holds, with everything the network remembers of what was fed.
 ///
 /// Steps are visited once each, in the model's order; for each, optionally [`Stepper::conditionals`],
 /// then [`Stepper::feed`]. Every activation is computed once.
-pub trait Stepper {
-    /// What the conditionals of `step` are described by, `(B, values_per_step · P)` row by row, given all
-    /// values fed so far.
+pub trait Stepper: Send {
+    /// What the conditionals of `step` are described by, `(B, pixels of the step, values / V · P)`, given
+    /// all values fed so far.
     ///
     /// # Errors
-    /// [`Error::Tensor`](crate::Error::Tensor) when the device fails.
+    /// [`Error::Input`] for another step than the next, [`Error::Tensor`] when the device fails.
     fn conditionals(&mut self, step: usize) -> Result<&[f32]>;
 
-    /// Fixes the values of `step`: `(B, values_per_step)` levels, drawn or given.
+    /// Fixes the values of `step`: levels `(B, pixels of the step, values)`, drawn or given.
     ///
     /// # Errors
-    /// [`Error::Tensor`](crate::Error::Tensor) when the device fails.
+    /// [`Error::Input`] for another step than the next, another number of levels or one outside the
+    /// domain, [`Error::Tensor`] when the device fails.
     fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()>;
+
+    /// The same again, to go on from here more than once.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the device fails.
+    fn fork<'a>(&self) -> Result<Box<dyn Stepper + 'a>>
+    where
+        Self: 'a;
 }
 
-/// For each step, the values (indices into a flat `(C, H, W)` image) its conditional depends on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Dependence {
-    dims: usize,
-    bits: Vec<u64>,
+/// Whose turn it is in a step pass: what a [`Stepper`] refuses.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    domain: Domain,
+    batch: usize,
+    next: usize,
 }
 
-impl Dependence {
-    /// Nothing depends on anything yet.
-    pub fn none(steps: usize, dims: usize) -> Self {
+impl Turn {
+    /// The first step of `batch` images.
+    pub fn first(domain: Domain, batch: usize) -> Self {
         Self {
-            dims,
-            bits: vec![0; steps * dims.div_ceil(64)],
+            domain,
+            batch,
+            next: 0,
         }
     }
 
-    fn words(&self) -> usize {
-        self.dims.div_ceil(64)
-    }
-
-    /// Number of steps.
-    pub fn steps(&self) -> usize {
-        self.bits.len() / self.words().max(1)
-    }
-
-    /// Number of values of an image.
-    pub fn dims(&self) -> usize {
-        self.dims
-    }
-
-    /// Whether `step` depends on `dim`.
-    pub fn contains(&self, step: usize, dim: usize) -> bool {
-        self.bits[step * self.words() + dim / 64] >> (dim % 64) & 1 == 1
-    }
-
-    /// Declares that `step` depends on `dim`.
-    pub fn insert(&mut self, step: usize, dim: usize) {
-        let words = self.words();
-        self.bits[step * words + dim / 64] |= 1 << (dim % 64);
-    }
-
-    /// Declares that `step` depends on all that row `other` of `from` depends on.
-    pub fn union(&mut self, step: usize, from: &Self, other: usize) {
-        let words = self.words();
-        let source = &from.bits[other * words..][..words];
-        for (a, b) in self.bits[step * words..][..words].iter_mut().zip(source) {
-            *a |= b;
+    /// # Errors
+    /// [`Error::Input`] when `step` is not the next.
+    pub fn is(&self, step: usize) -> Result<()> {
+        if step == self.next {
+            return Ok(());
         }
+        Err(Error::Input {
+            what: "step",
+            expected: self.next.to_string(),
+            got: step.to_string(),
+        })
     }
 
-    /// The values that `step` depends on, ascending.
-    pub fn of(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
-        (0..self.dims).filter(move |&d| self.contains(step, d))
+    /// Ends the turn of `step` of `order`, whose values are `levels`.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it is not the next, or the levels are too many, too few or none.
+    pub fn end(&mut self, order: &Order, step: usize, levels: &[u32]) -> Result<()> {
+        self.is(step)?;
+        let expected = self.batch * order.dims_of(step).count();
+        if levels.len() != expected {
+            return Err(Error::Input {
+                what: "levels of a step",
+                expected: expected.to_string(),
+                got: levels.len().to_string(),
+            });
+        }
+        self.domain.check_levels(levels)?;
+        self.next += 1;
+        Ok(())
     }
 }

@@ -1,5 +1,7 @@
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use candle_core::{Device, Tensor};
 use rand::Rng;
@@ -8,7 +10,7 @@ use serde::Serialize;
 
 use crate::draw::Drawer;
 use crate::random::stream;
-use crate::{Distribution, Domain, Error, Likelihood, Model, Result, Tempering};
+use crate::{Distribution, Domain, Error, Model, Result, Tempering};
 
 /// How conditionals are computed while sampling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -26,8 +28,35 @@ pub enum Engine {
 pub struct Given {
     /// `(N, C, H, W)` levels, flat; only those marked in `known` are read.
     pub levels: Vec<u32>,
-    /// `(C, H, W)`, flat, the same for every sample: whether a value is known.
+    /// Whether a value is known: `(C, H, W)`, flat, the same for every sample, or `(N, C, H, W)`.
     pub known: Vec<bool>,
+}
+
+impl Given {
+    fn check(&self, count: usize, domain: &Domain) -> Result<()> {
+        let (all, dims) = (count * domain.dims(), domain.dims());
+        let refuse = |what, expected: String, got: usize| {
+            Err(Error::Input {
+                what,
+                expected,
+                got: got.to_string(),
+            })
+        };
+        if self.levels.len() != all {
+            return refuse("given levels", format!("{all} values"), self.levels.len());
+        }
+        if ![all, dims].contains(&self.known.len()) {
+            let expected = format!("{dims} values");
+            return refuse("known mask", expected, self.known.len());
+        }
+        domain.check_levels(&self.levels)
+    }
+
+    /// The level of a value of an image, if it is known.
+    fn get(&self, image: usize, dim: usize, dims: usize) -> Option<u32> {
+        let known = self.known[(image * dims + dim) % self.known.len()];
+        known.then(|| self.levels[image * dims + dim])
+    }
 }
 
 /// What [`sample`] draws and how.
@@ -66,10 +95,14 @@ impl Default for SampleOptions {
 }
 
 /// What came out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sampled {
     /// `(N, C, H, W)` levels, flat.
     pub levels: Vec<u32>,
+    /// For each image the negative log-likelihood, in nats, of all that was drawn, given what was
+    /// known before it in the order: under the model itself, whatever the temperature. Of a mixture,
+    /// under the member that drew it.
+    pub nats: Vec<f64>,
     /// N.
     pub count: usize,
     /// What the images are of.
@@ -109,19 +142,7 @@ pub fn sample(
     }
     let (domain, dims) = (model.domain(), model.domain().dims());
     if let Some(given) = &options.given {
-        for (what, len, expected) in [
-            ("given levels", given.levels.len(), options.count * dims),
-            ("known mask", given.known.len(), dims),
-        ] {
-            if len != expected {
-                return Err(Error::Input {
-                    what,
-                    expected: format!("{expected} values"),
-                    got: len.to_string(),
-                });
-            }
-        }
-        domain.check_levels(&given.levels)?;
+        given.check(options.count, &domain)?;
     }
     let condition = options.condition.as_ref();
     model
@@ -149,19 +170,25 @@ pub fn sample(
         progress(before + n, total)
     };
     let workers = threads.min(chunks.len());
-    let (queue, levels) = (
-        Mutex::new(chunks.into_iter()),
-        Mutex::new(vec![0u32; options.count * dims]),
-    );
+    let sampled = Sampled {
+        levels: vec![0u32; options.count * dims],
+        nats: vec![0.0; options.count],
+        count: options.count,
+        domain,
+    };
+    let (queue, sampled) = (Mutex::new(chunks.into_iter()), Mutex::new(sampled));
     let work = || -> Result<()> {
         loop {
             let next = queue.lock().map_or(None, |mut q| q.next());
             let Some(chunk) = next else { return Ok(()) };
             match chunk.draw(options, &report) {
                 Ok(drawn) => {
-                    let mut levels = levels.lock().unwrap_or_else(PoisonError::into_inner);
-                    for (&i, image) in chunk.images.iter().zip(drawn.chunks_exact(dims)) {
-                        levels[i * dims..][..dims].copy_from_slice(image);
+                    let mut all = sampled.lock().unwrap_or_else(PoisonError::into_inner);
+                    for (b, (&i, image)) in
+                        chunk.images.iter().zip(drawn.levels.chunks_exact(dims)).enumerate()
+                    {
+                        all.levels[i * dims..][..dims].copy_from_slice(image);
+                        all.nats[i] = drawn.nats[b];
                     }
                 }
                 // Leave nothing for the others: the whole call has failed.
@@ -177,18 +204,15 @@ pub fn sample(
     } else {
         std::thread::scope(|scope| {
             let handles: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            let results: Vec<_> = handles
-                .into_iter()
-                .map(|h| h.join().unwrap_or(Err(Error::Cancelled)))
-                .collect();
+            // A panic there is a defect, and stays one here.
+            let joined = |h: ScopedJoinHandle<'_, Result<()>>| {
+                h.join().unwrap_or_else(|panic| resume_unwind(panic))
+            };
+            let results: Vec<_> = handles.into_iter().map(joined).collect();
             results.into_iter().collect::<Result<()>>()
         })?;
     }
-    Ok(Sampled {
-        levels: levels.into_inner().unwrap_or_else(PoisonError::into_inner),
-        count: options.count,
-        domain,
-    })
+    Ok(sampled.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn rayon_threads() -> usize {
@@ -230,68 +254,159 @@ impl<'m> Chunk<'m> {
         Ok(all.map(own).transpose()?)
     }
 
-    /// The levels of its images, one after the other.
-    fn draw(&self, options: &SampleOptions, report: &dyn Fn(usize) -> bool) -> Result<Vec<u32>> {
-        let (model, batch) = (self.model, self.images.len());
-        let (dims, likelihood, order) = (model.domain().dims(), model.likelihood(), model.order());
-        let stream_of = |&i: &usize| stream(options.seed, "sample", &[i as u64]);
-        let mut streams: Vec<ChaCha8Rng> = self.images.iter().map(stream_of).collect();
-        let (mut drawer, width) = (Drawer::default(), order.values_per_step());
+    fn draw(
+        &self,
+        options: &'m SampleOptions,
+        report: &dyn Fn(usize) -> bool,
+    ) -> Result<Sampler<'m>> {
         let condition = self.condition(options.condition.as_ref())?;
-        let mut source = Source::new(model, options.engine, batch, condition.as_ref())?;
-        let (mut out, mut drawn) = (vec![0u32; batch * dims], vec![0u32; batch * width]);
-        for step in 0..order.steps() {
-            let here: Vec<usize> = order.dims_of(step).collect();
-            let known = |d: usize| options.given.as_ref().is_some_and(|g| g.known[d]);
-            if here.iter().any(|&d| !known(d)) {
-                let conditionals = source.conditionals(step, &out)?;
-                draw_step(
-                    &mut drawer,
-                    likelihood,
-                    conditionals,
-                    &options.tempering,
-                    &mut streams,
-                    &mut drawn,
-                )?;
-            }
-            for (drawn, (b, &i)) in drawn
-                .chunks_exact_mut(width)
-                .zip(self.images.iter().enumerate())
-            {
-                for (level, &d) in drawn.iter_mut().zip(&here) {
-                    if let Some(given) = options.given.as_ref().filter(|g| g.known[d]) {
-                        *level = given.levels[i * dims + d];
-                    }
-                    out[b * dims + d] = *level;
-                }
-            }
-            source.feed(step, &drawn)?;
-            if !report(batch) {
+        let mut sampler = Sampler::of(self.model, options, &self.images, condition)?;
+        while let Some(fixed) = sampler.next() {
+            fixed?;
+            if !report(self.images.len()) {
                 return Err(Error::Cancelled);
             }
         }
-        Ok(out)
+        Ok(sampler)
     }
 }
 
-/// Every sample's stream advances by one number for each value of a step that is drawn.
-fn draw_step(
-    drawer: &mut Drawer,
-    likelihood: Likelihood,
-    conditionals: &[f32],
-    tempering: &Tempering,
-    streams: &mut [ChaCha8Rng],
-    drawn: &mut [u32],
-) -> Result<()> {
-    let width = drawn.len() / streams.len();
-    for ((i, level), own) in drawn
-        .iter_mut()
-        .enumerate()
-        .zip(conditionals.chunks(likelihood.conditional_size()))
-    {
-        *level = drawer.draw(likelihood, own, tempering, &mut streams[i / width])?;
+/// Images on their way: an iterator that fixes the values of one step at a time, and that is
+/// cancelled by dropping it. [`sample`] drives several.
+pub struct Sampler<'m> {
+    model: &'m dyn Model,
+    options: &'m SampleOptions,
+    /// Their numbers: what streams and given values go by.
+    images: Vec<usize>,
+    streams: Vec<ChaCha8Rng>,
+    source: Source<'m>,
+    drawer: Drawer,
+    step: usize,
+    /// `(B, C, H, W)`: drawn so far, zeros elsewhere.
+    levels: Vec<u32>,
+    /// Of what was drawn so far, for each image.
+    nats: Vec<f64>,
+}
+
+impl std::fmt::Debug for Sampler<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sampler")
+            .field("images", &self.images)
+            .field("step", &self.step)
+            .finish_non_exhaustive()
     }
-    Ok(())
+}
+
+/// What a step of a [`Sampler`] fixed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fixed {
+    /// Which step.
+    pub step: usize,
+    /// For each image, the natural-log probability of what was drawn in it; 0 where all was given.
+    pub log_probabilities: Vec<f64>,
+}
+
+impl<'m> Sampler<'m> {
+    /// All `options.count` images as one batch of `model`; the numbers of threads and chunks of the
+    /// options are for [`sample`].
+    ///
+    /// # Errors
+    /// As [`sample`].
+    pub fn new(model: &'m dyn Model, options: &'m SampleOptions) -> Result<Self> {
+        let domain = model.domain();
+        options.tempering.validate()?;
+        if let Some(given) = &options.given {
+            given.check(options.count, &domain)?;
+        }
+        let images: Vec<usize> = (0..options.count).collect();
+        Self::of(model, options, &images, options.condition.clone())
+    }
+
+    fn of(
+        model: &'m dyn Model,
+        options: &'m SampleOptions,
+        images: &[usize],
+        condition: Option<Tensor>,
+    ) -> Result<Self> {
+        let stream_of = |&i: &usize| stream(options.seed, "sample", &[i as u64]);
+        Ok(Self {
+            streams: images.iter().map(stream_of).collect(),
+            source: Source::new(model, options.engine, images.len(), condition)?,
+            drawer: Drawer::default(),
+            step: 0,
+            levels: vec![0; images.len() * model.domain().dims()],
+            nats: vec![0.0; images.len()],
+            images: images.to_vec(),
+            model,
+            options,
+        })
+    }
+
+    /// `(B, C, H, W)`, flat: what was fixed so far, zeros elsewhere.
+    pub fn levels(&self) -> &[u32] {
+        &self.levels
+    }
+
+    /// Negative log-likelihood in nats of what was drawn so far, of each image.
+    pub fn nats(&self) -> &[f64] {
+        &self.nats
+    }
+
+    fn given(&self, image: usize, dim: usize) -> Option<u32> {
+        let dims = self.model.domain().dims();
+        self.options.given.as_ref()?.get(image, dim, dims)
+    }
+
+    fn fix(&mut self) -> Result<Fixed> {
+        let (step, dims, likelihood) =
+            (self.step, self.model.domain().dims(), self.model.likelihood());
+        let here: Vec<usize> = self.model.order().dims_of(step).collect();
+        let free = |&i: &usize| here.iter().any(|&d| self.given(i, d).is_none());
+        let parameters = match self.images.iter().any(free) {
+            true => self.source.conditionals(step, &self.levels)?.to_vec(),
+            false => Vec::new(),
+        };
+        let mut fixed = Vec::with_capacity(self.images.len() * here.len());
+        let mut log_probabilities = vec![0.0; self.images.len()];
+        let (p, v) = (likelihood.parameters(), likelihood.values());
+        for b in 0..self.images.len() {
+            for (i, &d) in here.iter().enumerate() {
+                let level = match self.given(self.images[b], d) {
+                    Some(level) => level,
+                    None => {
+                        let described = (b * here.len() + i) / v;
+                        let before = fixed.len() - i % v..;
+                        let (level, log) = self.drawer.draw(
+                            likelihood,
+                            &parameters[described * p..][..p],
+                            &fixed[before],
+                            &self.options.tempering,
+                            &mut self.streams[b],
+                        )?;
+                        log_probabilities[b] += log;
+                        level
+                    }
+                };
+                fixed.push(level);
+                self.levels[b * dims + d] = level;
+            }
+            self.nats[b] -= log_probabilities[b];
+        }
+        self.source.feed(step, &fixed)?;
+        self.step += 1;
+        Ok(Fixed {
+            step,
+            log_probabilities,
+        })
+    }
+}
+
+impl Iterator for Sampler<'_> {
+    type Item = Result<Fixed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (self.step < self.model.order().steps()).then(|| self.fix())
+    }
 }
 
 /// Where the next conditionals come from.
@@ -299,7 +414,7 @@ enum Source<'m> {
     Stepwise(Box<dyn crate::Stepper + 'm>),
     WholePass {
         model: &'m dyn Model,
-        condition: Option<&'m Tensor>,
+        condition: Option<Tensor>,
         conditionals: Vec<f32>,
     },
 }
@@ -309,10 +424,10 @@ impl<'m> Source<'m> {
         model: &'m dyn Model,
         engine: Engine,
         batch: usize,
-        condition: Option<&'m Tensor>,
+        condition: Option<Tensor>,
     ) -> Result<Self> {
         Ok(match engine {
-            Engine::Stepwise => Self::Stepwise(model.stepper(batch, condition)?),
+            Engine::Stepwise => Self::Stepwise(model.stepper(batch, condition.as_ref())?),
             Engine::WholePass => Self::WholePass {
                 model,
                 condition,
@@ -333,8 +448,10 @@ impl<'m> Source<'m> {
                 let shape = (levels.len() / d.dims(), d.channels, d.height, d.width);
                 let x =
                     Tensor::from_slice(levels, shape, &Device::Cpu)?.to_device(model.device())?;
-                let all = model.conditionals(&x, *condition)?.flatten(1, 3)?; // (B, C·H·W, P)
-                let index: Vec<u32> = model.order().dims_of(step).map(|d| d as u32).collect();
+                let all = model.conditionals(&x, condition.as_ref())?;
+                let all = all.flatten(1, 3)?; // (B, C / V · H · W, P)
+                let own = described_in(*model, step);
+                let index: Vec<u32> = own.map(|d| d as u32).collect();
                 let index = Tensor::new(index, model.device())?;
                 let own = all.index_select(&index, 1)?.flatten_all()?;
                 *conditionals = own.to_dtype(candle_core::DType::F32)?.to_vec1()?;
@@ -349,4 +466,12 @@ impl<'m> Source<'m> {
             Self::WholePass { .. } => Ok(()),
         }
     }
+}
+
+/// Indices into `(C / V, H, W)` of the conditionals of `step`, pixel by pixel.
+pub(crate) fn described_in(model: &dyn Model, step: usize) -> impl Iterator<Item = usize> + '_ {
+    let (n, v) = (model.domain().positions(), model.likelihood().values());
+    let first = move |d: &usize| (d / n).is_multiple_of(v);
+    let dims = model.order().dims_of(step);
+    dims.filter(first).map(move |d| d / n / v * n + d % n)
 }

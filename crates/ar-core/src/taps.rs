@@ -1,3 +1,5 @@
+use std::ops::RangeInclusive;
+
 use crate::{Error, MaskType, Order, Result};
 
 /// The extent of a convolution: odd sizes, centred on the position it predicts.
@@ -31,126 +33,219 @@ impl Kernel {
     }
 }
 
+/// The sites of a value: the pixels of an image, or every other of every other row of a grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Grid {
+    /// One for each pixel that `order` walks.
+    pub fn of(order: &Order) -> Self {
+        Self {
+            height: order.height(),
+            width: order.width(),
+        }
+    }
+
+    /// Half of the rows and columns, rounded up: the even ones.
+    pub fn halved(self) -> Self {
+        Self {
+            height: self.height.div_ceil(2),
+            width: self.width.div_ceil(2),
+        }
+    }
+
+    /// Number of sites.
+    pub fn sites(self) -> usize {
+        self.height * self.width
+    }
+
+    /// The site at a row and a column, if they are within the grid.
+    fn site(self, row: isize, column: isize) -> Option<usize> {
+        let inside = |at: isize, size: usize| usize::try_from(at).ok().filter(|at| *at < size);
+        let (row, column) = (inside(row, self.height)?, inside(column, self.width)?);
+        Some(row * self.width + column)
+    }
+}
+
+/// How the grid of a window's result lies over that of its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stride {
+    /// The same grid.
+    One,
+    /// Half of it, [`Grid::halved`]: a site reads around the even site it comes from.
+    Down,
+    /// The grid that the input is half of: the transpose of `Down`.
+    Up,
+}
+
 /// The live taps of a causal convolution: which kernel offsets are ever read, and from where each
-/// position reads them. A mask over a dense kernel would multiply zeros; taps skip them.
+/// site reads them. A mask over a dense kernel would multiply zeros; taps skip them.
 ///
 /// Offsets are sorted by row, so under a raster order those of the rows above come first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taps {
     offsets: Vec<(isize, isize)>,
+    /// `(sites, taps)`.
     table: Vec<u32>,
     rows_above: usize,
     centre: Option<usize>,
-    width: usize,
-    positions: usize,
-    raster: bool,
+    grid: Grid,
+    is_shift: bool,
 }
 
 impl Taps {
-    /// In [`Taps::sources`]: this tap reads zeros at this position.
+    /// In [`Taps::sources`]: this tap reads zeros at this site.
     pub const NONE: u32 = u32::MAX;
 
-    /// Derives the taps of `kernel` from the generation order.
+    /// The taps of `kernel` that the generation order allows: earlier pixels, at multiples of the
+    /// distance at which the order knows them.
     ///
-    /// The set of offsets depends on the kernel and on whether the order is raster, never on the
-    /// image's size, so one set of weights fits images of any size. The centre is live for mask B,
-    /// and for mask A when channels are separate steps (later channels then read earlier ones).
+    /// The set of offsets depends on the kernel and on the names of the orders that share the
+    /// weights, never on the image's size, so one set of weights fits images of any size. The centre
+    /// is live for mask B, and for mask A when channels are separate steps (later channels then read
+    /// earlier ones).
     pub fn new(order: &Order, kernel: Kernel, mask: MaskType) -> Self {
         let centre_is_live = mask == MaskType::B || order.steps_per_position() > 1;
-        let offsets: Vec<_> = kernel
-            .offsets()
-            .filter(|&(dy, dx)| match (dy, dx) {
-                (0, 0) => centre_is_live,
-                _ => !order.is_raster() || dy < 0 || (dy == 0 && dx < 0),
-            })
-            .collect();
-        Self::of(order, offsets, |source, p| {
+        let live = |&(dy, dx): &(isize, isize)| match (dy, dx) {
+            (0, 0) => centre_is_live,
+            _ => order.may_precede(dy, dx),
+        };
+        Self::masked(order, kernel.offsets().filter(live).collect(), |source, p| {
             source == p || order.rank(source) < order.rank(p)
+        })
+    }
+
+    /// The taps of a vertical stack (van den Oord et al. 2016, arXiv:1606.05328, section 2.1): whole
+    /// lines of the order, rows of a raster, those before for mask A, and the line itself too for
+    /// mask B, whose input must then know nothing but lines before. Such values are complete for a
+    /// line before its first pixel is drawn. Where an order has no lines, every rank is one.
+    pub fn vertical(order: &Order, kernel: Kernel, mask: MaskType) -> Self {
+        let live = |&(dy, dx): &(isize, isize)| order.line_may_precede(dy, dx, mask);
+        Self::masked(order, kernel.offsets().filter(live).collect(), |source, p| {
+            match mask {
+                MaskType::A => order.line(source) < order.line(p),
+                MaskType::B => order.line(source) <= order.line(p),
+            }
         })
     }
 
     /// Taps along the generation order itself: `size` of them, the sites 0, `dilation`,
     /// 2 · `dilation`, .. before each. For mask A the first of them, the position itself, is live
     /// only when channels are separate steps.
-    pub fn sequence(order: &Order, size: usize, dilation: usize, mask: MaskType) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the order draws many pixels at once: it is no sequence.
+    pub fn sequence(order: &Order, size: usize, dilation: usize, mask: MaskType) -> Result<Self> {
         let centre_is_live = mask == MaskType::B || order.steps_per_position() > 1;
-        let lags: Vec<usize> = (usize::from(!centre_is_live)..size)
-            .rev()
-            .map(|i| i * dilation)
-            .collect();
+        let first = usize::from(!centre_is_live);
+        Self::lags(order, (first..size).rev().map(|i| i * dilation).collect())
+    }
+
+    /// One tap: the site before in the generation order.
+    ///
+    /// # Errors
+    /// As [`Taps::sequence`].
+    pub fn before(order: &Order) -> Result<Self> {
+        Self::lags(order, vec![1])
+    }
+
+    fn lags(order: &Order, lags: Vec<usize>) -> Result<Self> {
+        if !order.is_sequence() {
+            return Err(Error::config(
+                "order",
+                "pixels that are drawn at once are no sequence",
+            ));
+        }
         let source = |p: usize, lag: usize| match order.rank(p).checked_sub(lag) {
-            Some(rank) => order.position(rank) as u32,
+            Some(rank) => order.sequence()[rank],
             None => Self::NONE,
         };
         let n = order.positions();
         let table = (0..n).flat_map(|p| lags.iter().map(move |&lag| source(p, lag)));
-        Self {
+        Ok(Self {
             table: table.collect(),
             rows_above: 0,
             centre: lags.iter().position(|&lag| lag == 0),
-            width: n,
-            positions: n,
-            raster: order.is_raster(),
+            grid: Grid {
+                height: 1,
+                width: n,
+            },
+            is_shift: order.is_raster(),
             offsets: lags.iter().map(|&lag| (0, -(lag as isize))).collect(),
+        })
+    }
+
+    /// Taps at these offsets, whatever the order: whether what they read is known in time is up to
+    /// what is read. `grid` is that of the result.
+    pub fn window(
+        input: Grid,
+        grid: Grid,
+        stride: Stride,
+        rows: RangeInclusive<isize>,
+        columns: RangeInclusive<isize>,
+    ) -> Self {
+        let offsets = rows.flat_map(|dy| columns.clone().map(move |dx| (dy, dx)));
+        Self::at(input, grid, stride, offsets.collect())
+    }
+
+    /// As [`Taps::window`], at any offsets.
+    pub fn at(input: Grid, grid: Grid, stride: Stride, offsets: Vec<(isize, isize)>) -> Self {
+        let half = |at: isize| (at % 2 == 0).then_some(at / 2);
+        let source = |y: isize, x: isize, (dy, dx): (isize, isize)| match stride {
+            Stride::One => input.site(y + dy, x + dx),
+            Stride::Down => input.site(2 * y + dy, 2 * x + dx),
+            Stride::Up => input.site(half(y - dy)?, half(x - dx)?),
+        };
+        let mut table = Vec::with_capacity(grid.sites() * offsets.len());
+        for site in 0..grid.sites() {
+            let (y, x) = ((site / grid.width) as isize, (site % grid.width) as isize);
+            let sources = offsets.iter().map(|&offset| source(y, x, offset));
+            table.extend(sources.map(|s| s.map_or(Self::NONE, |s| s as u32)));
+        }
+        Self {
+            rows_above: 0,
+            centre: offsets.iter().position(|&o| o == (0, 0)),
+            grid,
+            is_shift: stride == Stride::One,
+            offsets,
+            table,
         }
     }
 
-    /// How far back, counted in positions of a raster order, a tap reads at most.
-    pub fn lookback(&self) -> usize {
-        let far = |&(dy, dx): &(isize, isize)| -(dy * self.width as isize + dx);
-        self.offsets.iter().map(far).max().unwrap_or(0).max(0) as usize
-    }
-
     /// The taps at `offsets` that lie in the map and that `may_read(source, position)` allows.
-    fn of(
+    fn masked(
         order: &Order,
         offsets: Vec<(isize, isize)>,
         may_read: impl Fn(usize, usize) -> bool,
     ) -> Self {
-        let (h, w) = (order.height() as isize, order.width() as isize);
-        let mut table = Vec::with_capacity(order.positions() * offsets.len());
-        for p in 0..order.positions() {
-            let (y, x) = ((p / order.width()) as isize, (p % order.width()) as isize);
+        let grid = Grid::of(order);
+        let mut table = Vec::with_capacity(grid.sites() * offsets.len());
+        let mut is_shift = true;
+        for p in 0..grid.sites() {
+            let (y, x) = ((p / grid.width) as isize, (p % grid.width) as isize);
+            let by = order.spacing(p);
+            is_shift &= by == 1;
             for &(dy, dx) in &offsets {
-                let (sy, sx) = (y + dy, x + dx);
-                let inside = (0..h).contains(&sy) && (0..w).contains(&sx);
-                let source = (sy * w + sx) as usize;
-                table.push(if inside && may_read(source, p) {
-                    source as u32
-                } else {
-                    Self::NONE
-                });
+                let there = grid.site(y + dy * by, x + dx * by);
+                let source = there.filter(|&source| may_read(source, p));
+                is_shift &= source == there;
+                table.push(source.map_or(Self::NONE, |s| s as u32));
             }
         }
         let rows_above = offsets.iter().filter(|o| o.0 < 0).count();
         Self {
             rows_above: if order.is_raster() { rows_above } else { 0 },
             centre: offsets.iter().position(|&o| o == (0, 0)),
-            width: order.width(),
-            positions: order.positions(),
-            raster: order.is_raster(),
+            grid,
+            is_shift,
             offsets,
             table,
         }
-    }
-
-    /// The taps of a vertical stack (van den Oord et al. 2016, arXiv:1606.05328, section 2.1): whole
-    /// rows, those above for mask A, and the row itself too for mask B, whose input must then know
-    /// nothing but rows above. Such values are complete for a row before its first pixel is drawn.
-    ///
-    /// # Errors
-    /// [`Error::Config`] when the order is not raster: there are no complete rows then.
-    pub fn vertical(order: &Order, kernel: Kernel, mask: MaskType) -> Result<Self> {
-        if !order.is_raster() {
-            return Err(Error::config(
-                "order",
-                "a vertical stack needs raster order",
-            ));
-        }
-        let offsets = kernel
-            .offsets()
-            .filter(|&(dy, _)| dy < 0 || (dy == 0 && mask == MaskType::B));
-        Ok(Self::of(order, offsets.collect(), |_, _| true))
     }
 
     /// Number of live taps; 0 for a 1x1 kernel of type A, which reads nothing.
@@ -158,14 +253,9 @@ impl Taps {
         self.offsets.len()
     }
 
-    /// Pixels of the map.
-    pub fn positions(&self) -> usize {
-        self.positions
-    }
-
-    /// Columns of the map.
-    pub fn width(&self) -> usize {
-        self.width
+    /// The sites that have taps.
+    pub fn grid(&self) -> Grid {
+        self.grid
     }
 
     /// `(dy, dx)` of each tap.
@@ -173,9 +263,15 @@ impl Taps {
         &self.offsets
     }
 
-    /// From which position each tap of `position` reads, or [`Taps::NONE`].
-    pub fn sources(&self, position: usize) -> &[u32] {
-        &self.table[position * self.count()..][..self.count()]
+    /// From which site of its input each tap of `site` reads, or [`Taps::NONE`].
+    pub fn sources(&self, site: usize) -> &[u32] {
+        &self.table[site * self.count()..][..self.count()]
+    }
+
+    /// The sites that `site` reads.
+    pub fn live(&self, site: usize) -> impl Iterator<Item = usize> + '_ {
+        let sources = self.sources(site).iter();
+        sources.filter(|s| **s != Self::NONE).map(|s| *s as usize)
     }
 
     /// How many leading taps read rows that are complete before the first pixel of this row.
@@ -190,12 +286,12 @@ impl Taps {
 
     /// Whether a tap reads nothing but the position itself: a 1x1 layer, which needs no gather.
     pub fn is_pointwise(&self) -> bool {
-        self.offsets == [(0, 0)]
+        self.is_shift && self.offsets == [(0, 0)]
     }
 
-    /// Whether the taps are the same shift everywhere (raster order), zeros outside the map.
+    /// Whether the taps are the same shift everywhere, zeros outside the map.
     pub fn is_shift(&self) -> bool {
-        self.raster
+        self.is_shift
     }
 }
 
@@ -241,31 +337,33 @@ mod tests {
 
     #[test]
     fn a_vertical_stack_reads_whole_rows() {
-        let a = Taps::vertical(&raster(1), Kernel::square(3), MaskType::A).unwrap();
+        let a = Taps::vertical(&raster(1), Kernel::square(3), MaskType::A);
         assert_eq!((a.count(), a.rows_above()), (3, 3));
         assert_eq!(a.sources(9), [1, 2, 3]);
-        let b = Taps::vertical(&raster(1), Kernel::square(3), MaskType::B).unwrap();
+        let b = Taps::vertical(&raster(1), Kernel::square(3), MaskType::B);
         assert_eq!((b.count(), b.rows_above()), (6, 3));
         assert_eq!(b.sources(13), [5, 6, Taps::NONE, 12, 13, Taps::NONE]);
     }
 
     #[test]
     fn a_sequence_reads_back_along_the_order() {
-        let b = Taps::sequence(&raster(1), 2, 4, MaskType::B);
+        let b = Taps::sequence(&raster(1), 2, 4, MaskType::B).unwrap();
         assert_eq!(
             (b.sources(3), b.sources(9)),
             (&[Taps::NONE, 3][..], &[5, 9][..])
         );
-        assert_eq!((b.lookback(), b.centre()), (4, Some(1)));
-        let a = Taps::sequence(&raster(1), 3, 1, MaskType::A);
+        assert_eq!(b.centre(), Some(1));
+        let a = Taps::sequence(&raster(1), 3, 1, MaskType::A).unwrap();
         assert_eq!((a.sources(9), a.centre()), (&[7, 8][..], None));
         assert_eq!(
-            Taps::sequence(&raster(3), 3, 1, MaskType::A).sources(9),
+            Taps::sequence(&raster(3), 3, 1, MaskType::A)
+                .unwrap()
+                .sources(9),
             [7, 8, 9]
         );
         let domain = Domain::new(1, 1, 3, 2).unwrap();
         let order = Order::permutation(&domain, ChannelSteps::Separate, vec![2, 0, 1]).unwrap();
-        let taps = Taps::sequence(&order, 2, 1, MaskType::A);
+        let taps = Taps::sequence(&order, 2, 1, MaskType::A).unwrap();
         assert_eq!(
             [taps.sources(0), taps.sources(1), taps.sources(2)],
             [&[2], &[0], &[Taps::NONE]]
@@ -294,5 +392,49 @@ mod tests {
             taps.sources(4).iter().filter(|&&s| s != Taps::NONE).count(),
             4
         );
+    }
+
+    #[test]
+    fn strides_are_each_others_transpose() {
+        let (full, half) = (Grid { height: 5, width: 7 }, Grid { height: 3, width: 4 });
+        assert_eq!(full.halved(), half);
+        let offsets = || (-1..=0, -1..=1);
+        let (rows, columns) = offsets();
+        let down = Taps::window(full, half, Stride::Down, rows, columns);
+        assert_eq!(down.sources(5), [8, 9, 10, 15, 16, 17]);
+        let (rows, columns) = offsets();
+        let up = Taps::window(half, full, Stride::Up, rows, columns);
+        for (site, from) in (0..35).flat_map(|s| (0..12).map(move |f| (s, f))) {
+            for tap in 0..6 {
+                let reads = down.sources(from)[tap] == site as u32;
+                assert_eq!(reads, up.sources(site)[tap] == from as u32);
+            }
+        }
+    }
+
+    #[test]
+    fn kernels_follow_the_spacing_and_the_lines_of_an_order() {
+        let domain = Domain::new(1, 8, 8, 2).unwrap();
+        let of = |name: &str| Order::scan(name.parse().unwrap(), &domain, ChannelSteps::Separate);
+        let coarse = Taps::new(&of("coarse-to-fine"), Kernel::square(3), MaskType::A);
+        assert_eq!(coarse.count(), 8);
+        // The pixel at (2, 2) is of the coarsest grid, (1, 1) of the first group.
+        assert_eq!(coarse.live(18).collect::<Vec<_>>(), [0, 2, 4, 16]);
+        assert_eq!(coarse.live(9).collect::<Vec<_>>(), [0, 2, 16, 18]);
+
+        let curve = of("s-curve");
+        let row = Kernel { height: 1, width: 3, dilation: 1 };
+        let beside = Taps::new(&curve, row, MaskType::A);
+        assert_eq!(beside.live(1).collect::<Vec<_>>(), [0]);
+        assert_eq!(beside.live(9).collect::<Vec<_>>(), [10]);
+        let above = Taps::vertical(&curve, Kernel::square(3), MaskType::B);
+        assert_eq!((above.count(), above.is_shift()), (6, true));
+        assert_eq!(above.live(9).collect::<Vec<_>>(), [0, 1, 2, 8, 9, 10]);
+        let left = Taps::vertical(&of("raster+transpose"), Kernel::square(3), MaskType::A);
+        assert_eq!(left.offsets(), [(-1, -1), (0, -1), (1, -1)]);
+
+        let both = ["raster", "raster+flip+mirror"].map(|name| name.parse().unwrap());
+        let shared = of("raster").among(&both);
+        assert_eq!(Taps::new(&shared, Kernel::square(3), MaskType::A).count(), 8);
     }
 }

@@ -4,7 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example tells what it finds")]
 
-use ar_core::{Conditioning, Domain, Result, SampleOptions, Score, Weights, sample, score_images};
+use ar_core::{Conditioning, Domain, Pass, Result, SampleOptions, Score, Weights, sample, score_images};
 use ar_models::{Spec, registry};
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;
@@ -34,11 +34,11 @@ fn main() -> Result<()> {
 
     let levels = Tensor::zeros((4, 1, 28, 28), DType::U32, &Device::Cpu)?;
     let classes = Tensor::new(&[0u32, 1, 2, 3], &Device::Cpu)?;
-    let loss = spec.build(&weights)?.loss(&levels, Some(&classes), 0)?;
-    let gradients = loss.backward()?;
+    let model = spec.build(&weights)?;
+    let (_, mut gradients) = model.loss_and_gradient(&levels, Some(&classes), &Pass::default())?;
     let reached = variables
         .values()
-        .filter(|var| gradients.get(var).is_some());
+        .filter(|var| gradients.take(var).is_some());
     println!(
         "gradients of {} of {} tensors",
         reached.count(),

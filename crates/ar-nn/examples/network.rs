@@ -7,7 +7,7 @@
 
 use ar_core::harness::step_equals_full;
 use ar_core::{
-    ChannelSteps, Conditioning, Distribution, Domain, MaskType, Order, Result, SampleOptions,
+    ChannelSteps, Conditioning, Distribution, Domain, MaskType, Order, Pass, Result, SampleOptions,
     sample,
 };
 use ar_nn::init::Initializer;
@@ -30,8 +30,8 @@ fn main() -> Result<()> {
     let network = net.finish(logits, &vb)?; // refused if any value could see itself
 
     let levels = Tensor::zeros((2, 3, 8, 8), DType::U32, &Device::Cpu)?;
-    let loss = network.loss(&levels, None, 0)?; // has a gradient for every parameter
-    println!("{:.1} nats/image before training", loss.to_scalar::<f32>()?);
+    let (loss, _) = network.loss_and_gradient(&levels, None, &Pass::default())?;
+    println!("{loss:.1} nats/image before training");
     println!(
         "a uniform model has {:.1}",
         domain.dims() as f64 * 16f64.ln()

@@ -21,6 +21,12 @@ pub enum Activation {
     Gelu,
 }
 
+/// 1 / (1 + exp(-x)) as an operation whose gradient is one too: put together from exponentials it is
+/// no number where they overflow, below -88 in f32.
+pub(crate) fn sigmoid_of(x: &Tensor) -> candle_core::Result<Tensor> {
+    ops::sigmoid(x)
+}
+
 /// Of [`Activation::Gelu`].
 const GELU: f32 = 1.702;
 
@@ -31,7 +37,7 @@ impl Activation {
             Self::Identity => x.clone(),
             Self::Relu => x.relu()?,
             Self::Elu => x.elu(1.0)?,
-            Self::Gelu => (x * ops::sigmoid(&(x * f64::from(GELU))?)?)?,
+            Self::Gelu => (x * sigmoid_of(&(x * f64::from(GELU))?)?)?,
         })
     }
 

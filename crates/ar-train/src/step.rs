@@ -1,5 +1,4 @@
-use ar_core::Distribution;
-use candle_core::DType;
+use ar_core::{Distribution, Pass};
 
 use crate::optimizer::{Gradients, Optimizer, Update};
 use crate::schedule::ema_decay;
@@ -30,14 +29,15 @@ pub(crate) fn step(
             Err(Error::NonFinite { what, step, value })
         }
     };
-    let loss = model.loss(&batch.levels, batch.condition.as_ref(), step - 1)?;
-    let loss_nats = finite(
-        "the loss",
-        f64::from(loss.to_dtype(DType::F32)?.to_scalar::<f32>()?),
-    )?;
-    let mut store = loss.backward()?;
-    let gradients = Gradients::take(&mut store, optimizer)?;
-    drop((loss, store));
+    let pass = Pass {
+        seed: config.seed,
+        step: step - 1,
+        training: true,
+    };
+    let condition = batch.condition.as_ref();
+    let (loss, mut gradients) = model.loss_and_gradient(&batch.levels, condition, &pass)?;
+    let loss_nats = finite("the loss", loss)?;
+    let gradients = Gradients::take(&mut gradients, optimizer)?;
     let gradient_norm = finite("the gradient norm", gradients.norm()?)?;
     let clips = config.clip_norm > 0.0 && gradient_norm > config.clip_norm;
     let update = Update {

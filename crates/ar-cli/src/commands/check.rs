@@ -154,7 +154,7 @@ fn leak_in_words(leak: &Leak) -> String {
 #[cfg(test)]
 mod tests {
     use ar_core::{
-        ChannelSteps, Dependence, Distribution, Domain, Likelihood, Model, Order, Stepper, nll_of,
+        ChannelSteps, Distribution, Domain, Likelihood, Model, Order, Stepper, nll_of,
     };
     use candle_core::{DType, Device, Tensor};
 
@@ -191,8 +191,8 @@ mod tests {
             Likelihood::Bernoulli
         }
 
-        fn dependence(&self) -> Dependence {
-            Dependence::none(self.1.steps(), self.0.dims())
+        fn depends_on(&self, _: usize) -> Vec<usize> {
+            Vec::new()
         }
 
         fn conditionals(&self, levels: &Tensor, _: Option<&Tensor>) -> ar_core::Result<Tensor> {

@@ -14,7 +14,7 @@ use crate::device::DeviceChoice;
 use crate::diagrams::Diagrams;
 use crate::output::Output;
 use crate::record::{Record, Session};
-use crate::run::DataRecord;
+use crate::run::{DataRecord, orders_of};
 use crate::target::{Target, TargetArgs};
 use crate::training::{RunResult, announced};
 use crate::words::counted;
@@ -48,7 +48,7 @@ struct Report<'a> {
     presets: Vec<&'static str>,
     /// Models of which it is an equal mixture; 1 when it is one itself.
     members: usize,
-    order: &'static str,
+    order: String,
     steps_per_image: usize,
     likelihood: Likelihood,
     parameters: usize,
@@ -101,11 +101,7 @@ fn report(target: &Target) -> Result<Report<'_>> {
         conditioning: target.spec.conditioning,
         presets: entry.presets()?.into_iter().map(|(name, _)| name).collect(),
         members: target.model.members().len(),
-        order: if order.is_raster() {
-            "raster"
-        } else {
-            "permutation"
-        },
+        order: orders_of(&*target.model),
         steps_per_image: order.steps(),
         likelihood: first.likelihood(),
         parameters: target.weights.elements(),

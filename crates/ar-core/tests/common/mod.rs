@@ -1,7 +1,7 @@
 //! A tiny model that is causal, or leaks on purpose.
 
-use ar_core::{Dependence, Distribution, Domain, Likelihood, Model, Order, Result, Stepper};
-use candle_core::{DType, Device, Tensor};
+use ar_core::{Distribution, Domain, Likelihood, Model, Order, Result, Stepper, Turn, nll_of};
+use candle_core::{Device, Tensor};
 
 /// The logits of each value are its level index times what the value before it holds, plus, for a
 /// leak `(at, sees)`, what `sees` holds at `at`.
@@ -48,10 +48,8 @@ impl Distribution for Chain {
         vec![self]
     }
 
-    fn nll(&self, levels: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
-        let conditionals = self.conditionals(levels, None)?.to_dtype(DType::F64)?;
-        let nll = self.likelihood().nll(&conditionals, levels)?;
-        Ok(nll.flatten_from(1)?.sum(1)?)
+    fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+        nll_of(self, levels, condition)
     }
 }
 
@@ -66,10 +64,8 @@ impl Model for Chain {
         }
     }
 
-    fn dependence(&self) -> Dependence {
-        let mut all = Dependence::none(self.order.steps(), self.domain.dims());
-        (1..self.order.steps()).for_each(|s| all.insert(s, self.dim(s - 1)));
-        all
+    fn depends_on(&self, step: usize) -> Vec<usize> {
+        step.checked_sub(1).map(|before| self.dim(before)).into_iter().collect()
     }
 
     fn conditionals(&self, levels: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {
@@ -93,20 +89,24 @@ impl Model for Chain {
     fn stepper(&self, batch: usize, _: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>> {
         Ok(Box::new(Walk {
             chain: self,
+            turn: Turn::first(self.domain, batch),
             images: vec![0; batch * self.domain.dims()],
             out: Vec::new(),
         }))
     }
 }
 
+#[derive(Clone)]
 struct Walk<'c> {
     chain: &'c Chain,
+    turn: Turn,
     images: Vec<u32>,
     out: Vec<f32>,
 }
 
 impl Stepper for Walk<'_> {
     fn conditionals(&mut self, step: usize) -> Result<&[f32]> {
+        self.turn.is(step)?;
         let images = self.images.chunks(self.chain.domain.dims());
         self.out = images
             .flat_map(|image| self.chain.logits(image, step))
@@ -118,10 +118,18 @@ impl Stepper for Walk<'_> {
     }
 
     fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()> {
+        self.turn.end(&self.chain.order, step, levels)?;
         let (dims, at) = (self.chain.domain.dims(), self.chain.dim(step));
         for (image, level) in self.images.chunks_mut(dims).zip(levels) {
             image[at] = *level;
         }
         Ok(())
+    }
+
+    fn fork<'a>(&self) -> Result<Box<dyn Stepper + 'a>>
+    where
+        Self: 'a,
+    {
+        Ok(Box::new(self.clone()))
     }
 }

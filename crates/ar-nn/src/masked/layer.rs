@@ -16,6 +16,8 @@ pub(super) struct Units {
     pub(super) sorted: Arc<[u32]>,
     /// The units in that order; none when they stand in it already.
     pub(super) order: Option<Arc<[u32]>>,
+    /// Of each unit, which it is in that order; none likewise.
+    places: Option<Arc<[u32]>>,
 }
 
 impl Units {
@@ -25,12 +27,20 @@ impl Units {
             order.sort_by_key(|&i| degrees[i as usize]);
             order.into()
         });
+        let places = order.as_ref().map(|order: &Arc<[u32]>| {
+            let mut places = vec![0; order.len()];
+            for (place, &unit) in order.iter().enumerate() {
+                places[unit as usize] = place as u32;
+            }
+            places.into()
+        });
         let mut sorted = degrees.clone();
         sorted.sort_unstable();
         Self {
             degrees: degrees.into(),
             sorted: sorted.into(),
             order,
+            places,
         }
     }
 
@@ -41,6 +51,11 @@ impl Units {
     /// How many have a degree below `degree`; in order of degrees the others follow them.
     pub(super) fn below(&self, degree: u32) -> usize {
         self.sorted.partition_point(|&m| m < degree)
+    }
+
+    /// Which unit `i` is by degree.
+    pub(super) fn place(&self, i: usize) -> usize {
+        self.places.as_ref().map_or(i, |places| places[i] as usize)
     }
 
     /// The unit that is `i`-th by degree.

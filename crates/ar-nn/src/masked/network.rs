@@ -1,5 +1,5 @@
 use ar_core::{
-    Conditioning, Dependence, Distribution, Domain, Error, Likelihood, Model, Order, Result,
+    Conditioning, Distribution, Domain, Error, Likelihood, Model, Order, Result,
     Stepper, nll_of,
 };
 use candle_core::{D, DType, Device, Tensor};
@@ -63,7 +63,7 @@ impl MaskedNetwork {
             (0..domain.dims()).flat_map(of).collect()
         };
         let inputs = Units::new(repeated(1, config.input.width(domain.levels)));
-        let outputs = Units::new(repeated(0, likelihood.conditional_size()));
+        let outputs = Units::new(repeated(0, likelihood.parameters()));
         let features = match conditioning {
             Conditioning::Class { classes } => classes,
             _ => conditioning.shape(1, domain).iter().product(),
@@ -214,6 +214,10 @@ impl Distribution for MaskedNetwork {
     fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
         nll_of(self, levels, condition)
     }
+
+    fn output_bias(&self) -> Option<&Tensor> {
+        Some(&self.output.bias)
+    }
 }
 
 impl Model for MaskedNetwork {
@@ -225,15 +229,12 @@ impl Model for MaskedNetwork {
         self.likelihood
     }
 
-    fn dependence(&self) -> Dependence {
-        let steps = self.order.steps();
-        let (mut all, reach) = (Dependence::none(steps, self.domain.dims()), self.reach());
-        let per_step = reach.len() / steps;
-        for step in 0..steps {
-            for d in (0..reach[step * per_step] as usize).flat_map(|s| self.order.dims_of(s)) {
-                all.insert(step, d);
-            }
-        }
+    fn depends_on(&self, step: usize) -> Vec<usize> {
+        let (reach, p) = (self.reach(), self.likelihood.parameters());
+        let known = |d: usize| reach[self.output.units.place(d * p)];
+        let seen = self.order.dims_of(step).map(known).max().unwrap_or(0);
+        let mut all: Vec<usize> = (0..seen as usize).flat_map(|s| self.order.dims_of(s)).collect();
+        all.sort_unstable();
         all
     }
 
@@ -256,7 +257,7 @@ impl Model for MaskedNetwork {
             channels,
             height,
             width,
-            self.likelihood.conditional_size(),
+            self.likelihood.parameters(),
         );
         Ok(outputs.reshape(shape)?)
     }

@@ -1,4 +1,6 @@
-use ar_core::{Model, Result, Stepper};
+use std::sync::Arc;
+
+use ar_core::{Distribution, Model, Result, Stepper, Turn};
 use candle_core::{DType, Tensor};
 
 use super::InputCoding;
@@ -13,8 +15,10 @@ use crate::kernel::{add_outer_to_tails, dots_with_heads};
 /// of their layer, and those an output may see are the beginning. A number that becomes known is
 /// added to the sums of all hidden units that may see it; the outputs, which may be many, take what
 /// they see of the last hidden layer when they are asked for.
+#[derive(Clone)]
 pub(super) struct MaskedStepper<'n> {
     network: &'n MaskedNetwork,
+    turn: Turn,
     /// Hidden layers, then the outputs.
     layers: Vec<Running>,
     /// A number of each image.
@@ -25,6 +29,7 @@ pub(super) struct MaskedStepper<'n> {
 }
 
 /// A layer whose sums are being taken.
+#[derive(Clone)]
 struct Running {
     units: Units,
     /// `(B, units)` in order of degrees: sums, and of hidden units that are computed their values.
@@ -32,9 +37,9 @@ struct Running {
     /// How many units are computed.
     computed: usize,
     /// Weights `(inputs, units)`, where the layer sees the inputs.
-    from_inputs: Option<Vec<f32>>,
+    from_inputs: Option<Arc<[f32]>>,
     /// Weights `(units before, units)`, where it sees a hidden layer.
-    from_hidden: Option<Vec<f32>>,
+    from_hidden: Option<Arc<[f32]>>,
 }
 
 impl Running {
@@ -48,7 +53,7 @@ impl Running {
         }
         let weights = |inputs: bool| {
             let found = layer.connections.iter().find(|c| (c.from == 0) == inputs);
-            found.map(|c| host(&c.weight)).transpose()
+            found.map(|c| host(&c.weight).map(Arc::from)).transpose()
         };
         Ok(Self {
             units,
@@ -102,6 +107,7 @@ impl<'n> MaskedStepper<'n> {
         let layers = all.map(|layer| Running::new(layer, batch, condition.as_ref()));
         Ok(Self {
             network,
+            turn: Turn::first(network.domain(), batch),
             layers: layers.collect::<Result<_>>()?,
             column: vec![0.0; batch],
             line: Vec::new(),
@@ -141,18 +147,22 @@ impl<'n> MaskedStepper<'n> {
 
 impl Stepper for MaskedStepper<'_> {
     fn conditionals(&mut self, step: usize) -> Result<&[f32]> {
+        self.turn.is(step)?;
         self.advance(step as u32);
         let Some((output, hidden)) = self.layers.split_last() else {
             return Ok(&[]);
         };
         let (batch, n) = (self.column.len(), output.units.len());
-        let width = n / self.network.order().steps();
+        let p = self.network.likelihood().parameters();
+        let dims = self.network.order().dims_of(step);
+        let units: Vec<usize> = dims.flat_map(|d| d * p..(d + 1) * p).collect();
+        let width = units.len();
         self.out.resize(batch * width, 0.0);
-        for i in 0..width {
-            let at = step * width + i;
+        for (i, &to) in units.iter().enumerate() {
+            let at = output.units.place(to);
             self.column.fill(0.0);
             if let (Some(weights), Some(last)) = (&output.from_hidden, hidden.last()) {
-                let (to, from) = (output.units.unit(at), &last.units);
+                let from = &last.units;
                 self.line.clear();
                 let live = (0..last.computed).map(|j| weights[from.unit(j) * n + to]);
                 self.line.extend(live);
@@ -167,6 +177,7 @@ impl Stepper for MaskedStepper<'_> {
     }
 
     fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()> {
+        self.turn.end(self.network.order(), step, levels)?;
         let known = step as u32 + 1;
         let (scale, k) = (self.network.scale() as f32, self.network.levels());
         let dims = self.network.order().dims_of(step);
@@ -195,5 +206,12 @@ impl Stepper for MaskedStepper<'_> {
             }
         }
         Ok(())
+    }
+
+    fn fork<'a>(&self) -> Result<Box<dyn Stepper + 'a>>
+    where
+        Self: 'a,
+    {
+        Ok(Box::new(self.clone()))
     }
 }

@@ -1,9 +1,9 @@
-use ar_core::{ChannelGroups, Conditioning, Dependence, Result};
+use ar_core::{ChannelGroups, Conditioning, Result};
 use candle_core::{DType, Tensor};
 
-use super::{Backward, Primitive, StepPrimitive};
+use super::{Backward, Primitive, Reads, Room, Step, StepPrimitive, Training};
 use crate::kernel::{add_assign, add_column_sums, each_with, product, product_tn};
-use crate::primitive::{StepTensor, StepValue};
+use crate::primitive::{StepTensor, StepValue, product_of_images};
 
 /// x + W·h, with h what the image is conditioned on. Inputs: x, and the condition: the class
 /// `(1, 1)`, a vector `(1, f)` or a map `(positions, f)`. Parameter: W, `(classes, c)` or `(f, c)`.
@@ -31,6 +31,17 @@ impl Condition {
         matches!(self.conditioning, Conditioning::Map { .. })
     }
 
+    /// As tensor operations: `x (B, sites, c)`, `h (B, 1 or sites, f)`.
+    fn added_to(&self, x: &Tensor, h: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        let (b, rows, _) = h.dims3()?;
+        let added = if self.is_class() {
+            weight.index_select(&h.flatten_all()?.to_dtype(DType::U32)?, 0)?
+        } else {
+            product_of_images(h, weight)?
+        };
+        Ok(x.broadcast_add(&added.reshape((b, rows, self.groups.features()))?)?)
+    }
+
     /// W·h of one row of the condition, added to `out (c)`.
     fn add_row(&self, condition: &[f32], weights: &[f32], out: &mut [f32]) {
         let c = out.len();
@@ -48,32 +59,32 @@ impl Primitive for Condition {
         &self.groups
     }
 
-    fn dependence(&self, inputs: &[&Dependence]) -> Dependence {
-        inputs[0].clone()
+    fn reads(&self, input: usize) -> Reads<'_> {
+        match input {
+            1 if !self.is_map() => Reads::Once,
+            _ => Reads::Here,
+        }
     }
 
-    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
-        let (b, rows, f) = inputs[1].dims3()?;
-        let h = inputs[1].reshape((b * rows, f))?;
-        let added = if self.is_class() {
-            weights[0].index_select(&h.flatten_all()?.to_dtype(DType::U32)?, 0)?
-        } else {
-            h.matmul(&weights[0])?
-        };
-        let added = added.reshape((b, rows, self.groups.features()))?;
-        Ok(inputs[0].broadcast_add(&added)?)
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
+        self.added_to(inputs[0], inputs[1], &weights[0])
     }
 
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Vec<f32>) {
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Room) {
         let (c, images) = (
             self.groups.features(),
             out.len() / self.groups.features() / self.positions,
         );
         out.copy_from_slice(inputs[0]);
-        let (rows, f) = (out.len() / c, inputs[1].len() / images);
+        let f = inputs[1].len() / images;
         if self.is_map() {
-            let f = f / self.positions;
-            return product([rows, f, c], inputs[1], weights, out, true);
+            // Image by image: sums may be split by the number of rows.
+            let all = out.chunks_exact_mut(self.positions * c);
+            for (out, condition) in all.zip(inputs[1].chunks_exact(f)) {
+                let sizes = [self.positions, f / self.positions, c];
+                product(sizes, condition, weights, out, true);
+            }
+            return;
         }
         let mut vector = vec![0.0; c];
         for (out, condition) in out
@@ -117,16 +128,13 @@ impl Primitive for Condition {
 
     fn composite_step(
         &self,
-        position: usize,
+        sites: &[u32],
         inputs: &[&StepTensor],
         _: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
-        Primitive::composite(
-            self,
-            &[&inputs[0].at(position)?, &inputs[1].at(position)?],
-            weights,
-        )
+        let own = if self.is_map() { sites } else { &[0] };
+        self.added_to(&inputs[0].rows(sites)?, &inputs[1].rows(own)?, &weights[0])
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
@@ -139,6 +147,7 @@ impl Primitive for Condition {
     }
 }
 
+#[derive(Clone)]
 struct ConditionStep {
     condition: Condition,
     batch: usize,
@@ -147,24 +156,25 @@ struct ConditionStep {
     added: Vec<f32>,
 }
 
-impl StepPrimitive for ConditionStep {
-    fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue) {
-        let (c, range) = (
-            self.condition.groups.features(),
-            self.condition.groups.range(group),
-        );
-        if self.added.is_empty() || self.condition.is_map() {
-            self.added.clear();
-            self.added.resize(self.batch * c, 0.0);
-            for (b, added) in self.added.chunks_exact_mut(c).enumerate() {
-                self.condition
-                    .add_row(inputs[1].row(b, position), &self.weights, added);
+impl Step for ConditionStep {
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        let (of, c) = (&self.condition, self.condition.groups.features());
+        let range = of.groups.range(group);
+        for &site in sites {
+            let site = site as usize;
+            if self.added.is_empty() || of.is_map() {
+                self.added.clear();
+                self.added.resize(self.batch * c, 0.0);
+                let from = if of.is_map() { site } else { 0 };
+                for (b, added) in self.added.chunks_exact_mut(c).enumerate() {
+                    of.add_row(inputs[1].row(b, from), &self.weights, added);
+                }
             }
-        }
-        for (b, added) in self.added.chunks_exact(c).enumerate() {
-            let out = &mut out.row_mut(b, position)[range.clone()];
-            out.copy_from_slice(&inputs[0].row(b, position)[range.clone()]);
-            add_assign(out, &added[range.clone()]);
+            for (b, added) in self.added.chunks_exact(c).enumerate() {
+                let out = &mut out.row_mut(b, site)[range.clone()];
+                out.copy_from_slice(&inputs[0].row(b, site)[range.clone()]);
+                add_assign(out, &added[range.clone()]);
+            }
         }
     }
 }

@@ -2,19 +2,29 @@ use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
 use super::pointwise::Pointwise;
+use crate::activation::sigmoid_of;
 use crate::kernel::{sigmoid, tanh};
 
-/// tanh(a) · sigmoid(b) (van den Oord et al. 2016, arXiv:1606.05328, equation 2), where each channel
-/// group of the input holds its a and then its b.
+/// f(a) · sigmoid(b), where each channel group of the input holds its a and then its b.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate {
     groups: ChannelGroups,
+    squash: Squash,
+}
+
+/// What a gate makes of what it lets through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Squash {
+    /// tanh(a) (van den Oord et al. 2016, arXiv:1606.05328, equation 2).
+    Tanh,
+    /// a (Salimans et al. 2017, arXiv:1701.05517, after Dauphin et al. 2016, arXiv:1612.08083).
+    Linear,
 }
 
 impl Gate {
     /// `groups` of the result; the input has twice as many features in each.
-    pub(crate) fn new(groups: ChannelGroups) -> Self {
-        Self { groups }
+    pub(crate) fn new(groups: ChannelGroups, squash: Squash) -> Self {
+        Self { groups, squash }
     }
 
     /// For group g: where the result, a and b lie.
@@ -34,10 +44,12 @@ impl Pointwise for Gate {
         let parts: Vec<Tensor> = (0..self.groups.count())
             .map(|g| {
                 let (out, a, b) = self.ranges(g);
-                let a = inputs[0].narrow(2, a, out.len())?.tanh()?;
-                let b = inputs[0].narrow(2, b, out.len())?;
-                let b = (b.neg()?.exp()? + 1.0)?.recip()?;
-                a * b
+                let a = inputs[0].narrow(2, a, out.len())?;
+                let a = match self.squash {
+                    Squash::Tanh => a.tanh()?,
+                    Squash::Linear => a,
+                };
+                a * sigmoid_of(&inputs[0].narrow(2, b, out.len())?)?
             })
             .collect::<candle_core::Result<_>>()?;
         Ok(Tensor::cat(&parts, 2)?)
@@ -47,8 +59,10 @@ impl Pointwise for Gate {
     fn row(&self, g: usize, inputs: &[&[f32]], _: &[f32], out: &mut [f32]) {
         let (range, a, b) = self.ranges(g);
         let (a, b) = (&inputs[0][a..], &inputs[0][b..]);
-        for (o, (a, b)) in out[range].iter_mut().zip(a.iter().zip(b)) {
-            *o = tanh(*a) * sigmoid(*b);
+        let all = out[range].iter_mut().zip(a.iter().zip(b));
+        match self.squash {
+            Squash::Tanh => all.for_each(|(o, (a, b))| *o = tanh(*a) * sigmoid(*b)),
+            Squash::Linear => all.for_each(|(o, (a, b))| *o = a * sigmoid(*b)),
         }
     }
 
@@ -64,8 +78,12 @@ impl Pointwise for Gate {
         for g in 0..self.groups.count() {
             let (range, a, b) = self.ranges(g);
             for (i, grad) in grad[range].iter().enumerate() {
-                let (t, s) = (tanh(inputs[0][a + i]), sigmoid(inputs[0][b + i]));
-                input_grads[0][a + i] += grad * (1.0 - t * t) * s;
+                let (x, s) = (inputs[0][a + i], sigmoid(inputs[0][b + i]));
+                let (t, slope) = match self.squash {
+                    Squash::Tanh => (tanh(x), 1.0 - tanh(x) * tanh(x)),
+                    Squash::Linear => (x, 1.0),
+                };
+                input_grads[0][a + i] += grad * slope * s;
                 input_grads[0][b + i] += grad * t * s * (1.0 - s);
             }
         }

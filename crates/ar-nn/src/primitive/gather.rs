@@ -5,7 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use crate::Activation;
 
-/// Which of the taps: all, or only those of the rows above, or only the rest.
+/// Which of the taps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TapRange {
     pub(crate) start: usize,
@@ -20,21 +20,6 @@ impl TapRange {
         }
     }
 
-    /// Taps whose rows are complete before the row's first pixel.
-    pub(crate) fn above(taps: &Taps) -> Self {
-        Self {
-            start: 0,
-            end: taps.rows_above(),
-        }
-    }
-
-    pub(crate) fn beside(taps: &Taps) -> Self {
-        Self {
-            start: taps.rows_above(),
-            end: taps.count(),
-        }
-    }
-
     pub(crate) fn count(self) -> usize {
         self.end - self.start
     }
@@ -45,7 +30,7 @@ impl TapRange {
 pub(crate) fn gather(
     taps: &Taps,
     range: TapRange,
-    positions: std::ops::Range<usize>,
+    positions: impl Iterator<Item = usize>,
     x: &[f32],
     c: usize,
     out: &mut [f32],

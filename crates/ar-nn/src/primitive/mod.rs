@@ -2,8 +2,11 @@
 
 mod add;
 mod attention;
+mod concat;
 mod condition;
+mod concat_elu;
 mod conv;
+mod dropout;
 mod embedding;
 mod gate;
 mod gather;
@@ -13,6 +16,7 @@ mod norm;
 mod pointwise;
 mod position;
 mod previous;
+mod reads;
 mod recurrent;
 mod scale;
 mod step_tensor;
@@ -20,61 +24,44 @@ mod step_value;
 
 use std::fmt::Debug;
 
-use ar_core::{ChannelGroups, Dependence, Result};
+use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
 pub(crate) use add::Add;
 pub(crate) use attention::Attention;
+pub(crate) use concat::Concat;
+pub(crate) use concat_elu::ConcatElu;
 pub(crate) use condition::Condition;
 pub(crate) use conv::Conv;
 pub use conv::{ConvConfig, Neighbourhood};
+pub(crate) use dropout::Dropout;
 pub(crate) use embedding::Embedding;
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Gate, Squash};
 pub(crate) use gradients::Gradients;
 pub(crate) use half::Half;
 pub(crate) use norm::Norm;
 pub(crate) use position::{Axis, Position};
 pub(crate) use previous::Previous;
+pub(crate) use reads::{Centre, Reads};
 pub use recurrent::Direction;
 pub(crate) use recurrent::{Cell, Flow, Recurrent};
 pub(crate) use scale::Scale;
-pub(crate) use step_tensor::StepTensor;
+pub(crate) use step_tensor::{StepTensor, product_of_images};
 pub(crate) use step_value::StepValue;
 
-/// One node of a program. Features are channels-last: a value of one image is `(positions, c)`.
+/// One node of a program. Features are channels-last: a value of one image is `(sites, c)`.
 pub(crate) trait Primitive: Debug + Send + Sync {
     /// How the features it produces belong to the channel steps.
     fn groups(&self) -> &ChannelGroups;
 
-    /// Whether the result at a site may depend on the `input`-th input's features of that very site
-    /// (of the same position and channel): false for what reads it at earlier sites only.
-    fn sees_itself(&self, _input: usize) -> bool {
-        true
+    /// From where it reads its `input`-th input.
+    fn reads(&self, _input: usize) -> Reads<'_> {
+        Reads::Here
     }
 
-    /// Whether it makes values that are complete, all channels, before a row's first pixel.
-    fn by_rows(&self) -> bool {
-        false
-    }
-
-    /// How far back it reads its `input`-th input.
-    fn reach(&self, _input: usize) -> Reach {
-        Reach::Here
-    }
-
-    /// How far back it reads its own results: a recurrence.
-    fn own_reach(&self) -> Reach {
-        Reach::Here
-    }
-
-    /// Of a value by rows: whether its positions follow from those to their right.
-    fn runs_leftward(&self) -> bool {
-        false
-    }
-
-    /// Whether it reads its inputs at other sites: positions, or channels of the same one.
-    fn mixes_sites(&self) -> bool {
-        (0..2).any(|i| self.reach(i) != Reach::Here) || self.own_reach() != Reach::Here
+    /// From where it reads its own results: a recurrence. The sites, each after those that it reads.
+    fn own_reads(&self) -> Option<(Reads<'_>, &[u32])> {
+        None
     }
 
     /// How many images should be computed at once: several where one has too little to do between
@@ -83,27 +70,48 @@ pub(crate) trait Primitive: Debug + Send + Sync {
         1
     }
 
-    /// Zeroes the weights (or gradients of weights) that no site may use.
-    fn mask_weights(&self, _weights: &mut [f32]) {}
+    /// Floats of what [`Primitive::prepare`] makes of `parameters` floats.
+    fn prepared(&self, parameters: usize) -> usize {
+        parameters
+    }
 
-    /// What each row (position · groups + group) depends on, given the same of its inputs.
-    fn dependence(&self, inputs: &[&Dependence]) -> Dependence;
+    /// From parameters to the weights it computes with, once for a pass: masks, norms of weights.
+    fn prepare(&self, parameters: &[f32], weights: &mut [f32]) {
+        weights.copy_from_slice(parameters);
+    }
 
-    /// All positions as differentiable tensor operations: inputs and result `(B, positions, c)`.
-    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor>;
+    /// The reverse of [`Primitive::prepare`]: from the gradient of the weights to that of the parameters.
+    fn prepare_backward(&self, _parameters: &[f32], weights: &[f32], out: &mut [f32]) {
+        out.copy_from_slice(weights);
+    }
 
-    /// All positions of one image, or of several one after the other. `weights` are its parameters
-    /// one after the other. No image's numbers may depend on which others it is computed with.
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], scratch: &mut Vec<f32>);
+    /// [`Primitive::prepare`] as differentiable tensor operations.
+    fn prepare_tensors(&self, parameters: &[Tensor]) -> Result<Vec<Tensor>> {
+        Ok(parameters.to_vec())
+    }
+
+    /// Sets parameters so that its results over `inputs`, of several images, have mean zero and a
+    /// deviation of its own (Salimans, Kingma 2016, arXiv:1602.07868, section 3). False where there is
+    /// nothing to set.
+    fn calibrate(&self, _inputs: &[&[f32]], _parameters: &mut [f32]) -> bool {
+        false
+    }
+
+    /// All sites as differentiable tensor operations: inputs and result `(B, sites, c)`.
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], at: &Training) -> Result<Tensor>;
+
+    /// All sites of one image, or of several one after the other. `weights` are as prepared. No image's
+    /// numbers may depend on which others it is computed with.
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room);
 
     /// The reverse of [`Primitive::forward`].
     fn backward(&self, pass: Backward<'_>);
 
-    /// One position as tensor operations: the result is `(B, 1, c)`. `own` holds its results at
-    /// earlier positions.
+    /// Some sites as tensor operations: the result is `(B, sites, c)`. `own` holds its results at
+    /// earlier sites.
     fn composite_step(
         &self,
-        position: usize,
+        sites: &[u32],
         inputs: &[&StepTensor],
         own: &StepTensor,
         weights: &[Tensor],
@@ -115,20 +123,45 @@ pub(crate) trait Primitive: Debug + Send + Sync {
 
 /// One primitive within a step pass: its prepared weights and what it remembers between steps.
 pub(crate) trait StepPrimitive: Send {
-    /// Computes the features of `group` at `position` for every image of the batch. `out` holds its
-    /// results at earlier positions as far as [`Primitive::own_reach`] goes.
-    fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue);
+    /// Computes the features of `group` at `sites`, in this order, for every image of the batch. `out`
+    /// holds its results at earlier sites as long as it reads them.
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue);
+
+    /// The same again.
+    fn fork(&self) -> Box<dyn StepPrimitive>;
 }
 
-/// How far back a primitive reads a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// At the position it computes, nowhere else.
-    Here,
-    /// At most so many positions back in raster order.
-    Back(usize),
-    /// At any earlier position.
-    Anywhere,
+impl<T: Clone + Step + 'static> StepPrimitive for T {
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        Step::step(self, sites, group, inputs, out);
+    }
+
+    fn fork(&self) -> Box<dyn StepPrimitive> {
+        Box::new(self.clone())
+    }
+}
+
+/// A [`StepPrimitive`] that can be cloned.
+pub(crate) trait Step: Send {
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue);
+}
+
+/// Which images of which pass of training are computed: what noise is drawn from. Without a pass
+/// there is none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Training {
+    /// Seed and step.
+    pub(crate) pass: Option<[u64; 2]>,
+    /// Number of the first image within its batch.
+    pub(crate) first: usize,
+}
+
+/// Room to work in, and which images it is for.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    /// Of any length, with whatever was in it.
+    pub(crate) floats: Vec<f32>,
+    pub(crate) training: Training,
 }
 
 /// Everything a backward step of an image (or several) reads and writes.
@@ -139,14 +172,13 @@ pub(crate) struct Backward<'a> {
     pub(crate) out: &'a [f32],
     /// Every value computed before it.
     pub(crate) values: &'a [Vec<f32>],
-    /// Its parameters.
+    /// Its weights, as prepared.
     pub(crate) weights: &'a [f32],
     /// Gradient of the result; consumed.
     pub(crate) grad: Vec<f32>,
     /// Gradients of values, to be added to.
     pub(crate) gradients: &'a mut Gradients,
-    /// Gradients of its parameters, to be added to.
+    /// Gradients of its weights, to be added to.
     pub(crate) weight_grads: &'a mut [f32],
-    /// Room to work in, of any length.
-    pub(crate) scratch: &'a mut Vec<f32>,
+    pub(crate) room: &'a mut Room,
 }

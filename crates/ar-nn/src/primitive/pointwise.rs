@@ -1,10 +1,10 @@
 use std::fmt::Debug;
 
-use ar_core::{ChannelGroups, Dependence, Result};
+use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::{Backward, Primitive, StepPrimitive};
+use super::{Backward, Primitive, Room, Step, StepPrimitive, Training};
 use crate::primitive::{StepTensor, StepValue};
 
 /// A primitive that looks at one position and one channel group at a time: the same code in both
@@ -33,19 +33,11 @@ impl<P: Pointwise> Primitive for P {
         Pointwise::groups(self)
     }
 
-    fn dependence(&self, inputs: &[&Dependence]) -> Dependence {
-        let mut all = inputs[0].clone();
-        for other in &inputs[1..] {
-            (0..all.steps()).for_each(|row| all.union(row, other, row));
-        }
-        all
-    }
-
-    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
         Pointwise::composite(self, inputs, weights)
     }
 
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Vec<f32>) {
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Room) {
         let groups = Pointwise::groups(self);
         let positions = out.len() / groups.features();
         Arch::new().dispatch(Forward {
@@ -94,14 +86,14 @@ impl<P: Pointwise> Primitive for P {
 
     fn composite_step(
         &self,
-        position: usize,
+        sites: &[u32],
         inputs: &[&StepTensor],
         _: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
         let rows = inputs
             .iter()
-            .map(|x| x.at(position))
+            .map(|x| x.rows(sites))
             .collect::<Result<Vec<Tensor>>>()?;
         Pointwise::composite(self, &rows.iter().collect::<Vec<_>>(), weights)
     }
@@ -184,45 +176,48 @@ fn rows_of<'a>(inputs: &[&'a [f32]], positions: usize, p: usize) -> [&'a [f32]; 
     })
 }
 
+#[derive(Clone)]
 struct RowStep<P> {
     primitive: P,
     batch: usize,
     weights: Vec<f32>,
 }
 
-impl<P: Pointwise> StepPrimitive for RowStep<P> {
-    fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue) {
-        Arch::new().dispatch(Step {
+impl<P: Pointwise> Step for RowStep<P> {
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        Arch::new().dispatch(Rows {
             own: self,
-            at: [position, group],
+            sites,
+            group,
             inputs,
             out,
         });
     }
 }
 
-struct Step<'a, P> {
+struct Rows<'a, P> {
     own: &'a RowStep<P>,
-    /// Position and group.
-    at: [usize; 2],
+    sites: &'a [u32],
+    group: usize,
     inputs: &'a [&'a StepValue],
     out: &'a mut StepValue,
 }
 
-impl<P: Pointwise> WithSimd for Step<'_, P> {
+impl<P: Pointwise> WithSimd for Rows<'_, P> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let [position, group] = self.at;
-        for b in 0..self.own.batch {
+        for (b, &site) in (0..self.own.batch).flat_map(|b| self.sites.iter().map(move |s| (b, s))) {
+            let site = site as usize;
             let rows: [&[f32]; 2] = std::array::from_fn(|i| {
                 let input = self.inputs.get(i);
-                input.map_or(&[][..], |x| x.row(b, position))
+                input.map_or(&[][..], |x| x.row(b, site))
             });
             let rows = &rows[..self.inputs.len()];
-            let out = self.out.row_mut(b, position);
-            self.own.primitive.row(group, rows, &self.own.weights, out);
+            let out = self.out.row_mut(b, site);
+            let primitive = &self.own.primitive;
+            primitive.row(self.group, rows, &self.own.weights, out);
         }
     }
 }

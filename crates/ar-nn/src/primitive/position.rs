@@ -1,7 +1,7 @@
-use ar_core::{ChannelGroups, Dependence, Result};
+use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::{Backward, Primitive, StepPrimitive};
+use super::{Backward, Primitive, Room, Step, StepPrimitive, Training};
 use crate::kernel::add_assign;
 use crate::primitive::{StepTensor, StepValue};
 
@@ -64,11 +64,7 @@ impl Primitive for Position {
         &self.groups
     }
 
-    fn dependence(&self, inputs: &[&Dependence]) -> Dependence {
-        inputs[0].clone()
-    }
-
-    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
         let (_, n, c) = inputs[0].dims3()?;
         let mut sum = inputs[0].clone();
         for (axis, table) in self.axes.iter().zip(weights) {
@@ -82,7 +78,7 @@ impl Primitive for Position {
         Ok(sum)
     }
 
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Vec<f32>) {
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Room) {
         let c = self.groups.features();
         out.copy_from_slice(inputs[0]);
         for (p, out) in out.chunks_exact_mut(c).enumerate() {
@@ -104,14 +100,16 @@ impl Primitive for Position {
 
     fn composite_step(
         &self,
-        position: usize,
+        sites: &[u32],
         inputs: &[&StepTensor],
         _: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
-        let mut sum = inputs[0].at(position)?;
+        let mut sum = inputs[0].rows(sites)?;
         for (axis, table) in self.axes.iter().zip(weights) {
-            sum = sum.broadcast_add(&table.get(axis.coordinate(position))?)?;
+            let places = sites.iter().map(|&s| axis.coordinate(s as usize) as u32);
+            let places = Tensor::from_iter(places, table.device())?;
+            sum = sum.broadcast_add(&table.index_select(&places, 0)?)?;
         }
         Ok(sum)
     }
@@ -125,19 +123,21 @@ impl Primitive for Position {
     }
 }
 
+#[derive(Clone)]
 struct PositionStep {
     position: Position,
     batch: usize,
     weights: Vec<f32>,
 }
 
-impl StepPrimitive for PositionStep {
-    fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+impl Step for PositionStep {
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
         let range = self.position.groups.range(group);
-        for b in 0..self.batch {
-            let out = &mut out.row_mut(b, position)[range.clone()];
-            out.copy_from_slice(&inputs[0].row(b, position)[range.clone()]);
-            for place in self.position.places(position) {
+        for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
+            let site = site as usize;
+            let out = &mut out.row_mut(b, site)[range.clone()];
+            out.copy_from_slice(&inputs[0].row(b, site)[range.clone()]);
+            for place in self.position.places(site) {
                 add_assign(out, &self.weights[place..][range.clone()]);
             }
         }

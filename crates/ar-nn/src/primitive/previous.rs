@@ -1,7 +1,7 @@
-use ar_core::{ChannelGroups, Dependence, MaskType, Order, Result, Taps};
+use ar_core::{ChannelGroups, Order, Result, Taps};
 use candle_core::{DType, Tensor};
 
-use super::{Backward, Primitive, Reach, StepPrimitive};
+use super::{Backward, Centre, Primitive, Reads, Room, Step, StepPrimitive, Training};
 use crate::kernel::add_assign;
 use crate::primitive::{StepTensor, StepValue};
 
@@ -18,12 +18,15 @@ pub(crate) struct Previous {
 
 impl Previous {
     /// Of a value with one channel group.
-    pub(crate) fn new(order: &Order, groups: ChannelGroups) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the order is no sequence.
+    pub(crate) fn new(order: &Order, groups: ChannelGroups) -> Result<Self> {
+        Ok(Self {
             groups,
-            taps: Taps::sequence(order, 2, 1, MaskType::A),
+            taps: Taps::before(order)?,
             positions: order.positions(),
-        }
+        })
     }
 
     fn before(&self, position: usize) -> Option<usize> {
@@ -53,33 +56,14 @@ impl Primitive for Previous {
         &self.groups
     }
 
-    fn sees_itself(&self, input: usize) -> bool {
-        input > 0
-    }
-
-    fn reach(&self, input: usize) -> Reach {
-        match (input, self.taps.is_shift()) {
-            (0, true) => Reach::Back(self.taps.lookback()),
-            (0, false) => Reach::Anywhere,
-            _ => Reach::Here,
+    fn reads(&self, input: usize) -> Reads<'_> {
+        match input {
+            0 => Reads::Taps(&self.taps, Centre::Whole),
+            _ => Reads::Once,
         }
     }
 
-    fn mixes_sites(&self) -> bool {
-        true
-    }
-
-    fn dependence(&self, inputs: &[&Dependence]) -> Dependence {
-        let mut all = Dependence::none(inputs[0].steps(), inputs[0].dims());
-        for p in 0..self.positions {
-            if let Some(before) = self.before(p) {
-                all.union(p, inputs[0], before);
-            }
-        }
-        all
-    }
-
-    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
         let (b, n, _) = inputs[0].dims3()?;
         let start = Self::start(b, inputs.get(1).copied(), &weights[0])?;
         let index = (0..n).map(|p| self.before(p).unwrap_or(n) as u32);
@@ -87,7 +71,7 @@ impl Primitive for Previous {
         Ok(Tensor::cat(&[inputs[0], &start], 1)?.index_select(&index, 1)?)
     }
 
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Vec<f32>) {
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Room) {
         let (c, class) = (self.groups.features(), inputs.get(1).copied());
         for (i, (out, x)) in out
             .chunks_exact_mut(self.positions * c)
@@ -127,17 +111,17 @@ impl Primitive for Previous {
 
     fn composite_step(
         &self,
-        position: usize,
+        sites: &[u32],
         inputs: &[&StepTensor],
         _: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
-        if let Some(before) = self.before(position) {
-            return inputs[0].at(before);
-        }
-        let batch = inputs[0].at(position)?.dim(0)?;
-        let class = inputs.get(1).map(|c| c.at(position)).transpose()?;
-        Self::start(batch, class.as_ref(), &weights[0])
+        let class = inputs.get(1).map(|c| c.rows(&[0])).transpose()?;
+        let one = |&site: &u32| match self.before(site as usize) {
+            Some(before) => inputs[0].rows(&[before as u32]),
+            None => Self::start(inputs[0].batch()?, class.as_ref(), &weights[0]),
+        };
+        Ok(Tensor::cat(&sites.iter().map(one).collect::<Result<Vec<_>>>()?, 1)?)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
@@ -149,22 +133,23 @@ impl Primitive for Previous {
     }
 }
 
+#[derive(Clone)]
 struct PreviousStep {
     previous: Previous,
     batch: usize,
     weights: Vec<f32>,
 }
 
-impl StepPrimitive for PreviousStep {
-    fn step(&mut self, position: usize, _: usize, inputs: &[&StepValue], out: &mut StepValue) {
+impl Step for PreviousStep {
+    fn step(&mut self, sites: &[u32], _: usize, inputs: &[&StepValue], out: &mut StepValue) {
         let c = self.previous.groups.features();
-        let before = self.previous.before(position);
-        for b in 0..self.batch {
-            let class = inputs.get(1).map(|class| class.row(b, position));
-            out.row_mut(b, position).copy_from_slice(match before {
+        for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
+            let class = inputs.get(1).map(|class| class.row(b, 0));
+            let from = match self.previous.before(site as usize) {
                 Some(before) => inputs[0].row(b, before),
                 None => &self.weights[row(class, 0) * c..][..c],
-            });
+            };
+            out.row_mut(b, site as usize).copy_from_slice(from);
         }
     }
 }

@@ -1,5 +1,5 @@
 use ar_core::{ChannelGroups, Result};
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::pointwise::Pointwise;
 
@@ -26,7 +26,8 @@ impl Pointwise for Scale {
     }
 
     fn composite(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Tensor> {
-        Ok((inputs[0] * self.by)?)
+        // Integers up to here: few float types hold all of them.
+        Ok((inputs[0].to_dtype(DType::F32)? * self.by)?)
     }
 
     #[inline(always)]

@@ -39,18 +39,33 @@ impl StepTensor {
         })
     }
 
-    /// Features at `position`, `(B, 1, c)`: the present one, unless several are kept.
-    pub(crate) fn at(&self, position: usize) -> Result<Tensor> {
-        Ok(match &self.cache {
-            Some(cache) => cache.narrow(1, position % slots(cache), 1)?.contiguous()?,
-            None => self.current.clone(),
-        })
+    /// How many images.
+    pub(crate) fn batch(&self) -> Result<usize> {
+        Ok(self.current.dim(0)?)
+    }
+
+    /// Zeros `(B, rows, c)`.
+    pub(crate) fn zeros(&self, rows: usize) -> Result<Tensor> {
+        let (b, _, c) = self.current.dims3()?;
+        Ok(Tensor::zeros((b, rows, c), self.current.dtype(), self.current.device())?)
+    }
+
+    /// Features at `sites`, `(B, sites, c)`.
+    pub(crate) fn rows(&self, sites: &[u32]) -> Result<Tensor> {
+        match (&self.cache, sites) {
+            (None, _) => Ok(self.current.clone()),
+            (Some(cache), [site]) => {
+                let slot = *site as usize % slots(cache);
+                Ok(cache.narrow(1, slot, 1)?.contiguous()?)
+            }
+            _ => self.gather(sites),
+        }
     }
 
     /// Features at every one of `sources`, zeros for [`Taps::NONE`]: `(B, sources, c)`.
     pub(crate) fn gather(&self, sources: &[u32]) -> Result<Tensor> {
         let Some(cache) = &self.cache else {
-            return Ok(self.current.clone());
+            return self.gather_current(sources);
         };
         let n = slots(cache) as u32;
         let slot = |&s: &u32| if s == Taps::NONE { n } else { s % n };
@@ -58,7 +73,14 @@ impl StepTensor {
         Ok(cache.index_select(&Tensor::new(index, cache.device())?, 1)?)
     }
 
-    /// Features at positions 0..`count`, `(B, count, c)`, of a value kept at every position.
+    /// From the only site there is.
+    fn gather_current(&self, sources: &[u32]) -> Result<Tensor> {
+        let padded = self.current.pad_with_zeros(1, 0, 1)?.contiguous()?;
+        let index = sources.iter().map(|&s| u32::from(s == Taps::NONE));
+        Ok(padded.index_select(&Tensor::from_iter(index, padded.device())?, 1)?)
+    }
+
+    /// Features at sites 0..`count`, `(B, count, c)`, of a value kept at every site.
     pub(crate) fn first(&self, count: usize) -> Result<Tensor> {
         Ok(match &self.cache {
             Some(cache) => cache.narrow(1, 0, count)?,
@@ -66,15 +88,34 @@ impl StepTensor {
         })
     }
 
-    pub(crate) fn set(&mut self, position: usize, current: Tensor) -> Result<()> {
+    /// Takes the features `(B, sites, c)` of `sites`.
+    pub(crate) fn set(&mut self, sites: &[u32], current: Tensor) -> Result<()> {
         if let Some(cache) = &self.cache {
-            cache.slice_set(&current.contiguous()?, 1, position % slots(cache))?;
+            let current = current.contiguous()?;
+            for (i, &site) in sites.iter().enumerate() {
+                let own = current.narrow(1, i, 1)?.contiguous()?;
+                cache.slice_set(&own, 1, site as usize % slots(cache))?;
+            }
         }
         self.current = current;
         Ok(())
+    }
+
+    /// The same again, with a cache of its own.
+    pub(crate) fn fork(&self) -> Result<Self> {
+        Ok(Self {
+            current: self.current.clone(),
+            cache: self.cache.as_ref().map(Tensor::copy).transpose()?,
+        })
     }
 }
 
 fn slots(cache: &Tensor) -> usize {
     cache.dims()[1] - 1
+}
+
+/// `x (B, n, k) · w (k, c)`, as one product.
+pub(crate) fn product_of_images(x: &Tensor, w: &Tensor) -> Result<Tensor> {
+    let (b, n, k) = x.dims3()?;
+    Ok(x.reshape((b * n, k))?.matmul(w)?.reshape((b, n, w.dim(1)?))?)
 }

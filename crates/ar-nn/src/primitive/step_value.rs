@@ -1,5 +1,5 @@
 /// A value within a step pass: as many positions as somebody reads back, the oldest overwritten.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StepValue {
     data: Vec<f32>,
     slots: usize,

@@ -1,9 +1,9 @@
 use ar_core::Likelihood;
 use pulp::{Arch, Simd, WithSimd};
 
-use super::{CONDITION, INPUTS, LEVELS, Program};
+use super::{CONDITION, INPUTS, LEVELS, Node, Program};
 use crate::kernel::{exp, exp_sum, max, sigmoid};
-use crate::primitive::{Backward, Gradients};
+use crate::primitive::{Backward, Gradients, Room, Training};
 
 /// Images on their way through a program: their levels and what they are conditioned on.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,7 @@ pub(super) struct Images<'a> {
     pub(super) levels: &'a [u32],
     /// `(images, 1 or positions, f)`.
     pub(super) condition: &'a [f32],
+    pub(super) training: Training,
 }
 
 /// What one thread needs to take images forward and back. Kept between calls: fresh pages cost
@@ -19,57 +20,64 @@ pub(super) struct Images<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
     values: Vec<Vec<f32>>,
-    scratch: Vec<f32>,
+    room: Room,
     gradients: Gradients,
     wanted: Vec<bool>,
 }
 
 impl Workspace {
-    fn prepare(&mut self, program: &Program, images: usize) {
+    /// Takes in what no node produces.
+    pub(super) fn begin(&mut self, program: &Program, images: Images<'_>) {
         if self.wanted.is_empty() {
             // Nothing is learned from the gradient of the inputs or of what only scales them.
             self.wanted = vec![false; INPUTS];
             for node in &program.nodes {
                 let inputs_want = node.inputs.iter().any(|&i| self.wanted[i]);
-                self.wanted.push(inputs_want || !node.weights.is_empty());
+                self.wanted.push(inputs_want || !node.parameters.is_empty());
             }
         }
+        let count = images.levels.len() / program.domain.dims();
         self.values.resize(program.values(), Vec::new());
         for (v, value) in self.values.iter_mut().enumerate() {
-            value.resize(images * program.positions(v) * program.width(v), 0.0);
+            value.resize(count * program.sites(v) * program.width(v), 0.0);
         }
+        for (v, level) in self.values[LEVELS].iter_mut().zip(images.levels) {
+            *v = *level as f32;
+        }
+        self.values[CONDITION].copy_from_slice(images.condition);
+        self.room.training = images.training;
+    }
+
+    pub(super) fn value(&self, value: usize) -> &[f32] {
+        &self.values[value]
+    }
+
+    /// Computes the value that `node` produces.
+    pub(super) fn run(&mut self, node: &Node, value: usize, weights: &[f32]) {
+        let (before, rest) = self.values.split_at_mut(value);
+        let mut inputs = node.inputs.iter().map(|&v| &before[v][..]);
+        let pair: [&[f32]; 2] = std::array::from_fn(|_| inputs.next().unwrap_or_default());
+        let inputs = &pair[..node.inputs.len()];
+        node.primitive.forward(inputs, weights, &mut rest[0], &mut self.room);
     }
 }
 
 impl Program {
-    /// Computes every value of one image, or of a few; returns the output `(images, positions, C · P)`.
+    /// Computes every value of one image, or of a few; returns the output `(images, positions, C / V · P)`.
     pub(super) fn forward<'w>(
         &self,
         images: Images<'_>,
         weights: &[f32],
         work: &'w mut Workspace,
     ) -> &'w [f32] {
-        work.prepare(self, images.levels.len() / self.domain.dims());
-        for (v, level) in work.values[LEVELS].iter_mut().zip(images.levels) {
-            *v = *level as f32;
-        }
-        work.values[CONDITION].copy_from_slice(images.condition);
+        work.begin(self, images);
         for (i, node) in self.nodes.iter().enumerate() {
-            let (before, rest) = work.values.split_at_mut(i + INPUTS);
-            let mut inputs = node.inputs.iter().map(|&v| &before[v][..]);
-            let pair: [&[f32]; 2] = std::array::from_fn(|_| inputs.next().unwrap_or_default());
-            let inputs = &pair[..node.inputs.len()];
-            node.primitive.forward(
-                inputs,
-                &weights[node.range.clone()],
-                &mut rest[0],
-                &mut work.scratch,
-            );
+            work.run(node, i + INPUTS, &weights[node.prepared.clone()]);
         }
         &work.values[self.output]
     }
 
-    /// After [`Program::forward`] of the same images: adds the gradient of all parameters to
+    /// After [`Program::forward`] of the same images: adds the gradient of all weights to
     /// `weight_grads`, given the gradient of the output.
     fn backward(
         &self,
@@ -80,7 +88,7 @@ impl Program {
     ) {
         let Workspace {
             values,
-            scratch,
+            room,
             gradients,
             wanted,
         } = work;
@@ -94,11 +102,11 @@ impl Program {
                 inputs: &node.inputs,
                 out: &values[i + INPUTS],
                 values,
-                weights: &weights[node.range.clone()],
+                weights: &weights[node.prepared.clone()],
                 grad,
                 gradients,
-                weight_grads: &mut weight_grads[node.range.clone()],
-                scratch,
+                weight_grads: &mut weight_grads[node.prepared.clone()],
+                room,
             });
         }
     }
@@ -108,7 +116,7 @@ impl Program {
         &self,
         images: Images<'_>,
         weights: &[f32],
-        nll: &mut [f32],
+        nll: &mut [f64],
         work: &mut Workspace,
     ) {
         self.forward(images, weights, work);
@@ -122,7 +130,7 @@ impl Program {
         images: Images<'_>,
         weights: &[f32],
         scales: &[f32],
-        nll: &mut [f32],
+        nll: &mut [f64],
         weight_grads: &mut [f32],
         work: &mut Workspace,
     ) {
@@ -137,17 +145,18 @@ impl Program {
     fn nll_of_output(
         &self,
         levels: &[u32],
-        nll: &mut [f32],
+        nll: &mut [f64],
         conditionals: &mut [f32],
         scales: Option<&[f32]>,
     ) {
-        let (dims, p) = (self.domain.dims(), self.likelihood.conditional_size());
+        let dims = self.domain.dims();
+        let described = dims / self.likelihood.values() * self.likelihood.parameters();
         let images = levels
             .chunks_exact(dims)
-            .zip(conditionals.chunks_exact_mut(dims * p));
+            .zip(conditionals.chunks_exact_mut(described));
         for (i, (nll, (levels, conditionals))) in nll.iter_mut().zip(images).enumerate() {
             let scale = scales.map(|s| s[i]);
-            *nll = nll_and_gradient(self.likelihood, conditionals, levels, scale) as f32;
+            *nll = nll_and_gradient(self.likelihood, conditionals, levels, scale);
         }
     }
 }
@@ -160,6 +169,9 @@ fn nll_and_gradient(
     levels: &[u32],
     scale: Option<f32>,
 ) -> f64 {
+    if let Likelihood::LogisticMixture(mixture) = likelihood {
+        return mixture.nll(conditionals, levels, scale);
+    }
     Arch::new().dispatch(Nll {
         likelihood,
         conditionals,
@@ -191,7 +203,7 @@ impl WithSimd for Nll<'_> {
         }
         for (logits, &level) in self
             .conditionals
-            .chunks_exact_mut(self.likelihood.conditional_size())
+            .chunks_exact_mut(self.likelihood.parameters())
             .zip(self.levels)
         {
             let (top, own) = (max(logits), logits[level as usize]);

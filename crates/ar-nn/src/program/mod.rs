@@ -1,21 +1,25 @@
 //! A network as data: nodes in order of evaluation, each a primitive over earlier values.
 
 mod builder;
+mod calibrate;
 mod composite;
 mod full;
 mod network;
 mod operations;
+mod schedule;
 mod step;
 mod step_tensor;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use ar_core::{ChannelGroups, Conditioning, Dependence, Domain, Likelihood, Order};
+use ar_core::{ChannelGroups, Conditioning, Domain, Grid, Likelihood, Order};
 use candle_core::Tensor;
 
-use crate::primitive::{Primitive, Reach};
+use crate::primitive::Primitive;
+use schedule::Schedule;
 
 pub use builder::{Builder, Value};
 pub use network::{Network, Route};
@@ -30,10 +34,17 @@ struct Program {
     likelihood: Likelihood,
     level_groups: ChannelGroups,
     nodes: Vec<Node>,
-    /// Which value holds the conditionals, `(positions, C · P)`, channel by channel.
+    /// Of each value, `(sites, groups)`: after how many steps it is known.
+    ready: Vec<Vec<u32>>,
+    /// Which value holds the numbers that describe the conditionals, `(sites, C / V · P)`, channel by
+    /// channel.
     output: usize,
     /// Floats of all parameters together.
     parameters: usize,
+    /// Floats of all weights together, as prepared.
+    prepared: usize,
+    /// Made when a step pass first asks for it.
+    schedule: OnceLock<Schedule>,
 }
 
 /// Values that no node produces.
@@ -49,17 +60,14 @@ const CONDITION: usize = 1;
 struct Node {
     primitive: Box<dyn Primitive>,
     inputs: Vec<usize>,
+    /// The sites of what it produces.
+    grid: Grid,
     /// Its parameters, for the tensor routes.
-    weights: Vec<Tensor>,
+    parameters: Vec<Tensor>,
     /// Where they lie among all, one after the other, for the fused routes.
     range: Range<usize>,
-    /// Whether its value at a site depends on the level at that site: it waits for the level.
-    observed: bool,
-    /// Whether it knows nothing but rows above: it is computed for a whole row, before the row's
-    /// first pixel.
-    by_rows: bool,
-    /// Whether later sites read it, so that it has to be computed even where nothing is drawn.
-    remembered: bool,
+    /// Where its weights lie, as prepared.
+    prepared: Range<usize>,
 }
 
 impl Program {
@@ -80,41 +88,31 @@ impl Program {
         }
     }
 
-    /// Positions at which a value differs: one, for what describes a whole image.
-    fn positions(&self, value: usize) -> usize {
-        match self.conditioning {
-            Conditioning::Map { .. } => self.domain.positions(),
-            _ if value == CONDITION => 1,
-            _ => self.domain.positions(),
+    /// The sites of a value; one, for what describes a whole image.
+    fn grid(&self, value: usize) -> Grid {
+        match (self.producer(value), self.conditioning) {
+            (Some(node), _) => node.grid,
+            (None, Conditioning::Map { .. }) => Grid::of(&self.order),
+            (None, _) if value == CONDITION => Grid {
+                height: 1,
+                width: 1,
+            },
+            (None, _) => Grid::of(&self.order),
         }
     }
 
-    /// How many positions of a value are kept during a step pass.
-    fn slots(&self, value: usize) -> usize {
-        let (n, w) = (self.domain.positions(), self.order.width());
-        let node = self.producer(value);
-        let own = node.map(|n| n.primitive.own_reach());
-        let readers = self.nodes.iter().flat_map(|node| {
-            let inputs = node.inputs.iter().enumerate();
-            inputs
-                .filter(|(_, v)| **v == value)
-                .map(|(i, _)| node.primitive.reach(i))
-        });
-        let mut back = 0;
-        for reach in readers.chain(own) {
-            back = match reach {
-                Reach::Here => back,
-                Reach::Back(far) if self.order.is_raster() => back.max(far),
-                _ => n,
-            };
+    /// How many sites a value has.
+    fn sites(&self, value: usize) -> usize {
+        self.grid(value).sites()
+    }
+
+    /// Channel groups of a value.
+    fn groups(&self, value: usize) -> usize {
+        match self.producer(value) {
+            Some(node) => node.primitive.groups().count(),
+            None if value == LEVELS => self.level_groups.count(),
+            None => 1,
         }
-        // Values by rows are computed up to a whole row ahead.
-        let ahead = if node.is_some_and(|n| n.by_rows) {
-            w
-        } else {
-            0
-        };
-        n.min(back + 1 + ahead)
     }
 
     fn values(&self) -> usize {
@@ -127,40 +125,24 @@ impl Program {
         each.max().unwrap_or(1)
     }
 
-    /// Zeroes weights, or gradients of weights, that no site may use.
-    fn mask_weights(&self, flat: &mut [f32]) {
+    /// From all parameters to all weights.
+    fn prepare(&self, parameters: &[f32]) -> Vec<f32> {
+        let mut weights = vec![0.0; self.prepared];
         for node in &self.nodes {
-            node.primitive.mask_weights(&mut flat[node.range.clone()]);
+            let (from, to) = (node.range.clone(), node.prepared.clone());
+            node.primitive.prepare(&parameters[from], &mut weights[to]);
         }
+        weights
     }
 
-    /// What every step depends on, propagated through the program.
-    fn dependence(&self) -> Dependence {
-        let (groups, n) = (self.order.steps_per_position(), self.order.positions());
-        let rows = n * groups;
-        let mut levels = Dependence::none(rows, self.domain.dims());
-        for p in 0..n {
-            for (g, c) in (0..groups).flat_map(|g| self.level_groups.range(g).map(move |c| (g, c)))
-            {
-                levels.insert(p * groups + g, self.domain.dim(c, p));
-            }
-        }
-        let condition = Dependence::none(rows, self.domain.dims());
-        let mut values = vec![levels, condition];
+    /// From the gradient of all weights to that of all parameters.
+    fn prepare_backward(&self, parameters: &[f32], weight_grads: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; self.parameters];
         for node in &self.nodes {
-            let inputs: Vec<&Dependence> = node.inputs.iter().map(|&i| &values[i]).collect();
-            let value = node.primitive.dependence(&inputs);
-            values.push(value);
+            let (from, to) = (node.prepared.clone(), node.range.clone());
+            let (own, out) = (&parameters[to.clone()], &mut out[to]);
+            node.primitive.prepare_backward(own, &weight_grads[from], out);
         }
-        let mut steps = Dependence::none(rows, self.domain.dims());
-        for step in 0..rows {
-            let site = self.order.step(step);
-            steps.union(
-                step,
-                &values[self.output],
-                site.position * groups + site.channel,
-            );
-        }
-        steps
+        out
     }
 }

@@ -1,15 +1,16 @@
 use std::sync::Arc;
 
 use ar_core::{
-    Conditioning, Dependence, Distribution, Domain, Likelihood, Model, Order, Result, Stepper,
-    nll_of,
+    Conditioning, Distribution, Domain, Gradients, Likelihood, Model, Order, Pass, Result, Stepper,
+    nll_of, nll_of_values,
 };
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, TensorId};
 
 use super::Program;
 use super::operations::Fused;
 use super::step::ProgramStepper;
 use super::step_tensor::TensorStepper;
+use crate::primitive::Training;
 
 /// How a network computes. All routes give the same numbers; a test holds them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Network {
         Ok(levels.flatten_from(2)?.transpose(1, 2)?.contiguous()?)
     }
 
-    /// `(B, positions, C · P)` to `(B, C, H, W, P)`.
+    /// `(B, positions, C / V · P)` to `(B, C / V, H, W, P)`.
     fn by_value(&self, output: &Tensor) -> Result<Tensor> {
         let Domain {
             channels,
@@ -78,9 +79,9 @@ impl Network {
             width,
             ..
         } = self.domain;
-        let p = self.program().likelihood.conditional_size();
+        let (p, v) = (self.likelihood().parameters(), self.likelihood().values());
         Ok(output
-            .reshape(((), height, width, channels, p))?
+            .reshape(((), height, width, channels / v, p))?
             .permute((0, 3, 1, 2, 4))?
             .contiguous()?)
     }
@@ -90,12 +91,15 @@ impl Network {
         let kind = self.program().conditioning;
         kind.check(condition, batch, &self.domain)?;
         let rows = |t: &Tensor| -> Result<Tensor> {
-            let Conditioning::Map { features } = kind else {
-                return Ok(t.reshape((batch, 1, ()))?.to_dtype(self.dtype)?);
+            let features = match kind {
+                Conditioning::Map { features } => features,
+                // Integers stay what they are.
+                Conditioning::Class { .. } => return Ok(t.reshape((batch, 1, ()))?),
+                _ => return Ok(t.reshape((batch, 1, ()))?.to_dtype(self.dtype)?),
             };
             let rows = t.flatten_from(2)?.transpose(1, 2)?.to_dtype(self.dtype)?;
             // A sub-pixel has the features of its pixel.
-            let (n, all) = (self.domain.positions(), self.program().domain.positions());
+            let (n, all) = (self.domain.positions(), self.program().order.positions());
             let spread = rows.reshape((batch, n, 1, features))?.broadcast_as((
                 batch,
                 n,
@@ -107,6 +111,41 @@ impl Network {
         condition.map(rows).transpose()
     }
 
+    /// What describes every conditional, by tensor operations.
+    fn composite(
+        &self,
+        levels: &Tensor,
+        condition: Option<&Tensor>,
+        pass: Option<[u64; 2]>,
+    ) -> Result<Tensor> {
+        let x = self.channels_last(levels)?;
+        let rows = self.condition_rows(condition, x.dim(0)?)?;
+        let inner = self.program().domain;
+        let x = x.reshape(((), inner.positions(), inner.channels))?;
+        let at = Training { pass, first: 0 };
+        let output = self.program().composite(&x, rows.as_ref(), self.dtype, &at)?;
+        self.by_value(&output)
+    }
+
+    /// New values for parameters that begin with what suits a few images, node by node, each after those
+    /// before it: gains and biases of weight-normalised convolutions (Salimans, Kingma 2016,
+    /// arXiv:1602.07868, section 3). Nothing on the tensor route or where no node has any.
+    ///
+    /// # Errors
+    /// As [`Distribution::nll`].
+    pub fn calibrated(
+        &self,
+        levels: &Tensor,
+        condition: Option<&Tensor>,
+    ) -> Result<Vec<(TensorId, Tensor)>> {
+        if self.route != Route::Fused {
+            return Ok(Vec::new());
+        }
+        let x = self.channels_last(levels)?;
+        let rows = flat(self.condition_rows(condition, x.dim(0)?)?.as_ref())?;
+        self.fused.calibrate(&x, &rows)
+    }
+
     /// Whether this pass runs fused: never when somebody wants the gradient of the condition.
     fn is_fused(&self, condition: Option<&Tensor>) -> bool {
         self.route == Route::Fused && !condition.is_some_and(Tensor::track_op)
@@ -115,7 +154,7 @@ impl Network {
 
 fn flat(condition: Option<&Tensor>) -> Result<Vec<f32>> {
     Ok(match condition {
-        Some(rows) => rows.flatten_all()?.to_vec1()?,
+        Some(rows) => rows.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?,
         None => Vec::new(),
     })
 }
@@ -145,6 +184,32 @@ impl Distribution for Network {
         let condition = self.condition_rows(condition, x.dim(0)?)?;
         Ok(self.fused.nll(&x, flat(condition.as_ref())?)?)
     }
+
+    fn loss_and_gradient(
+        &self,
+        levels: &Tensor,
+        condition: Option<&Tensor>,
+        pass: &Pass,
+    ) -> Result<(f64, Gradients)> {
+        let noise = pass.training.then_some([pass.seed, pass.step]);
+        if !self.is_fused(condition) {
+            let conditionals = self.composite(levels, condition, noise)?;
+            let nll = nll_of_values(self, levels, &conditionals)?;
+            let nll = nll.flatten_from(1)?.sum(1)?.mean(0)?;
+            return Gradients::of_loss(&nll);
+        }
+        let x = self.channels_last(levels)?;
+        let rows = flat(self.condition_rows(condition, x.dim(0)?)?.as_ref())?;
+        let (loss, gradients) = self.fused.loss_and_gradient(&x, &rows, noise)?;
+        Ok((loss, Gradients::computed(gradients)))
+    }
+
+    fn output_bias(&self) -> Option<&Tensor> {
+        let node = self.program().producer(self.program().output)?;
+        let is_bias = |bias: &&Tensor| bias.dims() == [self.program().width(self.program().output)];
+        let levels = !matches!(self.likelihood(), Likelihood::LogisticMixture(_));
+        node.parameters.last().filter(is_bias).filter(|_| levels)
+    }
 }
 
 impl Model for Network {
@@ -156,31 +221,22 @@ impl Model for Network {
         self.program().likelihood
     }
 
-    fn dependence(&self) -> Dependence {
-        let (inner, outer) = (self.program().dependence(), self.domain);
-        if outer == self.program().domain {
-            return inner;
-        }
-        let mut all = Dependence::none(inner.steps(), outer.dims());
-        for step in 0..inner.steps() {
-            for d in inner.of(step) {
-                all.insert(step, outer.dim(d % outer.channels, d / outer.channels));
-            }
-        }
-        all
+    fn depends_on(&self, step: usize) -> Vec<usize> {
+        let (inner, outer) = (self.program().domain, self.domain);
+        let value = |[c, p]: [usize; 2]| {
+            let flat = p * inner.channels + c;
+            outer.dim(flat % outer.channels, flat / outer.channels)
+        };
+        self.program().depends_on(step).into_iter().map(value).collect()
     }
 
     fn conditionals(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+        if !self.is_fused(condition) {
+            return self.composite(levels, condition, None);
+        }
         let x = self.channels_last(levels)?;
         let rows = self.condition_rows(condition, x.dim(0)?)?;
-        let output = if self.is_fused(condition) {
-            self.fused.conditionals(&x, flat(rows.as_ref())?)?
-        } else {
-            let n = self.program().domain.positions();
-            let x = x.reshape(((), n, self.program().domain.channels))?;
-            self.program().composite(&x, rows.as_ref(), self.dtype)?
-        };
-        self.by_value(&output)
+        self.by_value(&self.fused.conditionals(&x, flat(rows.as_ref())?)?)
     }
 
     fn stepper(&self, batch: usize, condition: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>> {

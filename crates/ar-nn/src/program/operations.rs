@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::{CpuStorage, CustomOp2, Error, Layout, Result, Shape, Storage, Tensor};
+use candle_core::{
+    CpuStorage, CustomOp1, DType, Device, Error, Layout, Result, Shape, Storage, Tensor, TensorId,
+};
 use rayon::prelude::*;
 
 use super::full::{Images, Workspace};
+use crate::primitive::Training;
 use super::{CONDITION, Program};
 
 /// Into how many parts `batch` images are split for the gradient, each with a gradient of its own. It
@@ -62,51 +65,119 @@ impl Fused {
 
     /// All parameters one after the other, differentiable.
     fn flat_weights(&self) -> Result<Tensor> {
-        let all = self.program.nodes.iter().flat_map(|n| &n.weights);
-        Tensor::cat(
-            &all.map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?,
-            0,
-        )
+        let all = self.program.nodes.iter().flat_map(|n| &n.parameters);
+        let flat = all.map(Tensor::flatten_all).collect::<Result<Vec<_>>>()?;
+        if flat.is_empty() {
+            return Tensor::zeros(0, DType::F32, &Device::Cpu);
+        }
+        Tensor::cat(&flat, 0)
     }
 
-    /// Conditionals of every conditional, `(B, positions, C · P)`; no gradient.
+    /// The numbers that describe every conditional, `(B, positions, C / V · P)`; no gradient.
     pub(super) fn conditionals(
         self: &Arc<Self>,
         levels: &Tensor,
         condition: Vec<f32>,
     ) -> Result<Tensor> {
-        let operation = Conditionals {
+        let levels = levels_of(levels)?;
+        let all = self.images(&levels, &condition, None);
+        let program = &self.program;
+        let (weights, many) = (self.weights()?.1, program.images_at_once());
+        let (batch, n, c) = (
+            levels.len() / program.domain.dims(),
+            program.sites(program.output),
+            program.width(program.output),
+        );
+        let mut out = vec![0f32; batch * n * c];
+        out.par_chunks_mut(many * n * c)
+            .enumerate()
+            .for_each(|(i, out)| {
+                let images = i * many..i * many + out.len() / (n * c);
+                self.with_workspace(|work| {
+                    let some = self.some(all, images);
+                    out.copy_from_slice(program.forward(some, &weights, work));
+                });
+            });
+        Tensor::from_vec(out, (batch, n, c), &Device::Cpu)
+    }
+
+    /// Negative log-likelihood of each image, `(B,)`, f64, in nats; differentiable.
+    pub(super) fn nll(self: &Arc<Self>, levels: &Tensor, condition: Vec<f32>) -> Result<Tensor> {
+        let operation = Nll {
             fused: self.clone(),
+            levels: levels_of(levels)?,
             condition,
         };
-        levels
-            .contiguous()?
-            .apply_op2(&self.flat_weights()?.detach(), operation)
+        self.flat_weights()?.apply_op1(operation)
     }
 
-    /// Negative log-likelihood of each image, `(B,)`, in nats.
-    pub(super) fn nll(self: &Arc<Self>, levels: &Tensor, condition: Vec<f32>) -> Result<Tensor> {
-        let weights = self.flat_weights()?;
-        let gradient = weights.track_op().then(Mutex::default);
-        levels.contiguous()?.apply_op2(
-            &weights,
-            Nll {
-                fused: self.clone(),
-                condition,
-                gradient,
-            },
-        )
+    /// The mean negative log-likelihood of the images, and its gradient.
+    pub(super) fn loss_and_gradient(
+        self: &Arc<Self>,
+        levels: &Tensor,
+        condition: &[f32],
+        pass: Option<[u64; 2]>,
+    ) -> Result<(f64, Vec<(TensorId, Tensor)>)> {
+        let levels = levels_of(levels)?;
+        let batch = levels.len() / self.program.domain.dims();
+        let (flat, weights) = self.weights()?;
+        let images = self.images(&levels, condition, pass);
+        let scales = vec![1.0 / batch as f32; batch];
+        let (nll, gradient) = self.gradient(images, &flat, weights, &scales);
+        let mut gradients = Vec::new();
+        let mut rest = &gradient[..];
+        for tensor in self.program.nodes.iter().flat_map(|node| &node.parameters) {
+            let (own, after) = rest.split_at(tensor.elem_count());
+            rest = after;
+            let own = Tensor::from_slice(own, tensor.shape(), &Device::Cpu)?;
+            gradients.push((tensor.id(), own));
+        }
+        Ok((nll.iter().sum::<f64>() / batch as f64, gradients))
     }
 
-    fn masked(&self, flat: &[f32]) -> Vec<f32> {
-        let mut weights = flat.to_vec();
-        self.program.mask_weights(&mut weights);
-        weights
+    /// Parameters that are set by what the images are, in place of those drawn.
+    pub(super) fn calibrate(
+        &self,
+        levels: &Tensor,
+        condition: &[f32],
+    ) -> ar_core::Result<Vec<(TensorId, Tensor)>> {
+        let levels = levels_of(levels)?;
+        self.program.calibrate(self.images(&levels, condition, None))
+    }
+
+    fn images<'a>(
+        &self,
+        levels: &'a [u32],
+        condition: &'a [f32],
+        pass: Option<[u64; 2]>,
+    ) -> Images<'a> {
+        Images {
+            levels,
+            condition,
+            training: Training { pass, first: 0 },
+        }
+    }
+
+    /// All parameters and all weights, one after the other.
+    fn weights(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+        let mut flat = Vec::with_capacity(self.program.parameters);
+        for tensor in self.program.nodes.iter().flat_map(|n| &n.parameters) {
+            let (storage, layout) = tensor.storage_and_layout();
+            let Storage::Cpu(CpuStorage::F32(all)) = &*storage else {
+                return Err(Error::Msg("the fused route runs in f32 on a CPU only".into()));
+            };
+            match layout.contiguous_offsets() {
+                Some((start, end)) => flat.extend_from_slice(&all[start..end]),
+                None => flat.extend(tensor.flatten_all()?.to_vec1::<f32>()?),
+            }
+        }
+        let weights = self.program.prepare(&flat);
+        Ok((flat, weights))
     }
 
     /// Floats of the condition of one image.
     fn condition_width(&self) -> usize {
-        self.program.positions(CONDITION) * self.program.width(CONDITION)
+        self.program.sites(CONDITION) * self.program.width(CONDITION)
     }
 
     /// Images `range` of a batch.
@@ -115,18 +186,29 @@ impl Fused {
         Images {
             levels: &all.levels[range.start * dims..range.end * dims],
             condition: &all.condition[range.start * f..range.end * f],
+            training: Training {
+                first: all.training.first + range.start,
+                ..all.training
+            },
         }
     }
 
-    /// Likelihood of every image and the sum over images of `scales[i]` times the gradient.
-    fn gradient(&self, images: Images<'_>, flat: &[f32], scales: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let (weights, many) = (self.masked(flat), self.program.images_at_once());
+    /// Likelihood of every image and the sum over images of `scales[i]` times the gradient with respect
+    /// to the parameters `flat`.
+    fn gradient(
+        &self,
+        images: Images<'_>,
+        flat: &[f32],
+        weights: Vec<f32>,
+        scales: &[f32],
+    ) -> (Vec<f64>, Vec<f32>) {
+        let many = self.program.images_at_once();
         let per_part = scales.len().div_ceil(parts_of(&self.program, scales.len()));
         let mut partials =
             std::mem::take(&mut *self.partial.lock().unwrap_or_else(PoisonError::into_inner));
         let parts = scales.len().div_ceil(per_part);
         partials.resize_with(parts, || vec![0.0; weights.len()]);
-        let mut nll = vec![0f32; scales.len()];
+        let mut nll = vec![0f64; scales.len()];
         nll.par_chunks_mut(per_part)
             .zip(&mut partials)
             .enumerate()
@@ -152,17 +234,53 @@ impl Fused {
                     crate::kernel::add_assign(total, &part[i * 4096..][..total.len()]);
                 }
             });
-        self.program.mask_weights(&mut total);
         *self.partial.lock().unwrap_or_else(PoisonError::into_inner) = partials;
-        (nll, total)
+        (nll, self.program.prepare_backward(flat, &total))
     }
 }
 
-/// The levels, all of them below K: they are used as indices.
-fn levels_of<'a>(program: &Program, data: &'a CpuStorage, layout: &Layout) -> Result<&'a [u32]> {
-    let levels = contiguous(data.as_slice::<u32>()?, layout)?;
-    program.domain.check_levels(levels).map_err(Error::wrap)?;
-    Ok(levels)
+fn levels_of(levels: &Tensor) -> Result<Vec<u32>> {
+    levels.flatten_all()?.to_vec1()
+}
+
+/// Likelihoods of images as an operation on all parameters. Its backward pass goes through the images
+/// again.
+struct Nll {
+    fused: Arc<Fused>,
+    levels: Vec<u32>,
+    condition: Vec<f32>,
+}
+
+impl CustomOp1 for Nll {
+    fn name(&self) -> &'static str {
+        "autoregressive-nll"
+    }
+
+    fn cpu_fwd(&self, w: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let program = &self.fused.program;
+        let (weights, many) = (
+            program.prepare(contiguous(w.as_slice::<f32>()?, layout)?),
+            program.images_at_once(),
+        );
+        let images = self.fused.images(&self.levels, &self.condition, None);
+        let batch = self.levels.len() / program.domain.dims();
+        let mut nll = vec![0f64; batch];
+        nll.par_chunks_mut(many).enumerate().for_each(|(i, nll)| {
+            let some = self.fused.some(images, i * many..i * many + nll.len());
+            self.fused
+                .with_workspace(|work| program.nll_of(some, &weights, nll, work));
+        });
+        Ok((CpuStorage::F64(nll), batch.into()))
+    }
+
+    fn bwd(&self, w: &Tensor, _: &Tensor, grad: &Tensor) -> Result<Option<Tensor>> {
+        let scales = grad.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+        let flat = w.to_vec1::<f32>()?;
+        let weights = self.fused.program.prepare(&flat);
+        let images = self.fused.images(&self.levels, &self.condition, None);
+        let (_, total) = self.fused.gradient(images, &flat, weights, &scales);
+        Ok(Some(Tensor::from_vec(total, w.shape(), w.device())?))
+    }
 }
 
 fn contiguous<'a, T>(data: &'a [T], layout: &Layout) -> Result<&'a [T]> {
@@ -170,136 +288,4 @@ fn contiguous<'a, T>(data: &'a [T], layout: &Layout) -> Result<&'a [T]> {
         .contiguous_offsets()
         .ok_or_else(|| Error::Msg("expected contiguous data".into()))?;
     Ok(&data[start..end])
-}
-
-struct Conditionals {
-    fused: Arc<Fused>,
-    condition: Vec<f32>,
-}
-
-impl CustomOp2 for Conditionals {
-    fn name(&self) -> &'static str {
-        "autoregressive-conditionals"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        w: &CpuStorage,
-        lw: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let program = &self.fused.program;
-        let (levels, flat) = (
-            levels_of(program, x, lx)?,
-            contiguous(w.as_slice::<f32>()?, lw)?,
-        );
-        let all = Images {
-            levels,
-            condition: &self.condition,
-        };
-        let (weights, many) = (self.fused.masked(flat), program.images_at_once());
-        let (batch, n, c) = (
-            levels.len() / program.domain.dims(),
-            program.domain.positions(),
-            program.width(program.output),
-        );
-        let mut out = vec![0f32; batch * n * c];
-        out.par_chunks_mut(many * n * c)
-            .enumerate()
-            .for_each(|(i, out)| {
-                let images = i * many..i * many + out.len() / (n * c);
-                self.fused.with_workspace(|work| {
-                    let some = self.fused.some(all, images);
-                    out.copy_from_slice(program.forward(some, &weights, work));
-                });
-            });
-        Ok((CpuStorage::F32(out), (batch, n, c).into()))
-    }
-}
-
-/// With `gradient`, the forward pass goes on to the gradient of the sum over images while an
-/// image's activations are still in the cache; the backward pass then only scales it.
-struct Nll {
-    fused: Arc<Fused>,
-    condition: Vec<f32>,
-    gradient: Option<Mutex<Option<Vec<f32>>>>,
-}
-
-impl CustomOp2 for Nll {
-    fn name(&self) -> &'static str {
-        "autoregressive-nll"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        lx: &Layout,
-        w: &CpuStorage,
-        lw: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let program = &self.fused.program;
-        let (levels, flat) = (
-            levels_of(program, x, lx)?,
-            contiguous(w.as_slice::<f32>()?, lw)?,
-        );
-        let images = Images {
-            levels,
-            condition: &self.condition,
-        };
-        let batch = levels.len() / program.domain.dims();
-        let nll = if let Some(stash) = &self.gradient {
-            let (nll, gradient) = self.fused.gradient(images, flat, &vec![1.0; batch]);
-            *stash.lock().unwrap_or_else(PoisonError::into_inner) = Some(gradient);
-            nll
-        } else {
-            let (weights, many) = (self.fused.masked(flat), program.images_at_once());
-            let mut nll = vec![0f32; batch];
-            nll.par_chunks_mut(many).enumerate().for_each(|(i, nll)| {
-                let some = self.fused.some(images, i * many..i * many + nll.len());
-                self.fused
-                    .with_workspace(|work| program.nll_of(some, &weights, nll, work));
-            });
-            nll
-        };
-        Ok((CpuStorage::F32(nll), batch.into()))
-    }
-
-    fn bwd(
-        &self,
-        x: &Tensor,
-        w: &Tensor,
-        _: &Tensor,
-        grad: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let scales = grad.to_vec1::<f32>()?;
-        let stashed = self
-            .gradient
-            .as_ref()
-            .and_then(|g| g.lock().unwrap_or_else(PoisonError::into_inner).take());
-        let uniform = scales.iter().all(|s| *s == scales[0]);
-        let total = match stashed {
-            Some(mut gradient) if uniform => {
-                crate::kernel::scale(&mut gradient, scales[0]);
-                gradient
-            }
-            // Images weigh differently, or this is a second backward pass: compute it again.
-            _ => {
-                let ((x, lx), (w, lw)) = (x.storage_and_layout(), w.storage_and_layout());
-                let (Storage::Cpu(x), Storage::Cpu(w)) = (&*x, &*w) else {
-                    return Err(Error::Msg("the fused route runs on a CPU only".into()));
-                };
-                let (levels, flat) = (
-                    contiguous(x.as_slice::<u32>()?, lx)?,
-                    contiguous(w.as_slice::<f32>()?, lw)?,
-                );
-                let images = Images {
-                    levels,
-                    condition: &self.condition,
-                };
-                self.fused.gradient(images, flat, &scales).1
-            }
-        };
-        Ok((None, Some(Tensor::from_vec(total, w.shape(), w.device())?)))
-    }
 }

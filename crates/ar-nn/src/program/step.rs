@@ -1,4 +1,4 @@
-use ar_core::{Result, Stepper};
+use ar_core::{Result, Stepper, Turn};
 use candle_core::Tensor;
 
 use super::{CONDITION, INPUTS, LEVELS, Program};
@@ -8,12 +8,13 @@ use crate::primitive::{StepPrimitive, StepValue};
 pub(super) struct ProgramStepper<'p> {
     program: &'p Program,
     batch: usize,
+    turn: Turn,
     nodes: Vec<Box<dyn StepPrimitive>>,
     values: Vec<StepValue>,
-    /// The step whose remembered nodes have been computed.
-    computed: Option<usize>,
-    /// The row whose complete values have been computed.
-    row: Option<usize>,
+    /// How many entries of each node are done with.
+    done: Vec<usize>,
+    /// Sites that a node computes at once.
+    sites: Vec<u32>,
     out: Vec<f32>,
 }
 
@@ -21,91 +22,99 @@ impl<'p> ProgramStepper<'p> {
     pub(super) fn new(program: &'p Program, batch: usize, condition: Vec<f32>) -> Result<Self> {
         let mut nodes = Vec::with_capacity(program.nodes.len());
         for node in &program.nodes {
-            let mut weights = Vec::with_capacity(node.range.len());
-            for tensor in &node.weights {
-                weights.extend(
-                    tensor
-                        .flatten_all()
-                        .and_then(|t: Tensor| t.to_vec1::<f32>())?,
-                );
+            let mut parameters = Vec::with_capacity(node.range.len());
+            for tensor in &node.parameters {
+                let flat = tensor.flatten_all();
+                parameters.extend(flat.and_then(|t: Tensor| t.to_vec1::<f32>())?);
             }
-            node.primitive.mask_weights(&mut weights);
+            let mut weights = vec![0.0; node.prepared.len()];
+            node.primitive.prepare(&parameters, &mut weights);
             nodes.push(node.primitive.stepper(batch, &weights));
         }
-        let value = |v| StepValue::new(batch, program.slots(v), program.width(v));
+        let slots = &program.schedule().slots;
+        let value = |v| StepValue::new(batch, slots[v], program.width(v));
         let mut values: Vec<StepValue> = (0..program.values()).map(value).collect();
-        let (rows, f) = (program.positions(CONDITION), program.width(CONDITION));
+        let (rows, f) = (program.sites(CONDITION), program.width(CONDITION));
         values[CONDITION] = StepValue::of(condition, rows, f);
         Ok(Self {
             program,
             batch,
+            turn: Turn::first(program.domain, batch),
             nodes,
             values,
-            computed: None,
-            row: None,
+            done: vec![0; program.nodes.len()],
+            sites: Vec::new(),
             out: Vec::new(),
         })
     }
 
-    /// Runs node `i` at a site.
-    fn run_node(&mut self, i: usize, position: usize, channel: usize) {
-        let (before, rest) = self.values.split_at_mut(i + INPUTS);
-        let mut inputs = self.program.nodes[i].inputs.iter().map(|&v| &before[v]);
-        match (inputs.next(), inputs.next()) {
-            (Some(a), Some(b)) => self.nodes[i].step(position, channel, &[a, b], &mut rest[0]),
-            (Some(a), None) => self.nodes[i].step(position, channel, &[a], &mut rest[0]),
-            _ => {}
-        }
-    }
-
-    /// Runs the nodes that `which` selects at the site of `step`, after what they need of the row.
-    fn run(&mut self, step: usize, which: impl Fn(&super::Node) -> bool) {
-        let (program, site) = (self.program, self.program.order.step(step));
-        let (w, channels) = (program.order.width(), program.order.steps_per_position());
-        let row = site.position / w;
-        if program.order.is_raster() && self.row != Some(row) {
-            self.row = Some(row);
-            for i in (0..program.nodes.len()).filter(|&i| program.nodes[i].by_rows) {
-                for column in 0..w {
-                    let leftward = program.nodes[i].primitive.runs_leftward();
-                    let column = if leftward { w - 1 - column } else { column };
-                    (0..channels).for_each(|c| self.run_node(i, row * w + column, c));
-                }
+    /// Computes what can be computed after `step` steps, or only what later steps read of it.
+    fn run(&mut self, step: usize, only_remembered: bool) {
+        for (i, runs) in self.program.schedule().nodes.iter().enumerate() {
+            let rest = &runs.entries[self.done[i]..];
+            let due = rest.iter().take_while(|e| e.ready as usize <= step).count();
+            self.done[i] += due;
+            if only_remembered && !runs.remembered {
+                continue;
             }
-        }
-        for i in (0..program.nodes.len()).filter(|&i| which(&program.nodes[i])) {
-            self.run_node(i, site.position, site.channel);
+            let (before, own) = self.values.split_at_mut(i + INPUTS);
+            let mut inputs = self.program.nodes[i].inputs.iter().map(|&v| &before[v]);
+            let pair = [inputs.next().unwrap_or(&before[0]), inputs.next().unwrap_or(&before[0])];
+            let inputs = &pair[..self.program.nodes[i].inputs.len()];
+            for run in rest[..due].chunk_by(|a, b| a.group == b.group) {
+                self.sites.clear();
+                self.sites.extend(run.iter().map(|entry| entry.site));
+                let group = run[0].group as usize;
+                self.nodes[i].step(&self.sites, group, inputs, &mut own[0]);
+            }
         }
     }
 }
 
 impl Stepper for ProgramStepper<'_> {
     fn conditionals(&mut self, step: usize) -> Result<&[f32]> {
-        self.run(step, |node| !node.observed && !node.by_rows);
-        self.computed = Some(step);
-        let site = self.program.order.step(step);
-        let p = self.program.likelihood.conditional_size() * self.program.order.values_per_step();
+        self.turn.is(step)?;
+        self.run(step, false);
+        let here = self.program.order.step(step);
+        let output = self.program.output;
+        let p = self.program.width(output) / self.program.groups(output);
         self.out.clear();
         for b in 0..self.batch {
-            let row = self.values[self.program.output].row(b, site.position);
-            self.out.extend_from_slice(&row[site.channel * p..][..p]);
+            for &site in here.positions {
+                let row = self.values[output].row(b, site as usize);
+                self.out.extend_from_slice(&row[here.channel * p..][..p]);
+            }
         }
         Ok(&self.out)
     }
 
     fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()> {
-        if self.computed != Some(step) {
-            self.run(step, |node| {
-                !node.observed && !node.by_rows && node.remembered
-            });
+        self.turn.end(&self.program.order, step, levels)?;
+        self.run(step, true);
+        let here = self.program.order.step(step);
+        let width = self.program.order.values_per_position();
+        let pixels = (0..self.batch).flat_map(|b| here.positions.iter().map(move |p| (b, *p)));
+        for ((b, site), levels) in pixels.zip(levels.chunks_exact(width)) {
+            let row = self.values[LEVELS].row_mut(b, site as usize);
+            let row = row[here.channel..][..width].iter_mut();
+            row.zip(levels).for_each(|(r, l)| *r = *l as f32);
         }
-        let site = self.program.order.step(step);
-        let width = self.program.order.values_per_step();
-        for (b, levels) in levels.chunks_exact(width).enumerate() {
-            let row = &mut self.values[LEVELS].row_mut(b, site.position)[site.channel..][..width];
-            row.iter_mut().zip(levels).for_each(|(r, l)| *r = *l as f32);
-        }
-        self.run(step, |node| node.observed);
         Ok(())
+    }
+
+    fn fork<'a>(&self) -> Result<Box<dyn Stepper + 'a>>
+    where
+        Self: 'a,
+    {
+        Ok(Box::new(Self {
+            program: self.program,
+            batch: self.batch,
+            turn: self.turn,
+            nodes: self.nodes.iter().map(|node| node.fork()).collect(),
+            values: self.values.clone(),
+            done: self.done.clone(),
+            sites: Vec::new(),
+            out: self.out.clone(),
+        }))
     }
 }

@@ -1,7 +1,7 @@
-use ar_core::{Result, Stepper};
+use ar_core::{Result, Stepper, Turn};
 use candle_core::{DType, Device, Tensor};
 
-use super::{CONDITION, INPUTS, LEVELS, Node, Program};
+use super::{CONDITION, INPUTS, LEVELS, Program};
 use crate::primitive::StepTensor;
 
 /// The step pass of a program as tensor operations, on any device. With separate channels each of
@@ -10,13 +10,14 @@ use crate::primitive::StepTensor;
 pub(super) struct TensorStepper<'p> {
     program: &'p Program,
     batch: usize,
+    turn: Turn,
+    /// Of each node, as prepared.
+    weights: Vec<Vec<Tensor>>,
     values: Vec<StepTensor>,
-    /// `(B, C)` of the present position.
-    levels: Vec<f32>,
-    position: usize,
-    computed: Option<usize>,
-    /// The row whose complete values have been computed.
-    row: Option<usize>,
+    /// `(B, positions, C)`: fed so far, zeros elsewhere.
+    levels: Vec<u32>,
+    /// How many entries of each node are done with.
+    done: Vec<usize>,
     dtype: DType,
     device: Device,
     out: Vec<f32>,
@@ -30,115 +31,102 @@ impl<'p> TensorStepper<'p> {
         dtype: DType,
         device: &Device,
     ) -> Result<Self> {
-        let value = |v| StepTensor::new(batch, program.slots(v), program.width(v), dtype, device);
-        let mut values = (0..program.values())
-            .map(value)
-            .collect::<Result<Vec<_>>>()?;
+        let slots = &program.schedule().slots;
+        let value = |v| {
+            let dtype = if v == LEVELS { DType::U32 } else { dtype };
+            StepTensor::new(batch, slots[v], program.width(v), dtype, device)
+        };
+        let mut values = (0..program.values()).map(value).collect::<Result<Vec<_>>>()?;
         if let Some(condition) = condition {
             values[CONDITION] = StepTensor::of(condition)?;
         }
+        let nodes = program.nodes.iter();
+        let weights = nodes.map(|node| node.primitive.prepare_tensors(&node.parameters));
         Ok(Self {
             program,
             batch,
+            turn: Turn::first(program.domain, batch),
+            weights: weights.collect::<Result<_>>()?,
             values,
-            levels: vec![0.0; batch * program.domain.channels],
-            position: usize::MAX,
-            computed: None,
-            row: None,
+            levels: vec![0; batch * program.domain.dims()],
+            done: vec![0; program.nodes.len()],
             dtype,
             device: device.clone(),
             out: Vec::new(),
         })
     }
 
-    fn run_node(&mut self, i: usize, position: usize) -> Result<()> {
-        let node = &self.program.nodes[i];
-        let inputs: Vec<&StepTensor> = node.inputs.iter().map(|&v| &self.values[v]).collect();
-        let current = node.primitive.composite_step(
-            position,
-            &inputs,
-            &self.values[i + INPUTS],
-            &node.weights,
-        )?;
-        self.values[i + INPUTS].set(position, current)
-    }
-
-    fn run(&mut self, position: usize, which: impl Fn(&Node) -> bool) -> Result<()> {
-        let nodes = &self.program.nodes;
-        (0..nodes.len())
-            .filter(|&i| which(&nodes[i]))
-            .try_for_each(|i| self.run_node(i, position))
-    }
-
-    /// Computes the values that are complete before the row's first pixel.
-    fn enter_row(&mut self, row: usize) -> Result<()> {
-        if self.program.order.is_raster() && self.row != Some(row) {
-            self.row = Some(row);
-            let (nodes, w) = (&self.program.nodes, self.program.order.width());
-            for i in (0..nodes.len()).filter(|&i| nodes[i].by_rows) {
-                for column in 0..w {
-                    let leftward = nodes[i].primitive.runs_leftward();
-                    let column = if leftward { w - 1 - column } else { column };
-                    self.run_node(i, row * w + column)?;
+    /// Computes what can be computed after `step` steps, or only what later steps read of it.
+    fn run(&mut self, step: usize, only_remembered: bool) -> Result<()> {
+        for (i, runs) in self.program.schedule().nodes.iter().enumerate() {
+            let rest = &runs.entries[self.done[i]..];
+            let due = rest.iter().take_while(|e| e.ready as usize <= step).count();
+            self.done[i] += due;
+            let mut sites: Vec<u32> = Vec::with_capacity(due);
+            for entry in &rest[..due] {
+                if !sites.contains(&entry.site) {
+                    sites.push(entry.site);
                 }
             }
+            if sites.is_empty() || only_remembered && !runs.remembered {
+                continue;
+            }
+            let node = &self.program.nodes[i];
+            let inputs: Vec<&StepTensor> = node.inputs.iter().map(|&v| &self.values[v]).collect();
+            let own = &self.values[i + INPUTS];
+            let computed = node.primitive.composite_step(&sites, &inputs, own, &self.weights[i])?;
+            self.values[i + INPUTS].set(&sites, computed.to_dtype(self.dtype)?)?;
         }
         Ok(())
-    }
-
-    /// Begins a position: what is left of the one before must not look like this one's levels.
-    fn enter(&mut self, position: usize) -> Result<()> {
-        if self.position != position {
-            self.position = position;
-            self.enter_row(position / self.program.order.width())?;
-            self.levels.fill(0.0);
-            self.write_levels()?;
-        }
-        Ok(())
-    }
-
-    fn write_levels(&mut self) -> Result<()> {
-        let shape = (self.batch, 1, self.program.domain.channels);
-        let levels = Tensor::from_slice(&self.levels, shape, &self.device)?.to_dtype(self.dtype)?;
-        self.values[LEVELS].set(self.position, levels)?;
-        self.run(self.position, |node| node.observed)
     }
 }
 
 impl Stepper for TensorStepper<'_> {
     fn conditionals(&mut self, step: usize) -> Result<&[f32]> {
-        let site = self.program.order.step(step);
-        self.enter(site.position)?;
-        self.run(site.position, |node| !node.observed && !node.by_rows)?;
-        self.computed = Some(step);
-        let p = self.program.likelihood.conditional_size() * self.program.order.values_per_step();
-        let output =
-            self.values[self.program.output]
-                .at(site.position)?
-                .narrow(2, site.channel * p, p)?;
-        self.out = output.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        self.turn.is(step)?;
+        self.run(step, false)?;
+        let here = self.program.order.step(step);
+        let output = self.program.output;
+        let p = self.program.width(output) / self.program.groups(output);
+        let rows = self.values[output].rows(here.positions)?;
+        let own = rows.narrow(2, here.channel * p, p)?;
+        self.out = own.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         Ok(&self.out)
     }
 
     fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()> {
-        let site = self.program.order.step(step);
-        self.enter(site.position)?;
-        if self.computed != Some(step) {
-            let which = |node: &Node| !node.observed && !node.by_rows && node.remembered;
-            self.run(site.position, which)?;
+        self.turn.end(&self.program.order, step, levels)?;
+        self.run(step, true)?;
+        let here = self.program.order.step(step);
+        let (n, c) = (self.program.order.positions(), self.program.domain.channels);
+        let width = self.program.order.values_per_position();
+        let pixels = (0..self.batch).flat_map(|b| here.positions.iter().map(move |p| (b, *p)));
+        let mut rows = Vec::with_capacity(self.batch * here.positions.len() * c);
+        for ((b, site), levels) in pixels.zip(levels.chunks_exact(width)) {
+            let row = &mut self.levels[(b * n + site as usize) * c..][..c];
+            row[here.channel..][..width].copy_from_slice(levels);
+            rows.extend_from_slice(row);
         }
-        let (width, channels) = (
-            self.program.order.values_per_step(),
-            self.program.domain.channels,
-        );
-        for (row, levels) in self
-            .levels
-            .chunks_exact_mut(channels)
-            .zip(levels.chunks_exact(width))
-        {
-            let own = row[site.channel..][..width].iter_mut();
-            own.zip(levels).for_each(|(r, l)| *r = *l as f32);
-        }
-        self.write_levels()
+        let shape = (self.batch, here.positions.len(), c);
+        self.values[LEVELS].set(here.positions, Tensor::from_vec(rows, shape, &self.device)?)
+    }
+
+    fn fork<'a>(&self) -> Result<Box<dyn Stepper + 'a>>
+    where
+        Self: 'a,
+    {
+        let values = self.values.iter().map(StepTensor::fork);
+        Ok(Box::new(Self {
+            program: self.program,
+            batch: self.batch,
+            turn: self.turn,
+            weights: self.weights.clone(),
+            values: values.collect::<Result<_>>()?,
+            levels: self.levels.clone(),
+            done: self.done.clone(),
+            dtype: self.dtype,
+            device: self.device.clone(),
+            out: self.out.clone(),
+        }))
     }
 }

@@ -1,4 +1,4 @@
-use candle_core::{CpuStorage, Storage, Tensor, backprop::GradStore};
+use candle_core::{CpuStorage, Storage, Tensor};
 use rayon::prelude::*;
 
 use super::Optimizer;
@@ -13,8 +13,8 @@ pub(crate) struct Gradients(Vec<Tensor>);
 
 impl Gradients {
     /// Takes the gradients of the optimiser's parameters.
-    pub(crate) fn take(store: &mut GradStore, optimizer: &Optimizer) -> Result<Self> {
-        let take = |(name, var): (&str, &Tensor)| match store.remove(var) {
+    pub(crate) fn take(all: &mut ar_core::Gradients, optimizer: &Optimizer) -> Result<Self> {
+        let take = |(name, var): (&str, &Tensor)| match all.take(var) {
             Some(gradient) => Ok(gradient.contiguous()?),
             None => Err(Error::NoGradient {
                 name: name.to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ar_core::{
-    Blueprint, ChannelSteps, Dependence, Distribution, Domain, Likelihood, Model, Order, Stepper,
+    Blueprint, ChannelSteps, Distribution, Domain, Gradients, Likelihood, Model, Order, Pass, Stepper,
     Weights, nll_of,
 };
 use ar_train::{
@@ -50,13 +50,18 @@ impl Distribution for Linear {
         nll_of(self, levels, condition)
     }
 
-    fn loss(&self, levels: &Tensor, condition: Option<&Tensor>, _: u64) -> ar_core::Result<Tensor> {
-        let loss = self.nll(levels, condition)?.mean(0)?;
+    fn loss_and_gradient(
+        &self,
+        levels: &Tensor,
+        condition: Option<&Tensor>,
+        _: &Pass,
+    ) -> ar_core::Result<(f64, Gradients)> {
+        let mut loss = self.nll(levels, condition)?.mean(0)?;
         if self.kinked {
-            let same = &self.bias;
-            return Ok((loss + (&self.bias - same)?.sqrt()?.sum_all()?)?);
+            let kink = (&self.bias - &self.bias)?.sqrt()?.sum_all()?;
+            loss = (loss + kink.to_dtype(DType::F64)?)?;
         }
-        Ok(loss)
+        Gradients::of_loss(&loss)
     }
 }
 
@@ -69,10 +74,8 @@ impl Model for Linear {
         Likelihood::Bernoulli
     }
 
-    fn dependence(&self) -> Dependence {
-        let mut dependence = Dependence::none(DIMS, DIMS);
-        (0..DIMS).for_each(|step| (0..step).for_each(|dim| dependence.insert(step, dim)));
-        dependence
+    fn depends_on(&self, step: usize) -> Vec<usize> {
+        (0..step).collect()
     }
 
     fn conditionals(&self, levels: &Tensor, _: Option<&Tensor>) -> ar_core::Result<Tensor> {
@@ -184,9 +187,7 @@ impl BatchSource for Parity {
 }
 
 pub(crate) fn validate(model: &dyn Distribution) -> std::result::Result<f64, BoxError> {
-    Ok(f64::from(
-        model.loss(&batch(77).levels, None, 0)?.to_scalar::<f32>()?,
-    ))
+    Ok(model.nll(&batch(77).levels, None)?.mean(0)?.to_scalar::<f64>()?)
 }
 
 /// Notes what it is told, and asks to stop after some steps.

@@ -46,9 +46,9 @@ impl Attention {
         Ok(weights.matmul(&v)?.transpose(1, 2)?.reshape((b, m, d))?)
     }
 
-    pub(super) fn composite_at(&self, position: usize, inputs: &[&StepTensor]) -> Result<Tensor> {
-        let q = inputs[0].at(position)?;
-        let kv = match self.live(self.order.rank(position)) {
+    pub(super) fn composite_at(&self, site: u32, inputs: &[&StepTensor]) -> Result<Tensor> {
+        let q = inputs[0].rows(&[site])?;
+        let kv = match self.live(self.order.rank(site as usize)) {
             0 => return Ok(q.zeros_like()?),
             live if self.order.is_raster() => inputs[1].first(live)?,
             live => inputs[1].gather(&self.positions[..live])?,

@@ -33,7 +33,7 @@ impl Attention {
             grad: &pass.grad,
             q_grad: &mut q_grad,
             kv_grad: &mut kv_grad,
-            scratch: pass.scratch,
+            scratch: &mut pass.room.floats,
         }));
         pass.gradients.recycle(pass.grad);
         pass.gradients.give(pass.inputs[0], q_grad);

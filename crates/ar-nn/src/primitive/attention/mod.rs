@@ -7,10 +7,10 @@ mod tile;
 
 use std::sync::Arc;
 
-use ar_core::{ChannelGroups, Dependence, MaskType, Order, Result};
+use ar_core::{ChannelGroups, MaskType, Order, Result};
 use candle_core::Tensor;
 
-use super::{Backward, Primitive, Reach, StepPrimitive};
+use super::{Backward, Primitive, Reads, Room, StepPrimitive, Training};
 use crate::primitive::StepTensor;
 
 /// softmax(q·kᵀ / √(d / heads))·v for each head (Vaswani et al. 2017, arXiv:1706.03762, section 3.2),
@@ -27,14 +27,14 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    /// Of a value with one channel group of d features, divisible by `heads`.
+    /// Of a value with one channel group of d features, divisible by `heads`, in an order of one site a
+    /// step.
     pub(crate) fn new(order: &Order, groups: ChannelGroups, heads: usize, mask: MaskType) -> Self {
-        let positions = (0..order.positions()).map(|r| order.position(r) as u32);
         Self {
             groups,
             heads,
             mask,
-            positions: positions.collect(),
+            positions: order.sequence().into(),
             order: Arc::new(order.clone()),
         }
     }
@@ -60,37 +60,19 @@ impl Primitive for Attention {
         &self.groups
     }
 
-    fn sees_itself(&self, input: usize) -> bool {
-        input == 0 || self.mask == MaskType::B
-    }
-
-    fn reach(&self, input: usize) -> Reach {
+    fn reads(&self, input: usize) -> Reads<'_> {
         match input {
-            0 => Reach::Here,
-            _ => Reach::Anywhere,
+            0 => Reads::Here,
+            _ => Reads::Earlier(&self.order, self.mask),
         }
     }
 
-    fn dependence(&self, inputs: &[&Dependence]) -> Dependence {
-        let mut all = inputs[0].clone();
-        let mut earlier = Dependence::none(1, all.dims());
-        let mut seen = 0;
-        for (rank, &p) in self.positions.iter().enumerate() {
-            for &source in &self.positions[seen..self.live(rank)] {
-                earlier.union(0, inputs[1], source as usize);
-            }
-            seen = self.live(rank);
-            all.union(p as usize, &earlier, 0);
-        }
-        all
-    }
-
-    fn composite(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Tensor> {
+    fn composite(&self, inputs: &[&Tensor], _: &[Tensor], _: &Training) -> Result<Tensor> {
         self.composite_full(inputs[0], inputs[1])
     }
 
-    fn forward(&self, inputs: &[&[f32]], _: &[f32], out: &mut [f32], scratch: &mut Vec<f32>) {
-        self.full_forward(inputs, out, scratch);
+    fn forward(&self, inputs: &[&[f32]], _: &[f32], out: &mut [f32], room: &mut Room) {
+        self.full_forward(inputs, out, &mut room.floats);
     }
 
     fn backward(&self, pass: Backward<'_>) {
@@ -99,12 +81,13 @@ impl Primitive for Attention {
 
     fn composite_step(
         &self,
-        position: usize,
+        sites: &[u32],
         inputs: &[&StepTensor],
         _: &StepTensor,
         _: &[Tensor],
     ) -> Result<Tensor> {
-        self.composite_at(position, inputs)
+        let one = |&site: &u32| self.composite_at(site, inputs);
+        Ok(Tensor::cat(&sites.iter().map(one).collect::<Result<Vec<_>>>()?, 1)?)
     }
 
     fn stepper(&self, batch: usize, _: &[f32]) -> Box<dyn StepPrimitive> {

@@ -2,9 +2,10 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::Attention;
 use crate::kernel::{LANES, exp_sum, max};
-use crate::primitive::{StepPrimitive, StepValue};
+use crate::primitive::{Step, StepValue};
 
 /// Attention in the step pass: every step reads the cache of keys and values once, from end to end.
+#[derive(Clone)]
 pub(super) struct AttentionStep {
     attention: Attention,
     batch: usize,
@@ -52,8 +53,16 @@ impl AttentionStep {
     }
 }
 
-impl StepPrimitive for AttentionStep {
-    fn step(&mut self, position: usize, _: usize, inputs: &[&StepValue], out: &mut StepValue) {
+impl Step for AttentionStep {
+    fn step(&mut self, sites: &[u32], _: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        for &site in sites {
+            self.attend(site as usize, inputs, out);
+        }
+    }
+}
+
+impl AttentionStep {
+    fn attend(&mut self, position: usize, inputs: &[&StepValue], out: &mut StepValue) {
         let live = self.attention.live(self.attention.order.rank(position));
         self.keep(live, inputs[1]);
         let (own, scale) = (&self.attention, self.attention.scale());

@@ -2,34 +2,19 @@ use ar_core::{Result, Taps};
 use candle_core::Tensor;
 
 use super::Conv;
-use crate::primitive::StepTensor;
+use crate::primitive::{StepTensor, product_of_images};
 
 impl Conv {
-    /// The weight with its dead entries at zero, `(k, c_out)`.
-    fn masked(&self, weight: &Tensor) -> Result<Tensor> {
-        let flat = weight.reshape((self.k(), self.c_out()))?;
-        Ok(match &self.live {
-            Some(live) => (flat * live)?,
-            None => flat,
-        })
-    }
-
     pub(super) fn composite_full(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
         let x = self.before.composite(inputs[0])?;
-        let (b, n, _) = x.dims3()?;
+        let (b, n) = (x.dim(0)?, self.sites_out());
         let rows = match (self.taps.is_pointwise(), self.taps.is_shift()) {
             (true, _) => x,
             (false, true) => self.shifted(&x)?,
             (false, false) => self.indexed(&x)?,
         };
-        let y = rows
-            .reshape((b * n, self.k()))?
-            .matmul(&self.masked(&weights[0])?)?;
-        self.finish(
-            &y.reshape((b, n, self.c_out()))?,
-            inputs.get(1).copied(),
-            &weights[1],
-        )
+        let y = product_of_images(&rows.reshape((b, n, self.k()))?, &weights[0])?;
+        self.finish(&y, inputs.get(1).copied(), &weights[1])
     }
 
     fn finish(&self, y: &Tensor, residual: Option<&Tensor>, bias: &Tensor) -> Result<Tensor> {
@@ -43,7 +28,7 @@ impl Conv {
     /// Each tap is the padded map shifted: `(B, n, taps · c)`.
     fn shifted(&self, x: &Tensor) -> Result<Tensor> {
         let (b, n, c) = x.dims3()?;
-        let w = self.taps.width();
+        let w = self.taps.grid().width;
         let h = n / w;
         let most = |f: fn(&(isize, isize)) -> isize| {
             self.taps.offsets().iter().map(f).max().unwrap_or(0).max(0) as usize
@@ -68,10 +53,10 @@ impl Conv {
 
     /// Any order: by index, from the map with a row of zeros after it.
     fn indexed(&self, x: &Tensor) -> Result<Tensor> {
-        let (b, n, _) = x.dims3()?;
+        let (b, n, zeros) = (x.dim(0)?, self.sites_out(), self.sites as u32);
         let index = (0..n)
             .flat_map(|p| self.taps.sources(p))
-            .map(|&s| if s == Taps::NONE { n as u32 } else { s });
+            .map(|&s| if s == Taps::NONE { zeros } else { s });
         let index = Tensor::from_vec(
             index.collect::<Vec<u32>>(),
             n * self.taps.count(),
@@ -85,21 +70,20 @@ impl Conv {
 
     pub(super) fn composite_at(
         &self,
-        position: usize,
+        sites: &[u32],
         inputs: &[&StepTensor],
         weights: &[Tensor],
     ) -> Result<Tensor> {
         let rows = if self.taps.is_pointwise() {
-            inputs[0].at(position)?
+            inputs[0].rows(sites)?
         } else {
-            inputs[0].gather(self.taps.sources(position))?
+            let sources = sites.iter().flat_map(|&s| self.taps.sources(s as usize));
+            inputs[0].gather(&sources.copied().collect::<Vec<u32>>())?
         };
-        let b = rows.dim(0)?;
-        let rows = self.before.composite(&rows)?.reshape((b, self.k()))?;
-        let y = rows
-            .matmul(&self.masked(&weights[0])?)?
-            .reshape((b, 1, self.c_out()))?;
-        let residual = inputs.get(1).map(|r| r.at(position)).transpose()?;
+        let (b, n) = (rows.dim(0)?, sites.len());
+        let rows = self.before.composite(&rows)?.reshape((b, n, self.k()))?;
+        let y = product_of_images(&rows, &weights[0])?;
+        let residual = inputs.get(1).map(|r| r.rows(sites)).transpose()?;
         self.finish(&y, residual.as_ref(), &weights[1])
     }
 }

@@ -52,10 +52,11 @@ impl Conv {
         out: &mut [f32],
         scratch: &mut Vec<f32>,
     ) {
-        let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.taps.positions());
+        let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.sites_out());
         let (weight, bias) = weights.split_at(k * c_out);
+        let size = self.sites * c;
         for (i, out) in out.chunks_exact_mut(n * c_out).enumerate() {
-            let x = &inputs[0][i * n * c..][..n * c];
+            let x = &inputs[0][i * size..][..size];
             let residual = inputs.get(1).map(|r| &r[i * n * c_out..][..n * c_out]);
             for first in (0..n).step_by(self.block_positions()) {
                 let positions = first..n.min(first + self.block_positions());
@@ -81,9 +82,10 @@ impl Conv {
             mut grad,
             gradients,
             weight_grads,
-            scratch,
+            room,
         } = pass;
-        let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.taps.positions());
+        let scratch = &mut room.floats;
+        let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.sites_out());
         let weight = &weights[..k * c_out];
         let (weight_grad, bias_grad) = weight_grads.split_at_mut(k * c_out);
         self.after.backward_from_output(&mut grad, out);
@@ -103,7 +105,8 @@ impl Conv {
         {
             let positions = first..n.min(first + self.block_positions());
             let m = positions.len();
-            let (x, image) = (&x[i * n * c..][..n * c], i * n * c..(i + 1) * n * c);
+            let image = i * self.sites * c..(i + 1) * self.sites * c;
+            let x = &x[image.clone()];
             let grad = &grad[(i * n + positions.start) * c_out..][..m * c_out];
             let rows = self.rows(positions.clone(), x, scratch);
             product_tn([k, m, c_out], rows, grad, weight_grad, true);

@@ -3,13 +3,14 @@
 mod composite;
 mod full;
 mod step;
+mod weight_norm;
 
 use std::sync::Arc;
 
-use ar_core::{ChannelGroups, Dependence, Kernel, MaskType, Result, Taps};
+use ar_core::{ChannelGroups, Kernel, MaskType, Result, Stride, Taps};
 use candle_core::{Device, Tensor};
 
-use super::{Backward, Primitive, Reach, StepPrimitive};
+use super::{Backward, Centre, Primitive, Reads, Room, StepPrimitive, Training};
 use crate::Activation;
 use crate::primitive::StepTensor;
 
@@ -18,11 +19,22 @@ use crate::primitive::StepTensor;
 pub enum Neighbourhood {
     /// In the image, as far as the mask and the order allow.
     Plane,
-    /// In whole rows: with mask A those above, with mask B the row itself as well.
+    /// In whole lines of the order, rows of a raster: with mask A those before, with mask B the line
+    /// itself as well.
     Rows,
     /// Along the generation order, which becomes a sequence: `kernel.width` taps, of which the last
     /// is the position itself.
     Sequence,
+    /// At these offsets, whatever the order; the kernel and the mask have no say. It is for values
+    /// that are known in time, such as a stream that is a row late; otherwise the network is refused.
+    Window {
+        /// First and last row.
+        rows: [isize; 2],
+        /// First and last column.
+        columns: [isize; 2],
+        /// How the result's grid lies over the input's.
+        stride: Stride,
+    },
 }
 
 /// A causal convolution with what is fused into it: `after(conv(before(x)) + bias) [+ residual]`.
@@ -43,11 +55,51 @@ pub struct ConvConfig {
     pub before: Activation,
     /// Applied to the result.
     pub after: Activation,
-    /// Deviation of the initial weights, in units of the usual one.
+    /// Deviation of the initial weights, in units of the usual one; with `weight_norm`, of what comes
+    /// out of calibration.
     pub scale: f64,
+    /// Whether the weight is a direction `weight` and a length `gain` for each feature (Salimans, Kingma
+    /// 2016, arXiv:1602.07868).
+    pub weight_norm: bool,
 }
 
 impl ConvConfig {
+    /// A convolution at `rows` and `columns` around a site, whatever the order.
+    pub fn window(rows: [isize; 2], columns: [isize; 2], features: usize) -> Self {
+        Self {
+            neighbourhood: Neighbourhood::Window {
+                rows,
+                columns,
+                stride: Stride::One,
+            },
+            ..Self::pointwise(features)
+        }
+    }
+
+    /// A window whose result lies on another grid.
+    pub fn strided(self, by: Stride) -> Self {
+        let neighbourhood = match self.neighbourhood {
+            Neighbourhood::Window { rows, columns, .. } => Neighbourhood::Window {
+                rows,
+                columns,
+                stride: by,
+            },
+            other => other,
+        };
+        Self {
+            neighbourhood,
+            ..self
+        }
+    }
+
+    /// With a weight of a direction and a length for each feature.
+    pub fn weight_normalised(self) -> Self {
+        Self {
+            weight_norm: true,
+            ..self
+        }
+    }
+
     /// `size x size` taps.
     pub fn square(size: usize, mask: MaskType, features: usize) -> Self {
         let (before, after) = (Activation::Identity, Activation::Identity);
@@ -60,6 +112,7 @@ impl ConvConfig {
             before,
             after,
             scale: 1.0,
+            weight_norm: false,
         }
     }
 
@@ -68,8 +121,8 @@ impl ConvConfig {
         Self::square(1, MaskType::B, features)
     }
 
-    /// In a vertical stack: whole rows above, and for type B the row itself, of a value that knows
-    /// nothing but rows above.
+    /// In a vertical stack: whole lines before, rows above in a raster, and for type B the line itself,
+    /// of a value that knows nothing but lines before.
     pub fn vertical(self) -> Self {
         Self {
             neighbourhood: Neighbourhood::Rows,
@@ -136,43 +189,50 @@ impl ConvConfig {
     }
 }
 
-/// Parameters: weight `(taps, c_in, c_out)`, bias `(c_out)`. Inputs: x, and the residual if any.
+/// Parameters: weight `(taps, c_in, c_out)`, with weight norm gain `(c_out)`, bias `(c_out)`. Prepared:
+/// the weight it multiplies by, and the bias. Inputs: x, and the residual if any.
 #[derive(Debug, Clone)]
 pub(crate) struct Conv {
     taps: Arc<Taps>,
-    mask: MaskType,
-    neighbourhood: Neighbourhood,
+    /// Sites of the input.
+    sites: usize,
+    centre: Centre,
     from: ChannelGroups,
     to: ChannelGroups,
     before: Activation,
     after: Activation,
+    weight_norm: bool,
+    /// Deviation of what comes out of calibration.
+    scale: f64,
     /// For the tensor routes, `(k, c_out)`: 1 where the weight lives, where some of it does not.
     live: Option<Tensor>,
 }
 
 impl Conv {
-    /// For a `weight (taps, c_in, c_out)`, whose type and device the mask takes.
+    /// Over an input of so many sites. The mask takes type and device of `weight`.
     ///
     /// # Errors
     /// When the mask cannot be made there.
     pub(crate) fn new(
-        taps: Arc<Taps>,
+        (taps, centre): (Taps, Centre),
+        sites: usize,
         config: &ConvConfig,
-        from: ChannelGroups,
-        to: ChannelGroups,
+        [from, to]: [ChannelGroups; 2],
         weight: &Tensor,
     ) -> Result<Self> {
         let mut conv = Self {
-            taps,
-            mask: config.mask,
-            neighbourhood: config.neighbourhood,
+            taps: Arc::new(taps),
+            sites,
+            centre,
             from,
             to,
             before: config.before,
             after: config.after,
+            weight_norm: config.weight_norm,
+            scale: config.scale,
             live: None,
         };
-        if conv.has_mask() {
+        if conv.mask().is_some() {
             let mut live = vec![1f32; conv.k() * conv.c_out()];
             conv.mask_weights(&mut live);
             let live = Tensor::from_vec(live, (conv.k(), conv.c_out()), &Device::Cpu)?;
@@ -194,15 +254,32 @@ impl Conv {
         self.taps.count() * self.c_in()
     }
 
+    /// Sites of the result.
+    fn sites_out(&self) -> usize {
+        self.taps.grid().sites()
+    }
+
     /// Whether the gathered rows are the input itself.
     fn reads_in_place(&self) -> bool {
         self.taps.is_pointwise() && self.before == Activation::Identity
     }
 
-    fn has_mask(&self) -> bool {
-        self.to.count() > 1
-            && self.taps.centre().is_some()
-            && self.neighbourhood != Neighbourhood::Rows
+    /// The mask of the weight of the centre tap, and which tap that is, where some of it is dead.
+    fn mask(&self) -> Option<(MaskType, usize)> {
+        match (self.centre, self.taps.centre()) {
+            (Centre::Masked(mask), Some(centre)) if self.to.count() > 1 => Some((mask, centre)),
+            _ => None,
+        }
+    }
+
+    /// Zeroes the weights that no site may use.
+    fn mask_weights(&self, weights: &mut [f32]) {
+        if let Some((mask, centre)) = self.mask() {
+            let live = self.from.mask_to(&self.to, mask);
+            let block = &mut weights[centre * live.len()..][..live.len()];
+            let dead = block.iter_mut().zip(live).filter(|(_, live)| !live);
+            dead.for_each(|(w, _)| *w = 0.0);
+        }
     }
 }
 
@@ -211,77 +288,83 @@ impl Primitive for Conv {
         &self.to
     }
 
-    fn by_rows(&self) -> bool {
-        self.neighbourhood == Neighbourhood::Rows
-    }
-
-    fn sees_itself(&self, input: usize) -> bool {
-        // A residual is read at the site itself even by type A.
-        input > 0 || self.mask == MaskType::B
-    }
-
-    fn reach(&self, input: usize) -> Reach {
-        match (input, self.taps.is_pointwise(), self.taps.is_shift()) {
-            (1, ..) | (_, true, _) => Reach::Here,
-            // What rows above contribute is computed for a whole row at once.
-            (_, _, true) if self.taps.rows_above() > 0 => {
-                Reach::Back(self.taps.lookback() + self.taps.width())
-            }
-            (_, _, true) => Reach::Back(self.taps.lookback()),
-            _ => Reach::Anywhere,
+    fn reads(&self, input: usize) -> Reads<'_> {
+        match input {
+            0 => Reads::Taps(&self.taps, self.centre),
+            _ => Reads::Here,
         }
     }
 
-    fn mixes_sites(&self) -> bool {
-        !self.taps.is_pointwise() || self.to.count() > 1
+    fn prepared(&self, _: usize) -> usize {
+        (self.k() + 1) * self.c_out()
     }
 
-    fn mask_weights(&self, weights: &mut [f32]) {
-        if let (true, Some(centre)) = (self.has_mask(), self.taps.centre()) {
-            let live = self.from.mask_to(&self.to, self.mask);
-            let block = &mut weights[centre * live.len()..][..live.len()];
-            block
-                .iter_mut()
-                .zip(live)
-                .filter(|(_, live)| !live)
-                .for_each(|(w, _)| *w = 0.0);
+    fn prepare(&self, parameters: &[f32], weights: &mut [f32]) {
+        let size = self.k() * self.c_out();
+        weights[..size].copy_from_slice(&parameters[..size]);
+        self.mask_weights(&mut weights[..size]);
+        let mut rest = &parameters[size..];
+        if self.weight_norm {
+            let (gain, bias) = rest.split_at(self.c_out());
+            weight_norm::normalise(&mut weights[..size], gain);
+            rest = bias;
+        }
+        weights[size..].copy_from_slice(rest);
+    }
+
+    fn prepare_backward(&self, parameters: &[f32], weights: &[f32], out: &mut [f32]) {
+        let size = self.k() * self.c_out();
+        let (grad, bias) = weights.split_at(size);
+        let start = out.len() - bias.len();
+        out[start..].copy_from_slice(bias);
+        out[..size].copy_from_slice(grad);
+        self.mask_weights(&mut out[..size]);
+        if self.weight_norm {
+            let mut direction = parameters[..size].to_vec();
+            self.mask_weights(&mut direction);
+            let (direction_grad, rest) = out.split_at_mut(size);
+            let gain = &parameters[size..][..self.c_out()];
+            weight_norm::backward(&direction, gain, direction_grad, &mut rest[..self.c_out()]);
         }
     }
 
-    fn dependence(&self, inputs: &[&Dependence]) -> Dependence {
-        let (x, groups) = (inputs[0], self.to.count());
-        let mut all = Dependence::none(x.steps(), x.dims());
-        for p in 0..self.taps.positions() {
-            for (tap, &source) in self
-                .taps
-                .sources(p)
-                .iter()
-                .enumerate()
-                .filter(|(_, s)| **s != Taps::NONE)
-            {
-                for (to, from) in (0..groups).flat_map(|to| (0..groups).map(move |from| (to, from)))
-                {
-                    if self.by_rows()
-                        || Some(tap) != self.taps.centre()
-                        || self.mask.sees_group(from, to)
-                    {
-                        all.union(p * groups + to, x, source as usize * groups + from);
-                    }
-                }
-            }
+    fn prepare_tensors(&self, parameters: &[Tensor]) -> Result<Vec<Tensor>> {
+        let mut weight = parameters[0].reshape((self.k(), self.c_out()))?;
+        if let Some(live) = &self.live {
+            weight = (weight * live)?;
         }
-        if let Some(residual) = inputs.get(1) {
-            (0..all.steps()).for_each(|row| all.union(row, residual, row));
+        if self.weight_norm {
+            let length = weight.sqr()?.sum_keepdim(0)?.sqrt()?;
+            weight = weight.broadcast_mul(&parameters[1].unsqueeze(0)?.div(&length)?)?;
         }
-        all
+        Ok(vec![weight, parameters[parameters.len() - 1].clone()])
     }
 
-    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
+    fn calibrate(&self, inputs: &[&[f32]], parameters: &mut [f32]) -> bool {
+        if !self.weight_norm {
+            return false;
+        }
+        let (size, n) = (self.k() * self.c_out(), self.c_out());
+        parameters[size..][..n].fill(1.0);
+        parameters[size + n..].fill(0.0);
+        let mut weights = vec![0.0; self.prepared(0)];
+        self.prepare(parameters, &mut weights);
+        let images = inputs[0].len() / (self.sites * self.c_in());
+        let mut out = vec![0.0; images * self.sites_out() * n];
+        let mut alone = self.clone();
+        alone.after = Activation::Identity;
+        alone.full_forward(&inputs[..1], &weights, &mut out, &mut Vec::new());
+        let (gain, bias) = parameters[size..].split_at_mut(n);
+        weight_norm::centre(&out, self.scale, gain, bias);
+        true
+    }
+
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
         self.composite_full(inputs, weights)
     }
 
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], scratch: &mut Vec<f32>) {
-        self.full_forward(inputs, weights, out, scratch);
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room) {
+        self.full_forward(inputs, weights, out, &mut room.floats);
     }
 
     fn backward(&self, pass: Backward<'_>) {
@@ -290,12 +373,12 @@ impl Primitive for Conv {
 
     fn composite_step(
         &self,
-        position: usize,
+        sites: &[u32],
         inputs: &[&StepTensor],
         _: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
-        self.composite_at(position, inputs, weights)
+        self.composite_at(sites, inputs, weights)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {

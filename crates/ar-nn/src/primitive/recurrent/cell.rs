@@ -1,6 +1,7 @@
 use ar_core::Result;
 use candle_core::Tensor;
 
+use crate::activation::sigmoid_of;
 use crate::kernel::{sigmoid, tanh};
 
 /// How a state follows from its input and from the states it reads.
@@ -177,7 +178,7 @@ impl Cell {
     ) -> Result<Vec<Tensor>> {
         let (last, h) = (x.rank() - 1, x.dims()[x.rank() - 1] / self.gates());
         let part = |t: &Tensor, i: usize| t.narrow(last, i * h, h);
-        let sigmoid = |t: Tensor| (t.neg()?.exp()? + 1.0)?.recip();
+        let sigmoid = |t: Tensor| sigmoid_of(&t);
         Ok(match self {
             Self::Lstm => {
                 let gates = (x + sums)?;

@@ -1,8 +1,8 @@
 use ar_core::{ChannelGroups, Result, Taps};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::Recurrent;
-use crate::primitive::StepTensor;
+use crate::primitive::{StepTensor, product_of_images};
 
 /// Features that come as `parts` of each channel group in turn, with each part of all groups
 /// together instead.
@@ -99,14 +99,12 @@ impl Recurrent {
         before: &[Tensor],
         (weight, bias): &(Tensor, Option<Tensor>),
     ) -> Result<Vec<Tensor>> {
-        let (b, m, gates) = x.dims3()?;
-        let sums = rows.reshape((b * m, self.k()))?.matmul(weight)?;
+        let sums = product_of_images(rows, weight)?;
         let sums = match bias {
             Some(bias) => sums.broadcast_add(bias)?,
             None => sums,
         };
-        self.cell
-            .composite(x, &sums.reshape((b, m, gates))?, before)
+        self.cell.composite(x, &sums, before)
     }
 
     pub(super) fn composite_full(&self, x: &Tensor, weights: &[Tensor]) -> Result<Tensor> {
@@ -164,23 +162,42 @@ impl Recurrent {
 
     pub(super) fn composite_at(
         &self,
-        position: usize,
+        sites: &[u32],
         x: &StepTensor,
         own: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
+        // One after the other: each may read the one before.
+        let weights = self.prepared(weights)?;
+        if let [site] = sites {
+            return self.state_at(*site, x, own, &weights);
+        }
+        let mut known = own.fork()?;
+        let mut all = Vec::with_capacity(sites.len());
+        for &site in sites {
+            let state = self.state_at(site, x, &known, &weights)?;
+            known.set(&[site], state.clone())?;
+            all.push(state);
+        }
+        Ok(Tensor::cat(&all, 1)?)
+    }
+
+    fn state_at(
+        &self,
+        site: u32,
+        x: &StepTensor,
+        own: &StepTensor,
+        weights: &(Tensor, Option<Tensor>),
+    ) -> Result<Tensor> {
         let (waves, h, parts) = (&self.waves, self.hidden.features(), self.cell.parts());
-        let present = x.at(position)?;
-        let b = present.dim(0)?;
-        let zeros = |rows: usize, device: &Device| {
-            Tensor::zeros((b, rows, parts * h), present.dtype(), device)
+        let b = own.batch()?;
+        let zeros = |rows: usize| own.zeros(rows);
+        let Some(input) = waves.input(site as usize) else {
+            return zeros(1);
         };
-        let Some(input) = waves.input(position) else {
-            return Ok(zeros(1, present.device())?);
-        };
-        let (x, sources) = (x.at(input)?, waves.sources(position));
+        let (x, sources) = (x.rows(&[input as u32])?, waves.sources(site as usize));
         let states = if sources.iter().all(|&s| s == Taps::NONE) {
-            zeros(sources.len(), present.device())?
+            zeros(sources.len())?
         } else {
             by_part(&own.gather(sources)?, &self.hidden, parts)?
         };
@@ -189,7 +206,7 @@ impl Recurrent {
         let carried = states.narrow(1, waves.predecessor_tap(), 1)?;
         let carried = (0..parts).map(|part| Ok(carried.narrow(2, part * h, h)?));
         let carried = carried.collect::<Result<Vec<_>>>()?;
-        let states = self.states_of(&x, &rows, &carried, &self.prepared(weights)?)?;
+        let states = self.states_of(&x, &rows, &carried, weights)?;
         by_group(&Tensor::cat(&states, 2)?, &self.hidden, parts)
     }
 }

@@ -73,7 +73,7 @@ impl Recurrent {
         let (weight, bias) = pass.weights.split_at(k * gates);
         let m = images * self.waves.positions().len();
         let longest = images * self.waves.iter().map(<[u32]>::len).max().unwrap_or(0);
-        let scratch = pass.scratch;
+        let scratch = &mut pass.room.floats;
         scratch.resize(
             scratch.len().max((m + longest) * k + m * gates + 3 * s),
             0.0,

@@ -10,7 +10,7 @@ mod waves;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ar_core::{ChannelGroups, Dependence, Order, Result, Taps};
+use ar_core::{ChannelGroups, Order, Result};
 use candle_core::Tensor;
 
 pub(crate) use cell::Cell;
@@ -18,7 +18,7 @@ pub use waves::Direction;
 pub(crate) use waves::Flow;
 use waves::Waves;
 
-use super::{Backward, Primitive, Reach, StepPrimitive};
+use super::{Backward, Centre, Primitive, Reads, Room, StepPrimitive, Training};
 use crate::primitive::StepTensor;
 
 /// Input: the gates' share of what is read at the site itself, the gates of each channel group
@@ -40,15 +40,23 @@ pub(crate) struct Recurrent {
 
 impl Recurrent {
     /// States with hidden parts of `hidden`; all flows but [`Flow::Sequence`] need raster order.
-    pub(crate) fn new(order: &Order, flow: Flow, cell: Cell, hidden: ChannelGroups) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the order is no sequence.
+    pub(crate) fn new(
+        order: &Order,
+        flow: Flow,
+        cell: Cell,
+        hidden: ChannelGroups,
+    ) -> Result<Self> {
+        Ok(Self {
             cell,
             flow,
-            waves: Arc::new(Waves::new(order, flow)),
+            waves: Arc::new(Waves::new(order, flow)?),
             states: hidden.scaled(cell.parts()),
             hidden,
             width: order.width(),
-        }
+        })
     }
 
     /// States that each state reads.
@@ -109,32 +117,16 @@ impl Primitive for Recurrent {
         &self.states
     }
 
-    fn sees_itself(&self, _: usize) -> bool {
-        !self.runs_leftward()
-    }
-
-    fn by_rows(&self) -> bool {
-        self.runs_leftward()
-    }
-
-    fn runs_leftward(&self) -> bool {
-        self.flow == Flow::Diagonal(Direction::Left)
-    }
-
-    fn reach(&self, _: usize) -> Reach {
-        if self.runs_leftward() {
-            Reach::Back(self.width)
-        } else {
-            Reach::Here
+    fn reads(&self, _: usize) -> Reads<'_> {
+        match self.waves.inputs() {
+            None => Reads::Here,
+            Some(taps) => Reads::Taps(taps, Centre::Whole),
         }
     }
 
-    fn own_reach(&self) -> Reach {
-        Reach::Back(match self.flow {
-            Flow::Rows(kernel) => self.width + kernel / 2,
-            Flow::Diagonal(_) => self.width,
-            Flow::Sequence => 1,
-        })
+    fn own_reads(&self) -> Option<(Reads<'_>, &[u32])> {
+        let states = Reads::Taps(self.waves.states(), Centre::Whole);
+        Some((states, self.waves.visit()))
     }
 
     fn images_at_once(&self) -> usize {
@@ -142,30 +134,12 @@ impl Primitive for Recurrent {
         if self.flow == Flow::Sequence { 16 } else { 1 }
     }
 
-    fn dependence(&self, inputs: &[&Dependence]) -> Dependence {
-        let (x, groups) = (inputs[0], self.hidden.count());
-        let mut all = Dependence::none(x.steps(), x.dims());
-        for p in self.waves.positions().iter().map(|&p| p as usize) {
-            let mut read = Dependence::none(1, x.dims());
-            for &source in self.waves.sources(p).iter().filter(|s| **s != Taps::NONE) {
-                (0..groups).for_each(|g| read.union(0, &all, source as usize * groups + g));
-            }
-            for g in 0..groups {
-                all.union(p * groups + g, &read, 0);
-                if let Some(input) = self.waves.input(p) {
-                    all.union(p * groups + g, x, input * groups + g);
-                }
-            }
-        }
-        all
-    }
-
-    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
         self.composite_full(inputs[0], weights)
     }
 
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], scratch: &mut Vec<f32>) {
-        self.full_forward(inputs[0], weights, out, scratch);
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room) {
+        self.full_forward(inputs[0], weights, out, &mut room.floats);
     }
 
     fn backward(&self, pass: Backward<'_>) {
@@ -174,12 +148,12 @@ impl Primitive for Recurrent {
 
     fn composite_step(
         &self,
-        position: usize,
+        sites: &[u32],
         inputs: &[&StepTensor],
         own: &StepTensor,
         weights: &[Tensor],
     ) -> Result<Tensor> {
-        self.composite_at(position, inputs[0], own, weights)
+        self.composite_at(sites, inputs[0], own, weights)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {

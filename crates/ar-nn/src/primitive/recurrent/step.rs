@@ -1,16 +1,19 @@
+use std::sync::Arc;
+
 use ar_core::Taps;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::{Flow, Recurrent};
 use crate::kernel::Panels;
-use crate::primitive::{StepPrimitive, StepValue};
+use crate::primitive::{Step, StepValue};
 
 /// A recurrence in the step pass. What the states read contribute to the gates is computed for all
 /// channels at once, and of a Row LSTM for a whole row.
+#[derive(Clone)]
 pub(super) struct RecurrentStep {
     recurrent: Recurrent,
     batch: usize,
-    weight: Panels,
+    weight: Arc<Panels>,
     begin: Vec<f32>,
     rows: Vec<f32>,
     /// `(B, positions computed at once, gates)`.
@@ -26,7 +29,7 @@ impl RecurrentStep {
         let (weight, bias) = weights.split_at(k * gates);
         Self {
             batch,
-            weight: Panels::new(weight, k, gates),
+            weight: Arc::new(Panels::new(weight, k, gates)),
             begin: recurrent.begin(bias),
             rows: Vec::new(),
             sums: Vec::new(),
@@ -63,24 +66,26 @@ impl RecurrentStep {
     }
 }
 
-impl StepPrimitive for RecurrentStep {
-    fn step(&mut self, position: usize, group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+impl Step for RecurrentStep {
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
         let count = self.at_once();
-        let first = position / count * count;
-        if self.first != Some(first) {
-            self.sum(first, out);
+        for position in sites.iter().map(|&s| s as usize) {
+            let first = position / count * count;
+            if self.first != Some(first) {
+                self.sum(first, out);
+            }
+            Arch::new().dispatch(Site {
+                of: &self.recurrent,
+                position,
+                group,
+                x: inputs[0],
+                sums: &self.sums,
+                stride: count,
+                batch: self.batch,
+                before: &mut self.before,
+                out,
+            });
         }
-        Arch::new().dispatch(Site {
-            of: &self.recurrent,
-            position,
-            group,
-            x: inputs[0],
-            sums: &self.sums,
-            stride: count,
-            batch: self.batch,
-            before: &mut self.before,
-            out,
-        });
     }
 }
 

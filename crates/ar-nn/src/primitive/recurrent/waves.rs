@@ -1,4 +1,4 @@
-use ar_core::{Order, Taps};
+use ar_core::{Grid, Order, Result, Stride, Taps};
 
 /// Which way a diagonal recurrence runs along its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,15 +25,18 @@ pub(crate) enum Flow {
 /// wave reads lies in the wave before.
 #[derive(Debug)]
 pub(super) struct Waves {
-    taps: usize,
+    /// From each state to those that it reads.
+    states: Taps,
+    /// From each state to its input, where that is not at its site. What has no input has no state.
+    input: Option<Taps>,
     /// Which tap reads the state whose cell (or, in a GRU, hidden state) is carried on.
     predecessor: usize,
-    /// `(positions, taps)`.
+    /// As `states`, without those that have no state.
     sources: Vec<u32>,
-    /// Where each position reads its input; nowhere where its state is zero.
-    inputs: Vec<u32>,
-    /// The positions that have a state, wave by wave.
+    /// All positions: those that have no state, then the others wave by wave.
     positions: Vec<u32>,
+    /// How many have none.
+    empty: usize,
     /// Where the waves end.
     ends: Vec<usize>,
     /// The place of each position within its wave.
@@ -42,88 +45,97 @@ pub(super) struct Waves {
 
 impl Waves {
     /// The waves of `flow`; all but [`Flow::Sequence`] need raster order.
-    pub(super) fn new(order: &Order, flow: Flow) -> Self {
+    ///
+    /// # Errors
+    /// For a sequence, when the order is none.
+    pub(super) fn new(order: &Order, flow: Flow) -> Result<Self> {
+        let grid = Grid::of(order);
+        let at = |offsets: Vec<(isize, isize)>| Taps::at(grid, grid, Stride::One, offsets);
         let (n, w) = (order.positions(), order.width());
-        let above = |p: usize, dx: isize, first: usize| {
-            let column = (p % w).checked_add_signed(dx).filter(|c| *c < w);
-            let row = (p / w).checked_sub(1).filter(|r| *r >= first);
-            row.zip(column)
-                .map_or(Taps::NONE, |(row, c)| (row * w + c) as u32)
-        };
-        let beside = |p: usize, dx: isize| match (p % w).checked_add_signed(dx) {
-            Some(column) if column < w => (p / w * w + column) as u32,
-            _ => Taps::NONE,
-        };
-        let here = |p: usize| p as u32;
-        match flow {
+        let here = (0..n as u32).collect();
+        Ok(match flow {
             Flow::Rows(kernel) => {
                 let reach = kernel as isize / 2;
-                let sources = |p| (-reach..=reach).map(|dx| above(p, dx, 0)).collect();
-                Self::of(0..n, n, kernel / 2, here, sources)
+                let above = (-reach..=reach).map(|dx| (-1, dx)).collect();
+                Self::of(here, at(above), None, kernel / 2)
             }
-            Flow::Diagonal(Direction::Right) => {
-                let sources = |p| vec![beside(p, -1), above(p, 0, 0)];
-                Self::of(0..n, n, 0, here, sources)
-            }
+            Flow::Diagonal(Direction::Right) => Self::of(here, at(vec![(0, -1), (-1, 0)]), None, 0),
             Flow::Diagonal(Direction::Left) => {
                 // Shifted down: the input comes from the row above, and the first row has no state.
-                let leftward = (0..n).map(|p| p / w * w + (w - 1 - p % w));
-                let sources = |p| vec![beside(p, 1), above(p, 0, 1)];
-                Self::of(leftward, n, 0, |p| above(p, 0, 0), sources)
+                let leftward = (0..n).map(|p| (p / w * w + (w - 1 - p % w)) as u32).collect();
+                let (states, input) = (at(vec![(0, 1), (-1, 0)]), at(vec![(-1, 0)]));
+                Self::of(leftward, states, Some(input), 0)
             }
             Flow::Sequence => {
-                let before = |p: usize| match order.rank(p).checked_sub(1) {
-                    Some(rank) => vec![order.position(rank) as u32],
-                    None => vec![Taps::NONE],
-                };
-                Self::of((0..n).map(|r| order.position(r)), n, 0, here, before)
+                let before = Taps::before(order)?;
+                Self::of(order.sequence().to_vec(), before, None, 0)
             }
-        }
+        })
     }
 
     /// `visit` names every position after those that it reads.
-    fn of(
-        visit: impl Iterator<Item = usize>,
-        n: usize,
-        predecessor: usize,
-        input: impl Fn(usize) -> u32,
-        sources: impl Fn(usize) -> Vec<u32>,
-    ) -> Self {
-        let inputs: Vec<u32> = (0..n).map(input).collect();
-        let table: Vec<u32> = (0..n).flat_map(sources).collect();
-        let taps = table.len() / n;
+    fn of(visit: Vec<u32>, states: Taps, input: Option<Taps>, predecessor: usize) -> Self {
+        let (n, taps) = (visit.len(), states.count());
+        let is_empty = |p: usize| input.as_ref().is_some_and(|i| i.live(p).next().is_none());
+        let known = |s: u32| if s == Taps::NONE || is_empty(s as usize) { Taps::NONE } else { s };
+        let all = (0..n).flat_map(|p| states.sources(p));
+        let sources: Vec<u32> = all.map(|&s| known(s)).collect();
         let (mut levels, mut waves) = (vec![0; n], Vec::<Vec<u32>>::new());
-        let mut places = vec![0; n];
-        for p in visit.filter(|&p| inputs[p] != Taps::NONE) {
-            let read = table[p * taps..][..taps].iter();
+        let (mut places, mut positions) = (vec![0; n], Vec::with_capacity(n));
+        for p in visit {
+            if is_empty(p as usize) {
+                positions.push(p);
+                continue;
+            }
+            let read = sources[p as usize * taps..][..taps].iter();
             let read = read.filter(|s| **s != Taps::NONE);
-            levels[p] = read.map(|&s| levels[s as usize] + 1).max().unwrap_or(0);
-            waves.resize(waves.len().max(levels[p] + 1), Vec::new());
-            places[p] = waves[levels[p]].len() as u32;
-            waves[levels[p]].push(p as u32);
+            let level = read.map(|&s| levels[s as usize] + 1).max().unwrap_or(0);
+            levels[p as usize] = level;
+            waves.resize(waves.len().max(level + 1), Vec::new());
+            places[p as usize] = waves[level].len() as u32;
+            waves[level].push(p);
         }
+        let empty = positions.len();
         let ends = waves.iter().scan(0, |end, wave| {
             *end += wave.len();
             Some(*end)
         });
+        let ends = ends.collect();
+        positions.extend(waves.concat());
         Self {
-            taps,
+            states,
+            input,
             predecessor,
-            sources: table,
-            inputs,
-            ends: ends.collect(),
-            positions: waves.concat(),
+            sources,
+            positions,
+            empty,
+            ends,
             places,
         }
     }
 
+    /// From each state to those that it reads.
+    pub(super) fn states(&self) -> &Taps {
+        &self.states
+    }
+
+    /// From each state to its input, where that is not at its site.
+    pub(super) fn inputs(&self) -> Option<&Taps> {
+        self.input.as_ref()
+    }
+
+    /// All positions, each after those that it reads.
+    pub(super) fn visit(&self) -> &[u32] {
+        &self.positions
+    }
+
     /// Positions of the map.
     pub(super) fn count(&self) -> usize {
-        self.inputs.len()
+        self.positions.len()
     }
 
     pub(super) fn taps(&self) -> usize {
-        self.taps
+        self.states.count()
     }
 
     /// Which tap reads the state that is carried on.
@@ -133,23 +145,23 @@ impl Waves {
 
     /// All positions that have a state, wave by wave.
     pub(super) fn positions(&self) -> &[u32] {
-        &self.positions
+        &self.positions[self.empty..]
     }
 
     /// The waves, first to last.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &[u32]> {
         let start = |i: usize| if i == 0 { 0 } else { self.ends[i - 1] };
-        (0..self.ends.len()).map(move |i| &self.positions[start(i)..self.ends[i]])
+        (0..self.ends.len()).map(move |i| &self.positions()[start(i)..self.ends[i]])
     }
 
     /// The positions that have no state: zeros.
     pub(super) fn empty(&self) -> impl Iterator<Item = usize> {
-        (0..self.count()).filter(|&p| self.input(p).is_none())
+        self.positions[..self.empty].iter().map(|&p| p as usize)
     }
 
     /// Which states `position` reads, or [`Taps::NONE`].
     pub(super) fn sources(&self, position: usize) -> &[u32] {
-        &self.sources[position * self.taps..][..self.taps]
+        &self.sources[position * self.taps()..][..self.taps()]
     }
 
     /// Whose cell `position` carries on.
@@ -160,8 +172,10 @@ impl Waves {
 
     /// Where `position` reads its input.
     pub(super) fn input(&self, position: usize) -> Option<usize> {
-        let input = self.inputs[position];
-        (input != Taps::NONE).then_some(input as usize)
+        match &self.input {
+            None => Some(position),
+            Some(taps) => taps.live(position).next(),
+        }
     }
 
     /// The place of `position` within its wave.
@@ -178,7 +192,7 @@ mod tests {
 
     fn waves(flow: Flow) -> Waves {
         let domain = Domain::new(1, 3, 4, 2).unwrap();
-        Waves::new(&Order::raster(&domain, ChannelSteps::Separate), flow)
+        Waves::new(&Order::raster(&domain, ChannelSteps::Separate), flow).unwrap()
     }
 
     const NONE: u32 = Taps::NONE;
@@ -219,7 +233,7 @@ mod tests {
         let left = waves(Flow::Diagonal(Direction::Left));
         let all: Vec<_> = left.iter().collect();
         assert_eq!((all[0], all[1], all[4]), (&[7][..], &[6, 11][..], &[8][..]));
-        assert_eq!(left.empty().collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(left.empty().collect::<Vec<_>>(), [3, 2, 1, 0]);
         assert_eq!(
             (left.sources(7), left.input(7)),
             (&[NONE, NONE][..], Some(3))
@@ -231,7 +245,7 @@ mod tests {
     fn a_sequence_goes_site_by_site_in_any_order() {
         let domain = Domain::new(1, 1, 3, 2).unwrap();
         let order = Order::permutation(&domain, ChannelSteps::Separate, vec![2, 0, 1]).unwrap();
-        let sequence = Waves::new(&order, Flow::Sequence);
+        let sequence = Waves::new(&order, Flow::Sequence).unwrap();
         assert_eq!(sequence.positions(), [2, 0, 1]);
         assert_eq!(
             [0, 1, 2].map(|p| sequence.predecessor(p)),

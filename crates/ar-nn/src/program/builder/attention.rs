@@ -24,7 +24,7 @@ impl Builder {
             stdev: 1.0,
         };
         let start = vb.get_with_hints((rows, groups.features()), "weight", init)?;
-        let previous = Previous::new(&self.program.order, groups);
+        let previous = Previous::new(&self.program.order, groups)?;
         Ok(self.push(previous, &inputs, vec![start]))
     }
 
@@ -56,6 +56,12 @@ impl Builder {
             return Err(Error::config(
                 "heads",
                 format!("must divide the {d} features, not {heads}"),
+            ));
+        }
+        if !self.program.order.is_sequence() {
+            return Err(Error::config(
+                "order",
+                "attention needs an order of one site a step",
             ));
         }
         let attention = Attention::new(&self.program.order, groups, heads, mask);

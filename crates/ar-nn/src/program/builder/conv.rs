@@ -1,11 +1,9 @@
-use std::sync::Arc;
-
-use ar_core::{Error, MaskType, Result, Taps};
+use ar_core::{Error, Grid, MaskType, Result, Stride, Taps};
 use candle_nn::{Init, VarBuilder};
 
-use super::{Builder, Value};
+use super::{Builder, LEVELS, Value};
 use crate::Activation;
-use crate::primitive::{Conv, ConvConfig, Neighbourhood};
+use crate::primitive::{Centre, Conv, ConvConfig, Neighbourhood};
 
 impl Builder {
     /// A causal convolution of `x`. Parameters `weight (taps, c_in, c_out)`, normal with variance
@@ -16,7 +14,7 @@ impl Builder {
     /// [`Error::Config`] when the kernel is even, reads nothing, a channel group gets no feature, or
     /// [`Activation::Gelu`] is to follow: its gradient needs what went into it.
     pub fn conv(&mut self, x: Value, config: ConvConfig, vb: &VarBuilder<'_>) -> Result<Value> {
-        self.conv_plus(x, config, None, vb)
+        self.conv_plus(x, config, None, None, vb)
     }
 
     /// [`Builder::conv`] whose result is added to `residual`.
@@ -30,7 +28,22 @@ impl Builder {
         residual: Value,
         vb: &VarBuilder<'_>,
     ) -> Result<Value> {
-        self.conv_plus(x, config, Some(residual), vb)
+        self.conv_plus(x, config, Some(residual), None, vb)
+    }
+
+    /// A [`Stride::Up`] window of `x` onto the grid of `like`, which is twice as fine.
+    ///
+    /// # Errors
+    /// As [`Builder::conv`], and when the grid of `x` is not half of that.
+    pub fn conv_onto(
+        &mut self,
+        like: Value,
+        x: Value,
+        config: ConvConfig,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Value> {
+        let grid = self.program.grid(like.0);
+        self.conv_plus(x, config.strided(Stride::Up), None, Some(grid), vb)
     }
 
     fn conv_plus(
@@ -38,10 +51,14 @@ impl Builder {
         x: Value,
         config: ConvConfig,
         residual: Option<Value>,
+        grid: Option<Grid>,
         vb: &VarBuilder<'_>,
     ) -> Result<Value> {
         let kernel = config.kernel;
-        let centred = config.neighbourhood != Neighbourhood::Sequence;
+        let centred = matches!(
+            config.neighbourhood,
+            Neighbourhood::Plane | Neighbourhood::Rows
+        );
         if centred && (kernel.height.is_multiple_of(2) || kernel.width.is_multiple_of(2))
             || kernel.dilation == 0
         {
@@ -54,39 +71,16 @@ impl Builder {
                 format!("sizes must be odd and the dilation positive, not {size}"),
             ));
         }
-        // A 1x1 layer over a value of complete rows makes another such value.
-        let by_rows = self.by_rows(x.0) && residual.is_none_or(|r| self.by_rows(r.0));
-        let neighbourhood = match config.neighbourhood {
-            Neighbourhood::Plane if by_rows && kernel.height == 1 && kernel.width == 1 => {
-                Neighbourhood::Rows
-            }
-            other => other,
-        };
-        let config = ConvConfig {
-            neighbourhood,
-            ..config
-        };
-        let order = &self.program.order;
-        let taps = if neighbourhood == Neighbourhood::Rows {
-            if residual.is_some_and(|r| !self.by_rows(r.0))
-                || (config.mask == MaskType::B && !self.by_rows(x.0))
-            {
-                return Err(Error::config(
-                    "vertical",
-                    "a vertical stack begins with type A and reads nothing of the horizontal stack",
-                ));
-            }
-            Taps::vertical(order, kernel, config.mask)?
-        } else if neighbourhood == Neighbourhood::Sequence {
-            Taps::sequence(order, kernel.width, kernel.dilation, config.mask)
-        } else {
-            Taps::new(order, kernel, config.mask)
-        };
+        let (taps, centre) = self.taps(x, &config, residual, grid)?;
+        let (grid, sites) = (taps.grid(), self.program.sites(x.0));
         if taps.count() == 0 {
             return Err(Error::config(
                 "kernel",
                 "a 1x1 convolution of type A reads nothing",
             ));
+        }
+        if residual.is_some_and(|r| self.program.grid(r.0) != self.image_grid(grid)) {
+            return Err(Error::config("grid", "a residual connection needs equal sizes"));
         }
         let parts = config.parts.max(1);
         let to = self.split(config.features / parts, "features")?;
@@ -124,8 +118,70 @@ impl Builder {
         let shape = (taps.count(), from.features(), config.features);
         let weight = vb.get_with_hints(shape, "weight", Init::Randn { mean: 0.0, stdev })?;
         let bias = vb.get_with_hints(config.features, "bias", Init::Const(0.0))?;
-        let conv = Conv::new(Arc::new(taps), &config, from, to, &weight)?;
+        let mut parameters = vec![weight, bias];
+        if config.weight_norm {
+            let one = Init::Const(1.0);
+            parameters.insert(1, vb.get_with_hints(config.features, "gain", one)?);
+        }
+        let conv = Conv::new((taps, centre), sites, &config, [from, to], &parameters[0])?;
         let inputs: Vec<Value> = [x].into_iter().chain(residual).collect();
-        Ok(self.push(conv, &inputs, vec![weight, bias]))
+        Ok(self.push_on(self.image_grid(grid), conv, &inputs, parameters))
+    }
+
+    /// A sequence is the image in one line.
+    fn image_grid(&self, grid: Grid) -> Grid {
+        let image = self.program.grid(LEVELS);
+        if grid.sites() == image.sites() { image } else { grid }
+    }
+
+    /// Where the taps read, and which channel groups the one at the site itself.
+    fn taps(
+        &self,
+        x: Value,
+        config: &ConvConfig,
+        residual: Option<Value>,
+        grid: Option<Grid>,
+    ) -> Result<(Taps, Centre)> {
+        let (order, kernel) = (&self.program.order, config.kernel);
+        let own = self.program.grid(x.0);
+        if let Neighbourhood::Window {
+            rows,
+            columns,
+            stride,
+        } = config.neighbourhood
+        {
+            let [rows, columns] = [rows, columns].map(|[first, last]| first..=last);
+            let grid = match stride {
+                Stride::One => own,
+                Stride::Down => own.halved(),
+                Stride::Up => grid.filter(|grid| grid.halved() == own).ok_or_else(|| {
+                    Error::config("grid", "an upsampling convolution needs the grid to end on")
+                })?,
+            };
+            return Ok((Taps::window(own, grid, stride, rows, columns), Centre::Whole));
+        }
+        let masked = Centre::Masked(config.mask);
+        // A 1x1 layer, on any grid.
+        if kernel.height == 1 && kernel.width == 1 && config.mask == MaskType::B {
+            // What is complete before its pixel is free for all of its channels.
+            let values = [x].into_iter().chain(residual);
+            let complete = values.into_iter().all(|v| self.program.is_complete(v.0));
+            let centre = if complete { Centre::Whole } else { masked };
+            return Ok((Taps::window(own, own, Stride::One, 0..=0, 0..=0), centre));
+        }
+        if own != self.program.grid(LEVELS) {
+            return Err(Error::config(
+                "kernel",
+                "what follows the order needs a site for each pixel; take a window",
+            ));
+        }
+        Ok(match config.neighbourhood {
+            Neighbourhood::Rows => (Taps::vertical(order, kernel, config.mask), Centre::Whole),
+            Neighbourhood::Sequence => {
+                let (size, dilation) = (kernel.width, kernel.dilation);
+                (Taps::sequence(order, size, dilation, config.mask)?, masked)
+            }
+            _ => (Taps::new(order, kernel, config.mask), masked),
+        })
     }
 }

@@ -2,13 +2,16 @@ mod attention;
 mod conv;
 mod recurrent;
 
-use ar_core::{ChannelGroups, Conditioning, Domain, Error, Likelihood, Order, Result};
+use std::sync::OnceLock;
+
+use ar_core::{ChannelGroups, Conditioning, Domain, Error, Grid, Likelihood, Order, Result};
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
 use super::{CONDITION, INPUTS, LEVELS, Network, Node, Program};
 use crate::primitive::{
-    Add, Axis, Condition, Embedding, Gate, Norm, Position, Primitive, Reach, Scale,
+    Add, Axis, Concat, ConcatElu, Condition, Dropout, Embedding, Gate, Norm, Position, Primitive,
+    Scale, Squash,
 };
 
 /// A value of the network under construction: features at every position.
@@ -26,16 +29,21 @@ pub struct Builder {
 impl Builder {
     /// An empty network over `domain` in `order`, conditioned on `conditioning`.
     pub fn new(domain: &Domain, order: &Order, conditioning: Conditioning) -> Self {
-        let program = Program {
+        let mut program = Program {
             domain: *domain,
             order: order.clone(),
             conditioning,
             likelihood: Likelihood::for_domain(domain),
             level_groups: ChannelGroups::split(domain.channels, order.steps_per_position()),
             nodes: Vec::new(),
+            ready: vec![Program::levels_ready(order)],
             output: LEVELS,
             parameters: 0,
+            prepared: 0,
+            schedule: OnceLock::new(),
         };
+        let known = vec![0; program.sites(CONDITION)];
+        program.ready.push(known);
         Self {
             domain: *domain,
             order: order.clone(),
@@ -63,6 +71,12 @@ impl Builder {
             order: order.clone(),
             ..Self::new(&flat, &order.of_subpixels()?, conditioning)
         })
+    }
+
+    /// With conditionals of this family in place of the domain's usual one.
+    pub fn with_likelihood(mut self, likelihood: Likelihood) -> Self {
+        self.program.likelihood = likelihood;
+        self
     }
 
     /// The integer levels, a feature a channel.
@@ -107,6 +121,19 @@ impl Builder {
     /// # Errors
     /// [`Error::Config`] when a channel group of `x` has an odd number of features.
     pub fn gate(&mut self, x: Value) -> Result<Value> {
+        self.gate_with(x, Squash::Tanh)
+    }
+
+    /// a · sigmoid(b) over the two halves of each channel group of `x` (Dauphin et al. 2016,
+    /// arXiv:1612.08083).
+    ///
+    /// # Errors
+    /// As [`Builder::gate`].
+    pub fn linear_gate(&mut self, x: Value) -> Result<Value> {
+        self.gate_with(x, Squash::Linear)
+    }
+
+    fn gate_with(&mut self, x: Value, squash: Squash) -> Result<Value> {
         let groups = self.groups(x);
         let sizes: Vec<usize> = (0..groups.count()).map(|g| groups.range(g).len()).collect();
         if sizes.iter().any(|s| !s.is_multiple_of(2)) {
@@ -115,8 +142,41 @@ impl Builder {
                 "a gate needs an even number of features in each channel group",
             ));
         }
-        let gate = Gate::new(ChannelGroups::of_sizes(sizes.into_iter().map(|s| s / 2)));
-        Ok(self.push(gate, &[x], Vec::new()))
+        let groups = ChannelGroups::of_sizes(sizes.into_iter().map(|s| s / 2));
+        Ok(self.push(Gate::new(groups, squash), &[x], Vec::new()))
+    }
+
+    /// elu(x) and elu(-x): twice the features.
+    pub fn concat_elu(&mut self, x: Value) -> Value {
+        let groups = self.groups(x).clone();
+        self.push(ConcatElu::new(groups), &[x], Vec::new())
+    }
+
+    /// The features of a and then those of b, in each channel group.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when they lie on other grids.
+    pub fn concat(&mut self, a: Value, b: Value) -> Result<Value> {
+        self.same_grid(a, b)?;
+        let parts = [a, b].map(|v| self.groups(v).clone());
+        Ok(self.push(Concat::new(parts), &[a, b], Vec::new()))
+    }
+
+    /// Zeroes each number of x with probability `rate` while training, and scales the others up.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when `rate` is not in [0, 1).
+    pub fn dropout(&mut self, x: Value, rate: f64) -> Result<Value> {
+        if !(0.0..1.0).contains(&rate) {
+            let problem = format!("must be at least 0 and below 1, not {rate}");
+            return Err(Error::config("dropout", problem));
+        }
+        if rate == 0.0 {
+            return Ok(x);
+        }
+        let (groups, sites) = (self.groups(x).clone(), self.program.sites(x.0));
+        let dropout = Dropout::new(groups, rate, self.program.nodes.len(), sites);
+        Ok(self.push(dropout, &[x], Vec::new()))
     }
 
     /// Root-mean-square norm of each position and channel group. Parameter `weight (c)`, one.
@@ -179,7 +239,7 @@ impl Builder {
         let groups = self.groups(x).clone();
         let init = Init::Randn { mean: 0.0, stdev };
         let weight = vb.get_with_hints((rows, groups.features()), "weight", init)?;
-        let condition = Condition::new(conditioning, groups, self.program.domain.positions());
+        let condition = Condition::new(conditioning, groups, self.program.sites(x.0));
         Ok(self.push(condition, &[x, Value(CONDITION)], vec![weight]))
     }
 
@@ -191,13 +251,15 @@ impl Builder {
         if self.groups(a) != self.groups(b) {
             return Err(Error::config("features", "a sum needs equal widths"));
         }
+        self.same_grid(a, b)?;
         let groups = self.groups(a).clone();
         Ok(self.push(Add::new(groups), &[a, b], Vec::new()))
     }
 
-    /// Features of the output that the likelihood needs: P for each channel.
+    /// Features of the output that the likelihood needs: P for each V channels.
     pub fn outputs(&self) -> usize {
-        self.program.domain.channels * self.program.likelihood.conditional_size()
+        let likelihood = self.program.likelihood;
+        self.program.domain.channels / likelihood.values() * likelihood.parameters()
     }
 
     /// The network whose conditionals are `output`.
@@ -215,14 +277,24 @@ impl Builder {
                 format!("the output needs {}, not {got}", expected.features()),
             ));
         }
-        if self.observed(output.0) {
+        let v = self.program.likelihood.values();
+        if v > 1 && (v != self.domain.channels || self.order.steps_per_position() > 1) {
             return Err(Error::config(
-                "mask",
-                "the network sees the value it predicts: the first layer must be type A",
+                "likelihood",
+                "describes all channels of a pixel: they have to be drawn together",
             ));
         }
+        if self.program.grid(output.0) != self.program.grid(LEVELS) {
+            return Err(Error::config("grid", "the output needs a site for each pixel"));
+        }
         self.program.output = output.0;
-        self.mark_remembered();
+        if let Some(step) = self.program.leak() {
+            let problem = format!(
+                "the network sees the value it predicts (step {step}): before the output, a \
+                 convolution of type A or a stream that is late has to come between"
+            );
+            return Err(Error::config("mask", problem));
+        }
         let (dtype, device) = (vb.dtype(), vb.device());
         Ok(Network::new(
             self.domain,
@@ -238,15 +310,11 @@ impl Builder {
         producer.map_or(&self.program.level_groups, |n| n.primitive.groups())
     }
 
-    /// Whether a value is complete, all channels, before a row's first pixel; so is the condition.
-    fn by_rows(&self, value: usize) -> bool {
-        let producer = self.program.producer(value);
-        producer.map_or(value == CONDITION, |n| n.by_rows)
-    }
-
-    fn observed(&self, value: usize) -> bool {
-        let producer = self.program.producer(value);
-        producer.map_or(value == LEVELS, |n| n.observed)
+    fn same_grid(&self, a: Value, b: Value) -> Result<()> {
+        if self.program.grid(a.0) == self.program.grid(b.0) {
+            return Ok(());
+        }
+        Err(Error::config("grid", "two values of other sizes do not go together"))
     }
 
     fn split(&self, features: usize, field: &str) -> Result<ChannelGroups> {
@@ -264,38 +332,36 @@ impl Builder {
         &mut self,
         primitive: impl Primitive + 'static,
         inputs: &[Value],
-        weights: Vec<Tensor>,
+        parameters: Vec<Tensor>,
     ) -> Value {
-        let start = self.program.parameters;
-        self.program.parameters += weights.iter().map(Tensor::elem_count).sum::<usize>();
-        let inputs: Vec<usize> = inputs.iter().map(|v| v.0).collect();
-        let observed =
-            (0..inputs.len()).any(|i| primitive.sees_itself(i) && self.observed(inputs[i]));
-        let by_rows = primitive.by_rows()
-            || (!primitive.mixes_sites() && inputs.iter().all(|&i| self.by_rows(i)));
-        self.program.nodes.push(Node {
-            primitive: Box::new(primitive),
-            by_rows,
-            inputs,
-            weights,
-            range: start..self.program.parameters,
-            observed,
-            remembered: false,
-        });
-        Value(self.program.nodes.len() - 1 + INPUTS)
+        let grid = self.program.grid(inputs[0].0);
+        self.push_on(grid, primitive, inputs, parameters)
     }
 
-    /// Walks back from every value that another site reads.
-    fn mark_remembered(&mut self) {
-        for i in (0..self.program.nodes.len()).rev() {
-            let (value, nodes) = (i + INPUTS, &self.program.nodes);
-            let is_read = |n: &Node| n.inputs.contains(&value);
-            let read = nodes[i].primitive.own_reach() != Reach::Here
-                || nodes
-                    .iter()
-                    .any(|n| n.primitive.mixes_sites() && is_read(n))
-                || nodes.iter().any(|n| n.remembered && is_read(n));
-            self.program.nodes[i].remembered = read;
-        }
+    /// A node whose result has another grid than its first input.
+    fn push_on(
+        &mut self,
+        grid: Grid,
+        primitive: impl Primitive + 'static,
+        inputs: &[Value],
+        parameters: Vec<Tensor>,
+    ) -> Value {
+        let program = &mut self.program;
+        let inputs: Vec<usize> = inputs.iter().map(|v| v.0).collect();
+        let ready = program.ready_after(&primitive, &inputs, grid.sites());
+        program.ready.push(ready);
+        let count = parameters.iter().map(Tensor::elem_count).sum();
+        let (start, first) = (program.parameters, program.prepared);
+        program.parameters += count;
+        program.prepared += primitive.prepared(count);
+        program.nodes.push(Node {
+            primitive: Box::new(primitive),
+            inputs,
+            grid,
+            parameters,
+            range: start..program.parameters,
+            prepared: first..program.prepared,
+        });
+        Value(program.nodes.len() - 1 + INPUTS)
     }
 }

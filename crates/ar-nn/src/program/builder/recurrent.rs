@@ -91,7 +91,7 @@ impl Builder {
         }
         let hidden = ChannelGroups::of_sizes(sizes.into_iter().map(|s| s / parts));
         let h = hidden.features();
-        let recurrent = Recurrent::new(order, flow, cell, hidden.clone());
+        let recurrent = Recurrent::new(order, flow, cell, hidden.clone())?;
         let taps = recurrent.taps();
         let stdev = (1.0 / (taps * h) as f64).sqrt();
         let init = Init::Randn { mean: 0.0, stdev };

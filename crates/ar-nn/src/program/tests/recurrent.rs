@@ -1,6 +1,6 @@
 //! Recurrences over rows, diagonals and sequences by every route.
 
-use ar_core::{ChannelSteps, Conditioning, Distribution, Domain, Kernel, MaskType, Order, Result};
+use ar_core::{ChannelSteps, Conditioning, Distribution, Domain, Kernel, MaskType, Order, Pass, Result};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
@@ -185,10 +185,9 @@ fn train_step(width: usize, route: Route) {
     let net = net.with_route(route);
     let levels: Vec<u32> = (0..domain.dims() as u32).map(|i| i / 3 % 2).collect();
     let x = Tensor::from_vec(levels, (1, 1, 32, width), &Device::Cpu).unwrap();
-    let loss = net.loss(&x, None, 0).unwrap();
-    let grads = loss.backward().unwrap();
+    let (_, mut grads) = net.loss_and_gradient(&x, None, &Pass::default()).unwrap();
     for (name, var) in &vars {
-        let norm = grads.get(var).unwrap().sqr().unwrap().sum_all().unwrap();
+        let norm = grads.take(var).unwrap().sqr().unwrap().sum_all().unwrap();
         let norm = norm.to_scalar::<f32>().unwrap();
         assert!(norm.is_finite() && norm > 0.0, "{name}: {norm}");
     }

@@ -1,0 +1,72 @@
+use ar_core::{MaskType, Order, Taps};
+
+/// From where a node reads one of its inputs, or its own results. When it can run, what has to be
+/// kept for it and what it depends on follow from this alone.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Reads<'a> {
+    /// At the site that it computes, in the same channel group (the only one of a condition).
+    Here,
+    /// At the only site of a value that is the same everywhere.
+    Once,
+    /// At the taps of a site: every channel group, but of the site itself what is said.
+    Taps(&'a Taps, Centre),
+    /// At every site that comes earlier in an order of one site a step, all groups; with mask B at the
+    /// site itself too.
+    Earlier(&'a Order, MaskType),
+}
+
+/// Which channel groups the tap at the site itself reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Centre {
+    /// Those that the mask allows.
+    Masked(MaskType),
+    /// All of them.
+    Whole,
+}
+
+impl Reads<'_> {
+    /// The last site of the complete rows above that a step reads for a whole row at once, though not all
+    /// of them concern every site of it: what it has to wait for.
+    pub(crate) fn row_above(self, site: usize) -> Option<usize> {
+        match self {
+            Self::Taps(taps, Centre::Masked(_)) if taps.rows_above() > 0 => {
+                (site / taps.grid().width * taps.grid().width).checked_sub(1)
+            }
+            _ => None,
+        }
+    }
+
+    /// Calls `visit(site, group)` for whatever `group` at `site` reads of a value with `groups` channel
+    /// groups. [`Reads::Earlier`] names only the last of the sites: it reads all that come before.
+    pub(crate) fn each(
+        self,
+        [site, group]: [usize; 2],
+        groups: usize,
+        visit: &mut dyn FnMut(usize, usize),
+    ) {
+        match self {
+            Self::Here => visit(site, group.min(groups - 1)),
+            Self::Once => (0..groups).for_each(|g| visit(0, g)),
+            Self::Taps(taps, centre) => {
+                for (tap, &source) in taps.sources(site).iter().enumerate() {
+                    let own = Some(tap) == taps.centre();
+                    for g in (0..groups).filter(|_| source != Taps::NONE) {
+                        let reads = match centre {
+                            Centre::Masked(mask) if own => mask.sees_group(g, group),
+                            _ => true,
+                        };
+                        if reads {
+                            visit(source as usize, g);
+                        }
+                    }
+                }
+            }
+            Self::Earlier(order, mask) => {
+                let live = order.rank(site) + usize::from(mask == MaskType::B);
+                if let Some(last) = live.checked_sub(1) {
+                    (0..groups).for_each(|g| visit(order.at(last)[0] as usize, g));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+use ar_core::Result;
+use candle_core::{Tensor, TensorId};
+
+use super::full::{Images, Workspace};
+use super::{INPUTS, Program};
+
+impl Program {
+    /// Goes through the nodes on `images` once and lets each set its parameters by what it is given,
+    /// before the next. Returns the parameters that were set.
+    pub(super) fn calibrate(&self, images: Images<'_>) -> Result<Vec<(TensorId, Tensor)>> {
+        let (mut set, mut work) = (Vec::new(), Workspace::default());
+        work.begin(self, images);
+        for (i, node) in self.nodes.iter().enumerate() {
+            let mut parameters = Vec::with_capacity(node.range.len());
+            for tensor in &node.parameters {
+                parameters.extend(tensor.flatten_all()?.to_vec1::<f32>()?);
+            }
+            let inputs: Vec<&[f32]> = node.inputs.iter().map(|&v| work.value(v)).collect();
+            if node.primitive.calibrate(&inputs, &mut parameters) {
+                let mut rest = &parameters[..];
+                for tensor in &node.parameters {
+                    let (own, after) = rest.split_at(tensor.elem_count());
+                    rest = after;
+                    let own = Tensor::from_slice(own, tensor.shape(), tensor.device())?;
+                    set.push((tensor.id(), own));
+                }
+            }
+            let mut weights = vec![0.0; node.prepared.len()];
+            node.primitive.prepare(&parameters, &mut weights);
+            work.run(node, i + INPUTS, &weights);
+        }
+        Ok(set)
+    }
+}

@@ -4,8 +4,8 @@
 //! van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves, Kavukcuoglu, "Conditional Image Generation
 //! with PixelCNN Decoders", 2016, arXiv:1606.05328, sections 2.1-2.2 and figure 2.
 //!
-//! p(x) = Π p(xᵢ | x₍<ᵢ₎) in raster order, R, G, B one after the other. The vertical stack reads
-//! whole rows above; a 1x1 link hands it to the horizontal stack before the gate, never the other
+//! p(x) = Π p(xᵢ | x₍<ᵢ₎) in raster order (or another, Jain et al. 2020, arXiv:2006.12486), R, G, B one
+//! after the other. The vertical stack reads whole rows above, or whatever lines an order has; a 1x1 link hands it to the horizontal stack before the gate, never the other
 //! way round. Each layer ends in tanh(a) · sigmoid(b); the horizontal stack is residual except in
 //! the first (type A) layer. Skip connections feed the head, as in the paper's reference code.
 //!
@@ -16,12 +16,13 @@
 //! also learns the row and the column it is at (`position`), for zeros beyond the border look like
 //! black pixels. In a step pass the vertical stack runs once a row, when its first pixel is asked for.
 
-use ar_core::{ChannelSteps, Conditioning, Domain, Error, Kernel, MaskType, Order, Result};
-use ar_nn::{Activation, Builder, ConvConfig};
+use ar_core::{ChannelSteps, Conditioning, Domain, Error, Kernel, MaskType, Result, Scan};
+use ar_nn::{Activation, Builder, ConvConfig, Network};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+use crate::orders::in_orders;
 use crate::registry::{Built, Configuration};
 
 /// Configuration of a gated PixelCNN.
@@ -40,6 +41,10 @@ pub struct GatedPixelCnnConfig {
     pub dilations: Vec<usize>,
     /// Whether the first layer's features learn the row and the column they are at.
     pub position: bool,
+    /// In which order the pixels come.
+    pub order: Scan,
+    /// How many orders of that family, reflections and transposes, share the weights: a mixture.
+    pub orders: usize,
 }
 
 impl Default for GatedPixelCnnConfig {
@@ -51,6 +56,8 @@ impl Default for GatedPixelCnnConfig {
             kernel: 3,
             dilations: vec![1],
             position: true,
+            order: Scan::RASTER,
+            orders: 1,
         }
     }
 }
@@ -79,6 +86,7 @@ impl Configuration for GatedPixelCnnConfig {
         limits::kernel("kernel", self.kernel, 3)?;
         limits::hidden(domain, self.hidden)?;
         limits::blocks(self.blocks, 1)?;
+        self.order.several(self.orders)?;
         if self.dilations.is_empty() || self.dilations.iter().any(|d| !(1..=4096).contains(d)) {
             return Err(Error::config(
                 "dilations",
@@ -97,8 +105,15 @@ impl Configuration for GatedPixelCnnConfig {
         vb: &VarBuilder<'_>,
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
-        let order = Order::raster(domain, ChannelSteps::Separate);
-        let mut net = Builder::new(domain, &order, conditioning);
+        let steps = (domain, ChannelSteps::Separate);
+        in_orders(self.order, self.orders, steps, |order| {
+            self.network(Builder::new(domain, order, conditioning), vb)
+        })
+    }
+}
+
+impl GatedPixelCnnConfig {
+    fn network(&self, mut net: Builder, vb: &VarBuilder<'_>) -> Result<Network> {
         let (c, relu) = (self.hidden, Activation::Relu);
 
         let x = net.scaled_levels();
@@ -149,7 +164,7 @@ impl Configuration for GatedPixelCnnConfig {
             &vb.pp("head1"),
         )?;
         let logits = net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head2"))?; // (H·W, C·P)
-        net.finish(logits, vb).map(Built::Network)
+        net.finish(logits, vb)
     }
     // ANCHOR_END: build
 }

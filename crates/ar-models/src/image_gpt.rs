@@ -23,12 +23,13 @@
 //! begins at a tenth of the usual deviation, not at zero, so that what depends on what shows before
 //! training.
 
-use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Order, Result};
+use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Result, Scan};
 use ar_nn::init::{Values, sinusoids};
-use ar_nn::{Activation, Builder, ConvConfig};
+use ar_nn::{Activation, Builder, ConvConfig, Network};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
+use crate::orders::{in_orders, sequence};
 use crate::registry::{Built, Configuration};
 
 /// Configuration of an ImageGPT.
@@ -41,6 +42,10 @@ pub struct ImageGptConfig {
     pub heads: usize,
     /// Blocks of attention and perceptron.
     pub layers: usize,
+    /// In which order the pixels come.
+    pub order: Scan,
+    /// How many orders of that family, reflections and transposes, share the weights: a mixture.
+    pub orders: usize,
 }
 
 impl Default for ImageGptConfig {
@@ -55,6 +60,8 @@ impl ImageGptConfig {
             embed,
             heads,
             layers,
+            order: Scan::RASTER,
+            orders: 1,
         }
     }
 }
@@ -88,6 +95,7 @@ impl Configuration for ImageGptConfig {
                 return Err(Error::config(field, range));
             }
         }
+        sequence(self.order, self.orders)?;
         if !self.embed.is_multiple_of(self.heads) {
             let Self { embed, heads, .. } = self;
             return Err(Error::config(
@@ -119,8 +127,15 @@ impl Configuration for ImageGptConfig {
         vb: &VarBuilder<'_>,
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
-        let order = Order::raster(domain, ChannelSteps::Separate);
-        let mut net = Builder::of_subpixels(domain, &order, conditioning)?;
+        let steps = (domain, ChannelSteps::Separate);
+        in_orders(self.order, self.orders, steps, |order| {
+            self.network(Builder::of_subpixels(domain, order, conditioning)?, vb)
+        })
+    }
+}
+
+impl ImageGptConfig {
+    fn network(&self, mut net: Builder, vb: &VarBuilder<'_>) -> Result<Network> {
         let d = self.embed;
         let last = 1.0 / (self.layers as f64).sqrt();
         let project = ConvConfig::pointwise(d).scaled(last);
@@ -143,7 +158,7 @@ impl Configuration for ImageGptConfig {
         let y = net.norm(h, &vb.pp("ln_f"))?;
         let head = ConvConfig::pointwise(net.outputs()).scaled(0.1);
         let logits = net.conv(y, head, &vb.pp("head"))?; // (H·W·C, P)
-        net.finish(logits, vb).map(Built::Network)
+        net.finish(logits, vb)
     }
     // ANCHOR_END: build
 }

@@ -23,7 +23,9 @@
 //! units run in order of degrees, each once.
 
 use ar_core::random::stream;
-use ar_core::{ChannelSteps, Conditioning, Domain, Error, Mixture, Model, Order, Result};
+use ar_core::{
+    ChannelSteps, Conditioning, Domain, Error, Mixture, Model, Order, Result, Scan, Walk,
+};
 use ar_nn::{Degrees, InputCoding, MaskedConfig, MaskedNetwork};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -36,8 +38,11 @@ use crate::registry::{Built, Configuration};
 pub struct MadeConfig {
     /// Units of each hidden layer; with none, and `direct`, this is a logistic autoregression.
     pub hidden: Vec<usize>,
-    /// In which order the pixels come.
-    pub order: PixelOrder,
+    /// In which order the pixels come, one channel after the other; of `random` each mask set has one of
+    /// its own, drawn from `mask_seed` and the seed in the name.
+    pub order: Scan,
+    /// How many orders of that family, reflections and transposes, the mask sets take in turn.
+    pub orders: usize,
     /// How the hidden units get their degrees.
     pub degrees: DegreeRule,
     /// Number of mask sets that share the weights; more than one are an ensemble.
@@ -48,17 +53,6 @@ pub struct MadeConfig {
     pub input: InputCoding,
     /// What random degrees and orders are drawn from; part of the model, unlike the training's seed.
     pub mask_seed: u64,
-}
-
-/// In which order the pixels come; the channels of a pixel always come one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PixelOrder {
-    /// Rows from the top, columns from the left.
-    #[default]
-    Natural,
-    /// Drawn anew for each mask set.
-    Random,
 }
 
 /// How the hidden units get their degrees.
@@ -76,7 +70,8 @@ impl Default for MadeConfig {
     fn default() -> Self {
         Self {
             hidden: vec![500],
-            order: PixelOrder::Natural,
+            order: Scan::RASTER,
+            orders: 1,
             degrees: DegreeRule::Random,
             masks: 1,
             direct: true,
@@ -86,7 +81,18 @@ impl Default for MadeConfig {
     }
 }
 
+/// A random order of each mask set's own.
+const RANDOM: Scan = Scan {
+    walk: Walk::Random { seed: 0, member: 0 },
+    ..Scan::RASTER
+};
+
 impl MadeConfig {
+    /// Mask sets: as many as asked for, and one at least for each order.
+    fn sets(&self) -> usize {
+        self.masks.max(self.orders)
+    }
+
     // ANCHOR: network
     /// The network of mask set `k`, around the weights that all sets share.
     ///
@@ -100,19 +106,24 @@ impl MadeConfig {
         vb: &VarBuilder<'_>,
     ) -> Result<MaskedNetwork> {
         let draw = |what| stream(self.mask_seed, what, &[k as u64]);
-        let order = match self.order {
-            PixelOrder::Natural => Order::raster(domain, ChannelSteps::Separate),
-            PixelOrder::Random => {
-                Order::random(domain, ChannelSteps::Separate, &mut draw("made order"))
-            }
+        let scan = match self.order.walk {
+            Walk::Random { seed, member } => Scan {
+                walk: Walk::Random {
+                    seed: seed.wrapping_add(self.mask_seed),
+                    member: member.wrapping_add(k as u32),
+                },
+                ..self.order
+            },
+            _ => self.order.several(self.orders)?[k % self.orders],
         };
+        let order = Order::scan(scan, domain, ChannelSteps::Separate);
         let degrees = match self.degrees {
             DegreeRule::Cyclic => Degrees::cyclic(order.steps(), &self.hidden),
             DegreeRule::Random => {
                 let mut rng = draw("made degrees");
                 let drawn = Degrees::random(order.steps(), &self.hidden, &mut rng);
                 // Units that have one degree each may as well stand where a step looks for them.
-                if self.masks == 1 {
+                if self.sets() == 1 {
                     drawn.sorted()
                 } else {
                     drawn
@@ -144,7 +155,7 @@ impl Configuration for MadeConfig {
         };
         let vectors = Self {
             hidden: vec![500],
-            order: PixelOrder::Random,
+            order: RANDOM,
             masks: 8,
             ..Self::default()
         };
@@ -171,7 +182,9 @@ impl Configuration for MadeConfig {
                 format!("must be from 1 to 1024, not {}", self.masks),
             ));
         }
-        let differ = self.order == PixelOrder::Random
+        self.order.several(self.orders)?;
+        let differ = matches!(self.order.walk, Walk::Random { .. })
+            || self.masks <= self.orders
             || (self.degrees == DegreeRule::Random && !self.hidden.is_empty());
         if self.masks > 1 && !differ {
             return Err(Error::config(
@@ -192,11 +205,11 @@ impl Configuration for MadeConfig {
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
         let network = |k| self.network(domain, conditioning, k, vb);
-        if self.masks == 1 {
+        if self.sets() == 1 {
             return Ok(Built::Other(Box::new(network(0)?)));
         }
         let member = |k| Ok(Box::new(network(k)?) as Box<dyn Model>);
-        let members = (0..self.masks).map(member).collect::<Result<_>>()?;
+        let members = (0..self.sets()).map(member).collect::<Result<_>>()?;
         Ok(Built::Other(Box::new(Mixture::new(members)?)))
     }
     // ANCHOR_END: build

@@ -17,12 +17,13 @@
 //! first layer's features also learn the row and the column they are at (`position`), for zeros
 //! beyond the border look like black pixels; the paper's network does not.
 
-use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Order, Result};
+use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Result, Scan};
 use ar_nn::{Activation, Builder, ConvConfig, Value};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+use crate::orders::in_orders;
 use crate::registry::{Built, Configuration};
 
 /// The body between the first convolution and the logits.
@@ -51,6 +52,10 @@ pub struct PixelCnnConfig {
     pub kernel: usize,
     /// Whether the first layer's features learn the row and the column they are at.
     pub position: bool,
+    /// In which order the pixels come.
+    pub order: Scan,
+    /// How many orders of that family, reflections and transposes, share the weights: a mixture.
+    pub orders: usize,
 }
 
 impl Default for PixelCnnConfig {
@@ -62,6 +67,8 @@ impl Default for PixelCnnConfig {
             first_kernel: 7,
             kernel: 3,
             position: true,
+            order: Scan::RASTER,
+            orders: 1,
         }
     }
 }
@@ -110,6 +117,7 @@ impl Configuration for PixelCnnConfig {
         // A 1x1 layer of type A sees nothing.
         limits::kernel("first_kernel", self.first_kernel, 3)?;
         limits::kernel("kernel", self.kernel, 1)?;
+        self.order.several(self.orders)?;
         limits::hidden(domain, self.hidden)?;
         limits::blocks(self.blocks, 0)
     }
@@ -123,14 +131,16 @@ impl Configuration for PixelCnnConfig {
         vb: &VarBuilder<'_>,
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
-        let order = Order::raster(domain, ChannelSteps::Separate);
-        let mut net = Builder::new(domain, &order, conditioning);
-        let x = net.scaled_levels();
-        let logits = match self.layers {
-            Layers::Residual => self.residual(&mut net, x, vb)?,
-            Layers::Plain => self.plain_stack(&mut net, x, vb)?,
-        };
-        net.finish(logits, vb).map(Built::Network)
+        let steps = (domain, ChannelSteps::Separate);
+        in_orders(self.order, self.orders, steps, |order| {
+            let mut net = Builder::new(domain, order, conditioning);
+            let x = net.scaled_levels();
+            let logits = match self.layers {
+                Layers::Residual => self.residual(&mut net, x, vb)?,
+                Layers::Plain => self.plain_stack(&mut net, x, vb)?,
+            };
+            net.finish(logits, vb)
+        })
     }
 }
 

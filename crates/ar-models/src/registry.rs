@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    GatedPixelCnnConfig, ImageGptConfig, MadeConfig, PixelCnnConfig, PixelCnnPlainConfig,
-    PixelRnnConfig, RnnConfig, WaveNetConfig,
+    GatedPixelCnnConfig, ImageGptConfig, MadeConfig, MaskedTransformerConfig, MultiscaleConfig,
+    PixelCnnConfig, PixelCnnPlainConfig, PixelCnnPpConfig, PixelRnnConfig, RnnConfig, WaveNetConfig,
 };
 
 /// A model: what it is called and how it is put together. `Default` is a size that a CPU trains in minutes.
@@ -139,7 +139,7 @@ impl ModelEntry {
 }
 
 /// The models of this crate, in the order they are listed.
-fn built_in() -> [ModelEntry; 8] {
+fn built_in() -> [ModelEntry; 11] {
     [
         ModelEntry::of::<PixelCnnConfig>(),
         ModelEntry::of::<PixelCnnPlainConfig>(),
@@ -149,6 +149,9 @@ fn built_in() -> [ModelEntry; 8] {
         ModelEntry::of::<MadeConfig>(),
         ModelEntry::of::<PixelRnnConfig>(),
         ModelEntry::of::<RnnConfig>(),
+        ModelEntry::of::<PixelCnnPpConfig>(),
+        ModelEntry::of::<MultiscaleConfig>(),
+        ModelEntry::of::<MaskedTransformerConfig>(),
     ]
 }
 

@@ -16,12 +16,13 @@
 //! learned vectors (the paper's one-hot input); by default the first features learn the row and the
 //! column they are at (`position`).
 
-use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Order, Result};
-use ar_nn::{Activation, Builder, ConvConfig};
+use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Result, Scan};
+use ar_nn::{Activation, Builder, ConvConfig, Network};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+use crate::orders::{in_orders, sequence};
 use crate::registry::{Built, Configuration};
 
 /// Configuration of a WaveNet.
@@ -40,6 +41,10 @@ pub struct WaveNetConfig {
     pub embedding: usize,
     /// Whether the first features learn the row and the column they are at.
     pub position: bool,
+    /// In which order the pixels come.
+    pub order: Scan,
+    /// How many orders of that family, reflections and transposes, share the weights: a mixture.
+    pub orders: usize,
 }
 
 impl Default for WaveNetConfig {
@@ -51,6 +56,8 @@ impl Default for WaveNetConfig {
             max_dilation: 512,
             embedding: 0,
             position: true,
+            order: Scan::RASTER,
+            orders: 1,
         }
     }
 }
@@ -77,6 +84,7 @@ impl Configuration for WaveNetConfig {
 
     fn validate(&self, domain: &Domain, _: Conditioning) -> Result<()> {
         limits::hidden(domain, self.hidden)?;
+        sequence(self.order, self.orders)?;
         for (field, features, least) in [("skip", self.skip, 1), ("embedding", self.embedding, 0)] {
             let least = if least > 0 || features > 0 {
                 domain.channels
@@ -112,8 +120,15 @@ impl Configuration for WaveNetConfig {
         vb: &VarBuilder<'_>,
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
-        let order = Order::raster(domain, ChannelSteps::Separate);
-        let mut net = Builder::new(domain, &order, conditioning);
+        let steps = (domain, ChannelSteps::Separate);
+        in_orders(self.order, self.orders, steps, |order| {
+            self.network(Builder::new(domain, order, conditioning), vb)
+        })
+    }
+}
+
+impl WaveNetConfig {
+    fn network(&self, mut net: Builder, vb: &VarBuilder<'_>) -> Result<Network> {
         let (c, relu) = (self.hidden, Activation::Relu);
 
         let x = match self.embedding {
@@ -145,7 +160,7 @@ impl Configuration for WaveNetConfig {
         let head = ConvConfig::pointwise(self.skip).before(relu).after(relu);
         let y = net.conv(skip.unwrap_or(h), head, &vb.pp("head1"))?;
         let logits = net.conv(y, ConvConfig::pointwise(net.outputs()), &vb.pp("head2"))?; // (H·W, C·P)
-        net.finish(logits, vb).map(Built::Network)
+        net.finish(logits, vb)
     }
     // ANCHOR_END: build
 }

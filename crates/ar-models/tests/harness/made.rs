@@ -129,7 +129,7 @@ fn an_ensemble_mixes_probabilities_and_not_logits() {
     let mixture = spec.build(&parameters(&spec)).unwrap();
     let levels = Tensor::new(&[0u32, 1, 1, 0, 1, 0], &Device::Cpu).unwrap();
     let levels = levels.reshape((1, 1, 2, 3)).unwrap();
-    let first = |t: &Tensor| f64::from(t.flatten_all().unwrap().to_vec1::<f32>().unwrap()[0]);
+    let first = |t: &Tensor| t.to_vec1::<f64>().unwrap()[0];
 
     let members = mixture.members();
     let each: Vec<f64> = members
@@ -145,9 +145,12 @@ fn an_ensemble_mixes_probabilities_and_not_logits() {
         .map(|m| m.conditionals(&levels, None).unwrap());
     let logits = Tensor::stack(&logits.collect::<Vec<_>>(), 0).unwrap();
     let averaged = logits.mean(0).unwrap();
-    let of_averaged = members[0].likelihood().nll(&averaged, &levels).unwrap();
+    let of_averaged = members[0]
+        .likelihood()
+        .nll(&averaged, &levels.unsqueeze(4).unwrap())
+        .unwrap();
     let of_averaged = first(
-        &of_averaged
+        &of_averaged.to_dtype(DType::F64).unwrap()
             .flatten_all()
             .unwrap()
             .sum_keepdim(D::Minus1)

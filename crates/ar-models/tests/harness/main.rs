@@ -6,6 +6,7 @@ mod common;
 mod gated_pixel_cnn;
 mod image_gpt;
 mod made;
+mod orders;
 mod pixel_cnn;
 mod pixel_rnn;
 mod rnn;

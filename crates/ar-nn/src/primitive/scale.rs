@@ -9,6 +9,8 @@ use super::pointwise::Pointwise;
 pub(crate) struct Scale {
     groups: ChannelGroups,
     by: f64,
+    /// Whether a 1 follows, which tells an image from what lies beyond its border.
+    with_one: bool,
 }
 
 impl Scale {
@@ -16,6 +18,15 @@ impl Scale {
         Self {
             groups,
             by: 1.0 / (levels - 1) as f64,
+            with_one: false,
+        }
+    }
+
+    /// Of so many channels that are one group, and a 1 after them.
+    pub(crate) fn with_one(channels: usize, levels: usize) -> Self {
+        Self {
+            with_one: true,
+            ..Self::new(ChannelGroups::split(channels + 1, 1), levels)
         }
     }
 }
@@ -27,13 +38,22 @@ impl Pointwise for Scale {
 
     fn composite(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Tensor> {
         // Integers up to here: few float types hold all of them.
-        Ok((inputs[0].to_dtype(DType::F32)? * self.by)?)
+        let scaled = (inputs[0].to_dtype(DType::F32)? * self.by)?;
+        if !self.with_one {
+            return Ok(scaled);
+        }
+        let one = scaled.narrow(2, 0, 1)?.ones_like()?;
+        Ok(Tensor::cat(&[&scaled, &one], 2)?)
     }
 
     #[inline(always)]
     fn row(&self, g: usize, inputs: &[&[f32]], _: &[f32], out: &mut [f32]) {
-        for i in self.groups.range(g) {
-            out[i] = inputs[0][i] * self.by as f32;
+        let own = self.groups.range(g);
+        for (o, x) in out[own.clone()].iter_mut().zip(&inputs[0][own.start..]) {
+            *o = x * self.by as f32;
+        }
+        if self.with_one {
+            out[own.end - 1] = 1.0;
         }
     }
 

@@ -93,6 +93,19 @@ impl Builder {
         self.push(scale, &[Value(LEVELS)], Vec::new())
     }
 
+    /// [`Builder::scaled_levels`], and a feature that is 1 everywhere: beyond the border it is read as 0.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when channels are drawn one after the other.
+    pub fn scaled_levels_with_one(&mut self) -> Result<Value> {
+        if self.program.level_groups.count() > 1 {
+            return Err(Error::config("order", "the channels have to be drawn together"));
+        }
+        let Domain { channels, levels, .. } = self.program.domain;
+        let scale = Scale::with_one(channels, levels);
+        Ok(self.push(scale, &[Value(LEVELS)], Vec::new()))
+    }
+
     /// Levels as learned vectors of `features`. Parameter `weight (C, K, features)`, normal with
     /// deviation 1.
     ///
@@ -236,6 +249,11 @@ impl Builder {
                 (f, 1.0 / (f.max(1) as f64).sqrt())
             }
         };
+        let image = self.program.grid(LEVELS);
+        if matches!(conditioning, Conditioning::Map { .. }) && self.program.grid(x.0) != image {
+            let problem = "a map has a site for each pixel, and this value has not";
+            return Err(Error::config("conditioning", problem));
+        }
         let groups = self.groups(x).clone();
         let init = Init::Randn { mean: 0.0, stdev };
         let weight = vb.get_with_hints((rows, groups.features()), "weight", init)?;

@@ -1,0 +1,72 @@
+use ar_core::harness::prove_sums_and_samples;
+use ar_core::{Conditioning, Domain};
+use ar_models::Spec;
+use serde_json::json;
+
+use crate::common::{parameters, prove, prove_class};
+
+/// The models that take an order, small.
+fn configs() -> [(&'static str, serde_json::Value); 4] {
+    [
+        ("pixelcnn", json!({"hidden": 6, "blocks": 1, "first_kernel": 3})),
+        ("gated-pixelcnn", json!({"hidden": 6, "blocks": 2, "first_kernel": 3})),
+        ("wavenet", json!({"hidden": 4, "skip": 5, "max_dilation": 2})),
+        ("imagegpt", json!({"embed": 8, "heads": 2, "layers": 1})),
+    ]
+}
+
+#[test]
+fn models_in_other_orders_are_proved() {
+    for (model, config) in configs() {
+        for order in ["hilbert", "s-curve+transpose", "checkerboard"] {
+            let mut config = config.clone();
+            config["order"] = order.into();
+            prove(model, &config, [1, 4, 5, 3], [1, 2, 3, 2]);
+        }
+    }
+}
+
+#[test]
+fn one_set_of_weights_in_several_orders_is_a_distribution() {
+    for (model, config) in configs() {
+        let mut config = config.clone();
+        (config["order"], config["orders"]) = ("s-curve".into(), 3.into());
+        let domain = Domain::new(1, 2, 3, 2).unwrap();
+        let spec = Spec::new(model, config, domain, Conditioning::None).unwrap();
+        let mixture = spec.build(&parameters(&spec)).unwrap();
+        assert_eq!(mixture.members().len(), 3);
+        prove_sums_and_samples(&*mixture).unwrap();
+    }
+}
+
+#[test]
+fn pixelcnn_pp_grey_and_rgb() {
+    let config = json!({"hidden": 5, "blocks": 1, "components": 2, "dropout": 0.3});
+    prove("pixelcnn-pp", &config, [1, 5, 7, 4], [1, 2, 3, 3]);
+    prove("pixelcnn-pp", &config, [3, 6, 5, 5], [3, 1, 2, 3]);
+    prove_class("pixelcnn-pp", &config, [1, 5, 6, 3], [1, 2, 2, 3]);
+}
+
+#[test]
+fn pixelcnn_pp_categorical() {
+    let config = json!({"hidden": 5, "blocks": 1, "head": "categorical"});
+    prove("pixelcnn-pp", &config, [1, 5, 6, 4], [1, 2, 3, 2]);
+}
+
+#[test]
+fn multiscale_in_parallel_and_in_slices() {
+    for order in ["coarse-to-fine", "subscale:2"] {
+        let config = json!({"hidden": 6, "known": 1, "predicted": 1, "kernel": 3, "order": order});
+        prove("multiscale", &config, [1, 5, 7, 3], [1, 2, 5, 2]);
+        prove_class("multiscale", &config, [3, 5, 6, 3], [2, 1, 3, 3]);
+    }
+}
+
+#[test]
+fn masked_transformers() {
+    for order in ["s-curve", "random:3"] {
+        let config = json!({"embed": 8, "heads": 2, "layers": 1, "order": order, "orders": 1});
+        prove("masked-transformer", &config, [1, 4, 5, 3], [1, 2, 3, 2]);
+        prove_class("masked-transformer", &config, [2, 3, 3, 3], [1, 2, 2, 3]);
+    }
+}

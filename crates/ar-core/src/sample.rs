@@ -281,6 +281,8 @@ pub struct Sampler<'m> {
     streams: Vec<ChaCha8Rng>,
     source: Source<'m>,
     drawer: Drawer,
+    /// What describes the conditionals of a step.
+    parameters: Vec<f32>,
     step: usize,
     /// `(B, C, H, W)`: drawn so far, zeros elsewhere.
     levels: Vec<u32>,
@@ -333,6 +335,7 @@ impl<'m> Sampler<'m> {
             streams: images.iter().map(stream_of).collect(),
             source: Source::new(model, options.engine, images.len(), condition)?,
             drawer: Drawer::default(),
+            parameters: Vec::new(),
             step: 0,
             levels: vec![0; images.len() * model.domain().dims()],
             nats: vec![0.0; images.len()],
@@ -362,10 +365,12 @@ impl<'m> Sampler<'m> {
             (self.step, self.model.domain().dims(), self.model.likelihood());
         let here: Vec<usize> = self.model.order().dims_of(step).collect();
         let free = |&i: &usize| here.iter().any(|&d| self.given(i, d).is_none());
-        let parameters = match self.images.iter().any(free) {
-            true => self.source.conditionals(step, &self.levels)?.to_vec(),
-            false => Vec::new(),
-        };
+        let draws = self.images.iter().any(free);
+        self.parameters.clear();
+        if draws {
+            let parameters = self.source.conditionals(step, &self.levels)?;
+            self.parameters.extend_from_slice(parameters);
+        }
         let mut fixed = Vec::with_capacity(self.images.len() * here.len());
         let mut log_probabilities = vec![0.0; self.images.len()];
         let (p, v) = (likelihood.parameters(), likelihood.values());
@@ -378,7 +383,7 @@ impl<'m> Sampler<'m> {
                         let before = fixed.len() - i % v..;
                         let (level, log) = self.drawer.draw(
                             likelihood,
-                            &parameters[described * p..][..p],
+                            &self.parameters[described * p..][..p],
                             &fixed[before],
                             &self.options.tempering,
                             &mut self.streams[b],

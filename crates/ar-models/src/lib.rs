@@ -4,6 +4,7 @@
 //! primitives; both passes, likelihoods and checks follow from that. This crate knows no data set
 //! and no file.
 
+mod begin;
 mod gated_pixel_cnn;
 mod image_gpt;
 mod limits;

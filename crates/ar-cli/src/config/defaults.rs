@@ -43,18 +43,20 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
     let batch_size = match (name, preset) {
         ("made", _) => 100,
         // Attention needs many updates before it looks anywhere in particular.
-        ("imagegpt", None) => 4,
+        ("imagegpt" | "masked-transformer", None) => 4,
         _ => usual.batch_size,
     };
     let (learning_rate, warmup_steps) = match (name, preset) {
         ("pixelcnn" | "pixelrnn", None) => (5e-3, 100),
         ("imagegpt", None) => (3e-3, 100),
         ("gated-pixelcnn" | "wavenet" | "rnn", None) => (8e-3, 100),
+        ("masked-transformer", None) => (3e-3, 100),
+        ("pixelcnn-pp" | "multiscale", None) => (4e-3, 100),
         _ => (usual.learning_rate, usual.warmup_steps),
     };
     let beta2 = match name {
         // The paper's (appendix A), also the better one here.
-        "imagegpt" => 0.95,
+        "imagegpt" | "masked-transformer" => 0.95,
         _ => usual.beta2,
     };
     TrainConfig {

@@ -58,8 +58,26 @@ impl Plan {
                 trainer.describe(manifest);
                 Ok(trainer)
             }
-            Begun::Anew => self.new_trainer(&spec.initialise(train.seed, device)?, train),
+            Begun::Anew => {
+                let parameters = spec.initialise(train.seed, device)?;
+                self.begin_from_images(&parameters, device)?;
+                self.new_trainer(&parameters, train)
+            }
         }
+    }
+
+    /// Sets what begins with the training images: those of the first epoch, as many as tell frequencies.
+    fn begin_from_images(&self, vars: &BTreeMap<String, Var>, device: &Device) -> Result<()> {
+        const ENOUGH: usize = 10_000;
+        let source = self.batches(device);
+        let batches = source.epoch(0, 0).take(ENOUGH.div_ceil(source.batch_size));
+        self.spec.begin_from(
+            vars,
+            batches.map(|batch| match batch {
+                Ok(batch) => Ok((batch.levels, batch.condition)),
+                Err(error) => Err(anyhow::anyhow!(error)),
+            }),
+        )
     }
 
     /// The trainer of a new run that begins with these weights.

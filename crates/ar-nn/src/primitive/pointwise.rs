@@ -208,16 +208,17 @@ impl<P: Pointwise> WithSimd for Rows<'_, P> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for (b, &site) in (0..self.own.batch).flat_map(|b| self.sites.iter().map(move |s| (b, s))) {
-            let site = site as usize;
-            let rows: [&[f32]; 2] = std::array::from_fn(|i| {
-                let input = self.inputs.get(i);
-                input.map_or(&[][..], |x| x.row(b, site))
-            });
-            let rows = &rows[..self.inputs.len()];
-            let out = self.out.row_mut(b, site);
-            let primitive = &self.own.primitive;
-            primitive.row(self.group, rows, &self.own.weights, out);
+        for b in 0..self.own.batch {
+            for site in self.sites.iter().map(|&s| s as usize) {
+                let rows: [&[f32]; 2] = std::array::from_fn(|i| {
+                    let input = self.inputs.get(i);
+                    input.map_or(&[][..], |x| x.row(b, site))
+                });
+                let rows = &rows[..self.inputs.len()];
+                let out = self.out.row_mut(b, site);
+                let primitive = &self.own.primitive;
+                primitive.row(self.group, rows, &self.own.weights, out);
+            }
         }
     }
 }

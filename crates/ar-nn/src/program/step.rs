@@ -13,6 +13,8 @@ pub(super) struct ProgramStepper<'p> {
     values: Vec<StepValue>,
     /// How many entries of each node are done with.
     done: Vec<usize>,
+    /// The step before which all is computed.
+    ran: Option<usize>,
     /// Sites that a node computes at once.
     sites: Vec<u32>,
     out: Vec<f32>,
@@ -43,6 +45,7 @@ impl<'p> ProgramStepper<'p> {
             nodes,
             values,
             done: vec![0; program.nodes.len()],
+            ran: None,
             sites: Vec::new(),
             out: Vec::new(),
         })
@@ -50,6 +53,9 @@ impl<'p> ProgramStepper<'p> {
 
     /// Computes what can be computed after `step` steps, or only what later steps read of it.
     fn run(&mut self, step: usize, only_remembered: bool) {
+        if self.ran.replace(step) == Some(step) {
+            return;
+        }
         for (i, runs) in self.program.schedule().nodes.iter().enumerate() {
             let rest = &runs.entries[self.done[i]..];
             let due = rest.iter().take_while(|e| e.ready as usize <= step).count();
@@ -113,6 +119,7 @@ impl Stepper for ProgramStepper<'_> {
             nodes: self.nodes.iter().map(|node| node.fork()).collect(),
             values: self.values.clone(),
             done: self.done.clone(),
+            ran: self.ran,
             sites: Vec::new(),
             out: self.out.clone(),
         }))

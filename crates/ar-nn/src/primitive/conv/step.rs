@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Conv;
@@ -94,17 +95,31 @@ impl ConvStep {
         }
         self.row = Some(row);
     }
-}
 
-impl Step for ConvStep {
-    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
-        let weights = self.weights.clone();
-        let (conv, x) = (&weights.conv, inputs[0]);
-        let (range, columns, c_out) = (weights.beside(), conv.to.range(group), conv.c_out());
-        let (w, has_above) = (conv.taps.grid().width, range.start > 0);
-        let (k, n) = (range.count() * conv.c_in(), columns.len());
-        self.rows.resize(self.batch * sites.len() * k, 0.0);
-        for (b, rows) in self.rows.chunks_exact_mut((sites.len() * k).max(1)).enumerate() {
+    /// Adds to the sums what the rows above contribute to `columns`.
+    fn add_above(&mut self, sites: &[u32], columns: Range<usize>, x: &StepValue) {
+        let (w, c_out) = (self.weights.conv.taps.grid().width, self.weights.conv.c_out());
+        let (m, n) = (sites.len(), columns.len());
+        for (i, site) in sites.iter().map(|&s| s as usize).enumerate() {
+            let (row, column) = (site / w, site % w);
+            if self.row != Some(row) {
+                self.rows_above(row, x);
+            }
+            for (b, sums) in self.sums.chunks_exact_mut(m * n).enumerate() {
+                let above = &self.above[(b * w + column) * c_out..][columns.clone()];
+                let sums = sums[i * n..][..n].iter_mut();
+                sums.zip(above).for_each(|(s, a)| *s += a);
+            }
+        }
+    }
+
+    /// Fills `rows` with what the taps beside the sites read in these images.
+    fn gather_beside(&mut self, images: Range<usize>, sites: &[u32], x: &StepValue) {
+        let (conv, range) = (&self.weights.conv, self.weights.beside());
+        let k = range.count() * conv.c_in();
+        self.rows.resize(images.len() * sites.len() * k, 0.0);
+        let all = self.rows.chunks_exact_mut((sites.len() * k).max(1));
+        for (b, rows) in images.zip(all) {
             if conv.taps.is_pointwise() {
                 for (row, &site) in rows.chunks_exact_mut(k).zip(sites) {
                     row.copy_from_slice(x.row(b, site as usize));
@@ -115,32 +130,54 @@ impl Step for ConvStep {
             }
         }
         conv.before.apply(&mut self.rows);
-        let rows = std::mem::take(&mut self.rows);
-        self.sums.clear();
-        for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
-            self.sums.extend_from_slice(&weights.bias[columns.clone()]);
-            if has_above {
-                let (row, column) = (site as usize / w, site as usize % w);
-                if self.row != Some(row) {
-                    self.rows_above(row, x);
+    }
+
+    fn run(
+        &mut self,
+        images: Range<usize>,
+        sites: &[u32],
+        group: usize,
+        inputs: &[&StepValue],
+        out: &mut StepValue,
+    ) {
+        self.gather_beside(images.clone(), sites, inputs[0]);
+        let columns = self.weights.conv.to.range(group);
+        let (m, n) = (sites.len(), columns.len());
+        self.sums.resize(images.len() * m * n, 0.0);
+        let bias = &self.weights.bias[columns.clone()];
+        self.sums.chunks_exact_mut(n).for_each(|sums| sums.copy_from_slice(bias));
+        if self.has_above() {
+            self.add_above(sites, columns.clone(), inputs[0]);
+        }
+        self.weights.beside[group].product(&self.rows, &mut self.sums);
+        self.weights.conv.after.apply(&mut self.sums);
+        for (b, sums) in images.zip(self.sums.chunks_exact(m * n)) {
+            for (site, sums) in sites.iter().map(|&s| s as usize).zip(sums.chunks_exact(n)) {
+                let out = &mut out.row_mut(b, site)[columns.clone()];
+                match inputs.get(1) {
+                    None => out.copy_from_slice(sums),
+                    Some(residual) => {
+                        let residual = &residual.row(b, site)[columns.clone()];
+                        let added = sums.iter().zip(residual);
+                        out.iter_mut().zip(added).for_each(|(o, (s, r))| *o = s + r);
+                    }
                 }
-                let above = &self.above[(b * w + column) * c_out..][columns.clone()];
-                let start = self.sums.len() - n;
-                let sums = self.sums[start..].iter_mut();
-                sums.zip(above).for_each(|(s, a)| *s += a);
             }
         }
-        weights.beside[group].product(&rows, &mut self.sums);
-        self.rows = rows;
-        conv.after.apply(&mut self.sums);
-        let all = (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, *s as usize)));
-        for ((b, site), sums) in all.zip(self.sums.chunks_exact(n)) {
-            let out = &mut out.row_mut(b, site)[columns.clone()];
-            out.copy_from_slice(sums);
-            if let Some(residual) = inputs.get(1) {
-                let residual = &residual.row(b, site)[columns.clone()];
-                out.iter_mut().zip(residual).for_each(|(o, r)| *o += r);
-            }
+    }
+
+    fn has_above(&self) -> bool {
+        self.weights.beside().start > 0
+    }
+}
+
+impl Step for ConvStep {
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        // A line at once is rows enough for a product, and those of one image stay in the cache.
+        if sites.len() < 8 || self.has_above() {
+            self.run(0..self.batch, sites, group, inputs, out);
+        } else {
+            (0..self.batch).for_each(|b| self.run(b..b + 1, sites, group, inputs, out));
         }
     }
 }

@@ -140,7 +140,10 @@ mod tests {
                 &twin.frozen().conditionals(&x).unwrap(),
             );
             let loss = ours.nll(&x, None).unwrap().mean(0).unwrap();
-            close(&loss.to_dtype(candle_core::DType::F32).unwrap(), &twin.loss(&x).unwrap());
+            close(
+                &loss.to_dtype(candle_core::DType::F32).unwrap(),
+                &twin.loss(&x).unwrap(),
+            );
             let gradients = loss.backward().unwrap();
             for name in ["embed.weight", "conv.bias"] {
                 let of = |store: &candle_core::backprop::GradStore| {

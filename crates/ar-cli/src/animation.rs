@@ -20,7 +20,10 @@ pub(crate) fn appearing(images: &[Picture], order: &Order) -> Result<Vec<Picture
     let mut frames = Vec::with_capacity(ranks.div_ceil(per_frame) + 1);
     for first in (0..ranks + per_frame).step_by(per_frame) {
         for rank in first.saturating_sub(per_frame)..first.min(ranks) {
-            order.at(rank).iter().for_each(|&p| known[p as usize] = true);
+            order
+                .at(rank)
+                .iter()
+                .for_each(|&p| known[p as usize] = true);
         }
         let masked: Result<Vec<_>> = images
             .iter()

@@ -16,7 +16,7 @@ pub(crate) struct Diagrams(Vec<(PathBuf, Picture)>);
 
 impl Diagrams {
     /// The masks of the model's kernels and what its centre pixel depends on, to go into `folder`:
-    /// `MODEL-mask-a.png`, `MODEL-mask-b.png`, `MODEL-receptive-field.png`. `force` replaces what is there.
+    /// `MODEL-mask-a.png`, `MODEL-mask-b.png`, `MODEL-receptive-field.png`, `order.png`. `force` replaces what is there.
     ///
     /// # Errors
     /// When the images are too large to draw, or a file cannot or must not be written.
@@ -48,7 +48,8 @@ impl Diagrams {
             let file = folder.join(format!("{}-{name}.png", target.spec.model));
             (file, picture)
         };
-        let all: Vec<_> = drawn.chain([field]).map(named).collect();
+        let order = (folder.join("order.png"), draw_order(order));
+        let all: Vec<_> = drawn.chain([field]).map(named).chain([order]).collect();
         let mut files = Destinations::new(force);
         for (file, _) in &all {
             files.file("--draw", file, &["png"])?;
@@ -64,6 +65,14 @@ impl Diagrams {
         let save = |(file, picture): (PathBuf, Picture)| picture.save_png(&file).map(|()| file);
         self.0.into_iter().map(save).collect()
     }
+}
+
+/// When each pixel comes, the first the darkest.
+fn draw_order(order: &Order) -> Picture {
+    let last = (order.ranks() - 1).max(1) as f32;
+    let when = |p| 1.0 - order.rank(p) as f32 / last;
+    let cells: Vec<f32> = (0..order.positions()).map(when).collect();
+    heat_grid(&cells, order.height(), order.width(), None)
 }
 
 /// The live taps of a `size` x `size` kernel.

@@ -8,8 +8,8 @@
 
 use ar_core::check::causality;
 use ar_core::{
-    ChannelSteps, Distribution, Domain, Likelihood, Model, Order, Result,
-    SampleOptions, Stepper, nll_of, sample, score_images,
+    ChannelSteps, Distribution, Domain, Likelihood, Model, Order, Result, SampleOptions, Stepper,
+    nll_of, sample, score_images,
 };
 use candle_core::{D, Device, Tensor};
 

@@ -8,7 +8,7 @@ use rand::Rng;
 use serde::Serialize;
 
 use crate::random::stream;
-use crate::sample::described_in;
+use crate::sampler::described_in;
 use crate::{Dependence, Error, Model, Result};
 
 /// A conditional that sees a value it has to predict, or a later one.

@@ -77,7 +77,11 @@ impl Drawer {
         let uniform: f64 = rng.random();
         likelihood.logits_into(parameters, before, &mut self.weights);
         let untempered = *how == Tempering::default();
-        let normaliser = if untempered { 0.0 } else { log_sum(&self.weights) };
+        let normaliser = if untempered {
+            0.0
+        } else {
+            log_sum(&self.weights)
+        };
         if !untempered {
             self.logits.clone_from(&self.weights);
         }
@@ -153,7 +157,8 @@ mod tests {
         let (mut drawer, mut rng, mut counts) =
             (Drawer::default(), stream(1, "draw", &[]), [0.0; 4]);
         for _ in 0..20_000 {
-            counts[drawer.draw(FOUR, &logits, &[], how, &mut rng).unwrap().0 as usize] += 1.0 / 20_000.0;
+            counts[drawer.draw(FOUR, &logits, &[], how, &mut rng).unwrap().0 as usize] +=
+                1.0 / 20_000.0;
         }
         counts
     }

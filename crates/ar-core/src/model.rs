@@ -170,7 +170,9 @@ pub fn nll_of_values(
     let v = model.likelihood().values();
     let (b, c, h, w) = levels.dims4()?;
     // (B, C, H, W) to (B, C / V, H, W, V)
-    let x = levels.reshape((b, c / v, v, h, w))?.permute((0, 1, 3, 4, 2))?;
+    let x = levels
+        .reshape((b, c / v, v, h, w))?
+        .permute((0, 1, 3, 4, 2))?;
     model.likelihood().nll(conditionals, &x.contiguous()?)
 }
 

@@ -4,7 +4,9 @@
 
 #![expect(clippy::print_stdout, reason = "an example tells what it finds")]
 
-use ar_core::{Conditioning, Domain, Pass, Result, SampleOptions, Score, Weights, sample, score_images};
+use ar_core::{
+    Conditioning, Domain, Pass, Result, SampleOptions, Score, Weights, sample, score_images,
+};
 use ar_models::{Spec, registry};
 use candle_core::{DType, Device, Tensor};
 use serde_json::json;

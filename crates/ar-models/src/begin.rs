@@ -47,9 +47,8 @@ impl Spec {
         };
         let likelihood = distribution.members()[0].likelihood();
         let values = counts.bias(likelihood, bias.elem_count());
-        let tensor = || -> Result<Tensor> {
-            Ok(Tensor::from_vec(values, bias.shape(), bias.device())?)
-        };
+        let tensor =
+            || -> Result<Tensor> { Ok(Tensor::from_vec(values, bias.shape(), bias.device())?) };
         Ok(set(vars, bias.id(), &tensor()?)?)
     }
 }

@@ -103,7 +103,11 @@ impl Configuration for MaskedTransformerConfig {
         let table = sinusoids(domain, self.embed);
         let blocks = (0..self.layers).map(|i| format!("h.{i}.target.weight"));
         let names = ["before.weight".to_owned(), "target.weight".to_owned()];
-        names.into_iter().chain(blocks).map(|name| (name, table.clone())).collect()
+        names
+            .into_iter()
+            .chain(blocks)
+            .map(|name| (name, table.clone()))
+            .collect()
     }
 
     // ANCHOR: build

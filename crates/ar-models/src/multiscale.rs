@@ -65,7 +65,8 @@ impl Configuration for MultiscaleConfig {
     const NAME: &'static str = "multiscale";
     const ABOUT: &'static str =
         "a coarse image first, then groups of pixels that are drawn at once";
-    const PAPER: &'static str = "Reed et al. 2017, Parallel Multiscale Autoregressive Density Estimation, arXiv:1703.03664";
+    const PAPER: &'static str =
+        "Reed et al. 2017, Parallel Multiscale Autoregressive Density Estimation, arXiv:1703.03664";
 
     /// Twelve layers of 128 features, the size of the paper's networks (section 4).
     fn presets() -> Vec<(&'static str, Self)> {
@@ -105,12 +106,7 @@ impl Configuration for MultiscaleConfig {
 }
 
 impl MultiscaleConfig {
-    fn network(
-        &self,
-        mut net: Builder,
-        domain: &Domain,
-        vb: &VarBuilder<'_>,
-    ) -> Result<Network> {
+    fn network(&self, mut net: Builder, domain: &Domain, vb: &VarBuilder<'_>) -> Result<Network> {
         if domain.channels > 1 {
             net = net.with_likelihood(Likelihood::LogisticMixture(LogisticMixture {
                 components: self.components,
@@ -125,7 +121,11 @@ impl MultiscaleConfig {
         known = net.position(known, &vb.pp("position"))?;
         for i in 0..self.known {
             let vb = vb.pp("known").pp(i);
-            let y = net.conv(known, look(MaskType::B).before(elu).after(elu), &vb.pp("look"))?;
+            let y = net.conv(
+                known,
+                look(MaskType::B).before(elu).after(elu),
+                &vb.pp("look"),
+            )?;
             known = net.residual_conv(y, ConvConfig::pointwise(h), known, &vb.pp("out"))?;
         }
         let mut next = net.conv(known, look(MaskType::A).before(elu), &vb.pp("between"))?;

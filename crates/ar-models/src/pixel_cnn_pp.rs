@@ -145,7 +145,9 @@ impl Configuration for PixelCnnPpConfig {
         for scale in (0..SCALES).rev() {
             let blocks = self.blocks + usize::from(scale + 1 < SCALES);
             for i in 0..blocks {
-                let Some([u_skip, ul_skip]) = kept.pop() else { break };
+                let Some([u_skip, ul_skip]) = kept.pop() else {
+                    break;
+                };
                 let vb = vb.pp("up").pp(scale).pp(i);
                 u = self.block(&mut net, (u, Some(u_skip)), ABOVE, &vb.pp("u"))?;
                 let both = net.concat(u, ul_skip)?;

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::{
     GatedPixelCnnConfig, ImageGptConfig, MadeConfig, MaskedTransformerConfig, MultiscaleConfig,
-    PixelCnnConfig, PixelCnnPlainConfig, PixelCnnPpConfig, PixelRnnConfig, RnnConfig, WaveNetConfig,
+    PixelCnnConfig, PixelCnnPlainConfig, PixelCnnPpConfig, PixelRnnConfig, RnnConfig,
+    WaveNetConfig,
 };
 
 /// A model: what it is called and how it is put together. `Default` is a size that a CPU trains in minutes.

@@ -153,9 +153,7 @@ fn leak_in_words(leak: &Leak) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ar_core::{
-        ChannelSteps, Distribution, Domain, Likelihood, Model, Order, Stepper, nll_of,
-    };
+    use ar_core::{ChannelSteps, Distribution, Domain, Likelihood, Model, Order, Stepper, nll_of};
     use candle_core::{DType, Device, Tensor};
 
     use super::*;

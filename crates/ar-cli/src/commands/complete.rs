@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Result;
-use ar_core::{Conditioning, Given, SampleOptions};
+use anyhow::{Context as _, Result};
+use ar_core::{
+    Conditioning, Distribution, Given, Model, SampleOptions, Scan, mean_and_error, nll_of_values,
+};
+use candle_core::DType;
 use serde::Serialize;
 
 use super::drawing::{Drawing, draw};
@@ -43,6 +46,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE.png")]
     mask: Option<PathBuf>,
 
+    /// Of a model of several orders, take this one: auto is that which leaves the hole for last
+    #[arg(long, value_name = "auto|NAME")]
+    order: Option<String>,
+
     /// Completions of each image, and of each class
     #[arg(short = 'n', long = "count", value_name = "N", default_value = "4", value_parser = count, allow_hyphen_values = true)]
     count: usize,
@@ -60,6 +67,11 @@ struct Report<'a> {
     inputs: usize,
     seconds: f64,
     file: &'a Path,
+    /// The order in which they were completed; none, where every completion has its own of several.
+    order: Option<String>,
+    /// Of each row of completions: negative log-likelihood of what the hole really held, in nats, given
+    /// what comes before it in the order; null without an order.
+    hole_nats: Vec<Option<f64>>,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
@@ -85,8 +97,19 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         condition: conditioning.of_labels(labels.collect(), run.model.device())?,
         ..options
     };
+    let member = match &args.order {
+        Some(order) => Some(member_of(&*run.model, order, &known)?),
+        None => match run.model.members()[..] {
+            [one] => Some(one),
+            _ => None,
+        },
+    };
+    let model: &dyn Distribution = match member {
+        Some(member) => member,
+        None => &*run.model,
+    };
     let started = Instant::now();
-    let drawn = draw(&run, &options, output)?;
+    let drawn = draw(model, &options, output)?;
     let seconds = started.elapsed().as_secs_f64();
 
     let completions = pictures(&drawn.levels, &domain, &run.encoding)?;
@@ -111,6 +134,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         let shown = shown.collect::<Result<Vec<_>>>()?;
         sheet.completions(&shown).save_png(&target.file)?;
     }
+    let hole_nats: Vec<Option<f64>> = match member {
+        Some(member) => nats_of_holes(member, &rows, &known)?
+            .into_iter()
+            .map(Some)
+            .collect(),
+        None => vec![None; rows.len()],
+    };
     output.preview(&completions[..completions.len().min(8)]);
     output.say(format_args!(
         "{} of {} in {}: {}",
@@ -119,11 +149,21 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         duration(seconds),
         target.file.display()
     ))?;
+    let told: Vec<f64> = hole_nats.iter().copied().flatten().collect();
+    let order = member.and_then(|member| member.order().name());
+    if let (Some(order), [_, ..]) = (order, &told[..]) {
+        let (mean, error) = mean_and_error(&told);
+        output.say(format_args!(
+            "what the holes held: {mean:.2} ± {error:.2} nats given what comes before in order {order}"
+        ))?;
+    }
     output.json(&Report {
         images: drawn.count,
         inputs: inputs.len(),
         seconds,
         file: &target.file,
+        order: order.map(|order| order.to_string()),
+        hole_nats,
     })?;
     Ok(0)
 }
@@ -139,6 +179,60 @@ impl Args {
         }
         Ok(inputs)
     }
+}
+
+/// The member of `model` whose order is called `name`, or with `auto` that in which the unknown pixels
+/// come last.
+fn member_of<'m>(model: &'m dyn Distribution, name: &str, known: &[bool]) -> Result<&'m dyn Model> {
+    let members = model.members();
+    if name == "auto" {
+        let lateness = |member: &&dyn Model| {
+            let holes = (0..known.len()).filter(|&p| !known[p]);
+            holes.map(|p| member.order().rank(p)).sum::<usize>()
+        };
+        // The first of those that are equal.
+        let best = members.iter().rev().max_by_key(|member| lateness(member));
+        return best.copied().context("the model has no members");
+    }
+    let scan: Scan = name
+        .parse()
+        .map_err(|error| usage(format!("--order: {error}")))?;
+    let found = members
+        .iter()
+        .find(|member| member.order().name() == Some(scan));
+    found.copied().ok_or_else(|| {
+        let orders = crate::run::orders_of(model);
+        usage(format!("--order {scan}: the model knows {orders}"))
+    })
+}
+
+/// Of each row, how unlikely the unknown values of its image are in the order of `model`, in nats.
+fn nats_of_holes(
+    model: &dyn Model,
+    rows: &[(&Input, Option<u32>)],
+    known: &[bool],
+) -> Result<Vec<f64>> {
+    const AT_ONCE: usize = 16;
+    let (domain, device) = (model.domain(), model.device());
+    let mut all = Vec::with_capacity(rows.len());
+    for some in rows.chunks(AT_ONCE) {
+        let levels: Vec<u32> = some.iter().flat_map(|row| row.0.levels.clone()).collect();
+        let levels = domain.tensor(levels, device)?;
+        let labels = some.iter().map(|row| row.1).collect();
+        let condition = model.conditioning().of_labels(labels, device)?;
+        let conditionals = model.conditionals(&levels, condition.as_ref())?;
+        let each = nll_of_values(model, &levels, &conditionals)?.to_dtype(DType::F64)?;
+        for values in each.flatten_from(1)?.to_vec2::<f64>()? {
+            let pixels = values.iter().zip(known.iter().cycle());
+            all.push(
+                pixels
+                    .filter(|(_, known)| !**known)
+                    .map(|(nats, _)| nats)
+                    .sum(),
+            );
+        }
+    }
+    Ok(all)
 }
 
 /// What is completed in each row: an image, as one of which class.

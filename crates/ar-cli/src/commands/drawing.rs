@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Domain, SampleOptions, Sampled, Tempering};
+use ar_core::{Conditioning, Distribution, Domain, SampleOptions, Sampled, Tempering};
 
 use crate::condition::class_named;
 use crate::destination::{Destinations, ending_of};
@@ -152,12 +152,16 @@ impl Drawing {
 ///
 /// # Errors
 /// When drawing fails.
-pub(super) fn draw(run: &Run, options: &SampleOptions, output: &Output) -> Result<Sampled> {
-    let members = run.model.members();
+pub(super) fn draw(
+    model: &dyn Distribution,
+    options: &SampleOptions,
+    output: &Output,
+) -> Result<Sampled> {
+    let members = model.members();
     let steps = members.first().map_or(0, |member| member.order().steps());
     let total = (options.count * steps) as u64;
     let bar = Progress::new(output, "drawing", "values", total);
-    let drawn = ar_core::sample(run.model.as_ref(), options, &|done, _| {
+    let drawn = ar_core::sample(model, options, &|done, _| {
         bar.at(done as u64, String::new);
         true
     });

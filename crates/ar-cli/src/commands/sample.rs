@@ -48,6 +48,11 @@ struct Report<'a> {
     /// Of each row.
     #[serde(skip_serializing_if = "<[u32]>::is_empty")]
     classes: &'a [u32],
+    /// Negative log-likelihood of each image under the model, in nats; of a mixture, under the member
+    /// that drew it.
+    nats: &'a [f64],
+    /// Steps in which an image is drawn.
+    passes: usize,
 }
 
 /// Images of an unconditional model.
@@ -89,7 +94,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         ..options
     };
     let started = Instant::now();
-    let Sampled { levels, count, .. } = draw(&run, &options, output)?;
+    let drawn = draw(&*run.model, &options, output)?;
+    let Sampled {
+        levels,
+        count,
+        nats,
+        ..
+    } = drawn;
     let seconds = started.elapsed().as_secs_f64();
 
     let images = pictures(&levels, &domain, &run.encoding)?;
@@ -121,6 +132,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         engine,
         file: &target.file,
         classes: &rows.classes,
+        nats: &nats,
+        passes: run.model.members()[0].order().steps(),
     })?;
     Ok(0)
 }

@@ -48,9 +48,8 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
     };
     let (learning_rate, warmup_steps) = match (name, preset) {
         ("pixelcnn" | "pixelrnn", None) => (5e-3, 100),
-        ("imagegpt", None) => (3e-3, 100),
+        ("imagegpt" | "masked-transformer", None) => (3e-3, 100),
         ("gated-pixelcnn" | "wavenet" | "rnn", None) => (8e-3, 100),
-        ("masked-transformer", None) => (3e-3, 100),
         ("pixelcnn-pp" | "multiscale", None) => (4e-3, 100),
         _ => (usual.learning_rate, usual.warmup_steps),
     };

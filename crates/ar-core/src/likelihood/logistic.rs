@@ -67,26 +67,22 @@ impl LogisticMixture {
         let pixels = pixels.zip(levels.chunks_exact(self.channels));
         let mut sum = 0.0;
         for (p, levels) in pixels {
-            sum += match scale {
-                Some(scale) => {
-                    let nll = self.pixel::<true>(p, levels, &mut joint);
-                    let (logits, rest) = p.split_at_mut(self.components);
-                    for (prior, posterior) in logits.iter_mut().zip(&mut joint) {
-                        *prior = scale * (*prior - *posterior);
-                        *posterior *= -scale;
-                    }
-                    for row in rest.chunks_exact_mut(self.components) {
-                        for (slope, weight) in row.iter_mut().zip(&joint) {
-                            *slope *= weight;
-                        }
-                    }
-                    nll
-                }
-                None => {
-                    copy.copy_from_slice(p);
-                    self.pixel::<false>(&mut copy, levels, &mut joint)
-                }
+            let Some(scale) = scale else {
+                copy.copy_from_slice(p);
+                sum += self.pixel::<false>(&mut copy, levels, &mut joint);
+                continue;
             };
+            sum += self.pixel::<true>(p, levels, &mut joint);
+            let (logits, rest) = p.split_at_mut(self.components);
+            for (prior, posterior) in logits.iter_mut().zip(&mut joint) {
+                *prior = scale * (*prior - *posterior);
+                *posterior *= -scale;
+            }
+            for row in rest.chunks_exact_mut(self.components) {
+                for (slope, weight) in row.iter_mut().zip(&joint) {
+                    *slope *= weight;
+                }
+            }
         }
         sum
     }
@@ -161,7 +157,9 @@ impl LogisticMixture {
         let logits = &mut p[..self.components];
         // Before anything is added to them, or large logits would round it away.
         let top = largest(logits);
-        logits.iter_mut().for_each(|logit| *logit -= top);
+        for logit in logits.iter_mut() {
+            *logit -= top;
+        }
         joint.copy_from_slice(logits);
         for c in 0..levels.len() {
             self.place(p, &levels[..c]);
@@ -267,10 +265,14 @@ fn largest(values: &[f32]) -> f32 {
 /// Replaces logits by their softmax and returns the logarithm of the sum of their exponentials.
 fn softmax(logits: &mut [f32]) -> f64 {
     let top = largest(logits);
-    logits.iter_mut().for_each(|v| *v = exp(*v - top));
+    for v in logits.iter_mut() {
+        *v = exp(*v - top);
+    }
     let sum: f32 = logits.iter().sum();
     let inverse = 1.0 / sum;
-    logits.iter_mut().for_each(|v| *v *= inverse);
+    for v in logits {
+        *v *= inverse;
+    }
     f64::from(top) + f64::from(ln(sum))
 }
 

@@ -59,7 +59,10 @@ impl LogisticMixture {
         let own = d.ge(0.5)?.where_cond(&wide, &series)?;
         let inner = (own - (log_scale - (2.0 * half).ln())?)?;
         let is = |edge: u32| -> Result<Tensor> {
-            Ok(level.eq(edge)?.to_dtype(mean.dtype())?.broadcast_as(mean.shape())?)
+            Ok(level
+                .eq(edge)?
+                .to_dtype(mean.dtype())?
+                .broadcast_as(mean.shape())?)
         };
         let (lowest, highest) = (is(0)?, is(self.levels as u32 - 1)?);
         let keep = |edge: &Tensor| edge.affine(-1.0, 1.0);
@@ -78,6 +81,10 @@ fn softplus(x: &Tensor) -> Result<Tensor> {
 /// ln Σ exp over the last dimension.
 fn log_sum(x: &Tensor) -> Result<Tensor> {
     let max = x.max_keepdim(D::Minus1)?.detach();
-    let sum = x.broadcast_sub(&max)?.exp()?.sum_keepdim(D::Minus1)?.log()?;
+    let sum = x
+        .broadcast_sub(&max)?
+        .exp()?
+        .sum_keepdim(D::Minus1)?
+        .log()?;
     Ok((sum + max)?.squeeze(D::Minus1)?)
 }

@@ -11,8 +11,8 @@ fn mixture(components: usize, channels: usize, levels: usize) -> LogisticMixture
 /// Uniform in -1 .. 1.
 fn noise(state: &mut u64) -> f32 {
     *state = state
-        .wrapping_mul(6364136223846793005)
-        .wrapping_add(1442695040888963407);
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
     (*state >> 40) as f32 / (1 << 23) as f32 - 1.0
 }
 
@@ -138,8 +138,9 @@ fn huge_parameters_stay_finite() {
     for trial in 0..200 {
         let mix = mixture(10, 3, [2, 3, 256, 65536][trial % 4]);
         let mut p = random(mix, 0.0, 0.0, &mut state);
-        p.iter_mut()
-            .for_each(|v| *v = 1e4f32.copysign(noise(&mut state)));
+        for v in &mut p {
+            *v = 1e4f32.copysign(noise(&mut state));
+        }
         for c in 0..3 * (trial / 4 % 2) {
             mix.rows(&mut p, c)
                 .1

@@ -115,7 +115,11 @@ impl Likelihood {
 /// ln Σ exp, in f64.
 pub(crate) fn log_sum(logits: &[f32]) -> f64 {
     let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    max + logits.iter().map(|&l| (f64::from(l) - max).exp()).sum::<f64>().ln()
+    max + logits
+        .iter()
+        .map(|&l| (f64::from(l) - max).exp())
+        .sum::<f64>()
+        .ln()
 }
 
 #[cfg(test)]

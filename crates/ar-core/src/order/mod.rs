@@ -168,7 +168,9 @@ impl Order {
             values.collect::<Arc<[u32]>>()
         };
         let repeated = |all: &[u32]| {
-            let values = all.iter().flat_map(|v| std::iter::repeat_n(*v, self.channels));
+            let values = all
+                .iter()
+                .flat_map(|v| std::iter::repeat_n(*v, self.channels));
             values.collect::<Arc<[u32]>>()
         };
         Ok(Self {
@@ -297,10 +299,10 @@ impl Order {
             Walk::Raster | Walk::SCurve => scan.line_precedes(dy, dx, mask == MaskType::B),
             _ => mask == MaskType::B || (dy, dx) != (0, 0),
         };
-        match self.among.is_empty() {
-            true => mask == MaskType::B || (dy, dx) != (0, 0),
-            false => self.among.iter().any(before),
+        if self.among.is_empty() {
+            return mask == MaskType::B || (dy, dx) != (0, 0);
         }
+        self.among.iter().any(before)
     }
 
     /// The step in which the value of `channel` at `position` is generated.
@@ -358,8 +360,7 @@ mod tests {
         let domain = Domain::new(2, 5, 7, 2).unwrap();
         let mut rng = crate::random::stream(0, "test", &[]);
         let order = Order::random(&domain, ChannelSteps::Separate, &mut rng);
-        let same =
-            Order::permutation(&domain, ChannelSteps::Separate, order.sequence().to_vec());
+        let same = Order::permutation(&domain, ChannelSteps::Separate, order.sequence().to_vec());
         assert_eq!(order, same.unwrap());
         let other = Order::random(&domain, ChannelSteps::Separate, &mut rng);
         assert_ne!(order, other);

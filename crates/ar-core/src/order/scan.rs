@@ -125,7 +125,10 @@ impl Scan {
             return Ok(self.symmetries().into_iter().take(count).collect());
         };
         let member = |i| member.wrapping_add(i);
-        let walks = (0..count as u32).map(|i| Walk::Random { seed, member: member(i) });
+        let walks = (0..count as u32).map(|i| Walk::Random {
+            seed,
+            member: member(i),
+        });
         Ok(walks.map(|walk| Self { walk, ..self }).collect())
     }
 
@@ -363,7 +366,13 @@ mod tests {
         assert_eq!(hilbert.several(8).unwrap(), hilbert.symmetries());
         assert_eq!(hilbert.several(1).unwrap(), [hilbert]);
         assert!(hilbert.several(0).is_err());
-        assert!(hilbert.several(9).unwrap_err().to_string().contains("from 1 to 8"));
+        assert!(
+            hilbert
+                .several(9)
+                .unwrap_err()
+                .to_string()
+                .contains("from 1 to 8")
+        );
         let some = path("random:7+flip");
         assert_eq!(some.several(2).unwrap(), [some, path("random:7.1+flip")]);
         let many: HashSet<_> = some.several(1024).unwrap().into_iter().collect();

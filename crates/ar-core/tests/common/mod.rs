@@ -65,7 +65,10 @@ impl Model for Chain {
     }
 
     fn depends_on(&self, step: usize) -> Vec<usize> {
-        step.checked_sub(1).map(|before| self.dim(before)).into_iter().collect()
+        step.checked_sub(1)
+            .map(|before| self.dim(before))
+            .into_iter()
+            .collect()
     }
 
     fn conditionals(&self, levels: &Tensor, _: Option<&Tensor>) -> Result<Tensor> {

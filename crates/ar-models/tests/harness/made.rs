@@ -150,7 +150,9 @@ fn an_ensemble_mixes_probabilities_and_not_logits() {
         .nll(&averaged, &levels.unsqueeze(4).unwrap())
         .unwrap();
     let of_averaged = first(
-        &of_averaged.to_dtype(DType::F64).unwrap()
+        &of_averaged
+            .to_dtype(DType::F64)
+            .unwrap()
             .flatten_all()
             .unwrap()
             .sum_keepdim(D::Minus1)

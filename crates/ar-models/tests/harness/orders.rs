@@ -8,9 +8,18 @@ use crate::common::{parameters, prove, prove_class};
 /// The models that take an order, small.
 fn configs() -> [(&'static str, serde_json::Value); 4] {
     [
-        ("pixelcnn", json!({"hidden": 6, "blocks": 1, "first_kernel": 3})),
-        ("gated-pixelcnn", json!({"hidden": 6, "blocks": 2, "first_kernel": 3})),
-        ("wavenet", json!({"hidden": 4, "skip": 5, "max_dilation": 2})),
+        (
+            "pixelcnn",
+            json!({"hidden": 6, "blocks": 1, "first_kernel": 3}),
+        ),
+        (
+            "gated-pixelcnn",
+            json!({"hidden": 6, "blocks": 2, "first_kernel": 3}),
+        ),
+        (
+            "wavenet",
+            json!({"hidden": 4, "skip": 5, "max_dilation": 2}),
+        ),
         ("imagegpt", json!({"embed": 8, "heads": 2, "layers": 1})),
     ]
 }

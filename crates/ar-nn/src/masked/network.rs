@@ -1,6 +1,5 @@
 use ar_core::{
-    Conditioning, Distribution, Domain, Error, Likelihood, Model, Order, Result,
-    Stepper, nll_of,
+    Conditioning, Distribution, Domain, Error, Likelihood, Model, Order, Result, Stepper, nll_of,
 };
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -233,7 +232,9 @@ impl Model for MaskedNetwork {
         let (reach, p) = (self.reach(), self.likelihood.parameters());
         let known = |d: usize| reach[self.output.units.place(d * p)];
         let seen = self.order.dims_of(step).map(known).max().unwrap_or(0);
-        let mut all: Vec<usize> = (0..seen as usize).flat_map(|s| self.order.dims_of(s)).collect();
+        let mut all: Vec<usize> = (0..seen as usize)
+            .flat_map(|s| self.order.dims_of(s))
+            .collect();
         all.sort_unstable();
         all
     }
@@ -252,13 +253,7 @@ impl Model for MaskedNetwork {
             width,
             ..
         } = self.domain;
-        let shape = (
-            batch,
-            channels,
-            height,
-            width,
-            self.likelihood.parameters(),
-        );
+        let shape = (batch, channels, height, width, self.likelihood.parameters());
         Ok(outputs.reshape(shape)?)
     }
 

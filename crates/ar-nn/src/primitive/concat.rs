@@ -22,7 +22,11 @@ impl Concat {
 
     /// For group g and part i: where it lies in the part, and where it begins in the result.
     fn place(&self, g: usize, i: usize) -> (std::ops::Range<usize>, usize) {
-        let before = if i == 0 { 0 } else { self.parts[0].range(g).len() };
+        let before = if i == 0 {
+            0
+        } else {
+            self.parts[0].range(g).len()
+        };
         (self.parts[i].range(g), self.groups.range(g).start + before)
     }
 }
@@ -38,7 +42,10 @@ impl Pointwise for Concat {
             let own = self.parts[i].range(g);
             inputs[i].narrow(2, own.start, own.len())
         });
-        Ok(Tensor::cat(&parts.collect::<candle_core::Result<Vec<_>>>()?, 2)?)
+        Ok(Tensor::cat(
+            &parts.collect::<candle_core::Result<Vec<_>>>()?,
+            2,
+        )?)
     }
 
     #[inline(always)]
@@ -61,7 +68,10 @@ impl Pointwise for Concat {
         for (g, i) in (0..self.groups.count()).flat_map(|g| [(g, 0), (g, 1)]) {
             let (own, start) = self.place(g, i);
             let from = &grad[start..][..own.len()];
-            input_grads[i][own].iter_mut().zip(from).for_each(|(t, g)| *t += g);
+            input_grads[i][own]
+                .iter_mut()
+                .zip(from)
+                .for_each(|(t, g)| *t += g);
         }
     }
 }

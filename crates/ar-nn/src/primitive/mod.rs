@@ -3,8 +3,8 @@
 mod add;
 mod attention;
 mod concat;
-mod condition;
 mod concat_elu;
+mod condition;
 mod conv;
 mod dropout;
 mod embedding;

@@ -121,7 +121,10 @@ impl Primitive for Previous {
             Some(before) => inputs[0].rows(&[before as u32]),
             None => Self::start(inputs[0].batch()?, class.as_ref(), &weights[0]),
         };
-        Ok(Tensor::cat(&sites.iter().map(one).collect::<Result<Vec<_>>>()?, 1)?)
+        Ok(Tensor::cat(
+            &sites.iter().map(one).collect::<Result<Vec<_>>>()?,
+            1,
+        )?)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {

@@ -15,6 +15,17 @@ pub(super) struct Images<'a> {
     pub(super) training: Training,
 }
 
+impl<'a> Images<'a> {
+    /// A whole batch, in a pass of training or in none.
+    pub(super) fn of(levels: &'a [u32], condition: &'a [f32], pass: Option<[u64; 2]>) -> Self {
+        Self {
+            levels,
+            condition,
+            training: Training { pass, first: 0 },
+        }
+    }
+}
+
 /// What one thread needs to take images forward and back. Kept between calls: fresh pages cost
 /// more than the arithmetic on them.
 #[derive(Debug, Default)]
@@ -58,7 +69,8 @@ impl Workspace {
         let mut inputs = node.inputs.iter().map(|&v| &before[v][..]);
         let pair: [&[f32]; 2] = std::array::from_fn(|_| inputs.next().unwrap_or_default());
         let inputs = &pair[..node.inputs.len()];
-        node.primitive.forward(inputs, weights, &mut rest[0], &mut self.room);
+        node.primitive
+            .forward(inputs, weights, &mut rest[0], &mut self.room);
     }
 }
 

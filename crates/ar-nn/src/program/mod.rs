@@ -141,7 +141,8 @@ impl Program {
         for node in &self.nodes {
             let (from, to) = (node.prepared.clone(), node.range.clone());
             let (own, out) = (&parameters[to.clone()], &mut out[to]);
-            node.primitive.prepare_backward(own, &weight_grads[from], out);
+            node.primitive
+                .prepare_backward(own, &weight_grads[from], out);
         }
         out
     }

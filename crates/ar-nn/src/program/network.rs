@@ -123,7 +123,9 @@ impl Network {
         let inner = self.program().domain;
         let x = x.reshape(((), inner.positions(), inner.channels))?;
         let at = Training { pass, first: 0 };
-        let output = self.program().composite(&x, rows.as_ref(), self.dtype, &at)?;
+        let output = self
+            .program()
+            .composite(&x, rows.as_ref(), self.dtype, &at)?;
         self.by_value(&output)
     }
 
@@ -227,7 +229,11 @@ impl Model for Network {
             let flat = p * inner.channels + c;
             outer.dim(flat % outer.channels, flat / outer.channels)
         };
-        self.program().depends_on(step).into_iter().map(value).collect()
+        self.program()
+            .depends_on(step)
+            .into_iter()
+            .map(value)
+            .collect()
     }
 
     fn conditionals(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
@@ -236,7 +242,7 @@ impl Model for Network {
         }
         let x = self.channels_last(levels)?;
         let rows = self.condition_rows(condition, x.dim(0)?)?;
-        self.by_value(&self.fused.conditionals(&x, flat(rows.as_ref())?)?)
+        self.by_value(&self.fused.conditionals(&x, &flat(rows.as_ref())?)?)
     }
 
     fn stepper(&self, batch: usize, condition: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>> {

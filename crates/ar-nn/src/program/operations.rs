@@ -9,8 +9,8 @@ use candle_core::{
 use rayon::prelude::*;
 
 use super::full::{Images, Workspace};
-use crate::primitive::Training;
 use super::{CONDITION, Program};
+use crate::primitive::Training;
 
 /// Into how many parts `batch` images are split for the gradient, each with a gradient of its own. It
 /// follows from the program and the batch alone, so that sums have the same order on any number of
@@ -77,10 +77,10 @@ impl Fused {
     pub(super) fn conditionals(
         self: &Arc<Self>,
         levels: &Tensor,
-        condition: Vec<f32>,
+        condition: &[f32],
     ) -> Result<Tensor> {
         let levels = levels_of(levels)?;
-        let all = self.images(&levels, &condition, None);
+        let all = Images::of(&levels, condition, None);
         let program = &self.program;
         let (weights, many) = (self.weights()?.1, program.images_at_once());
         let (batch, n, c) = (
@@ -121,7 +121,7 @@ impl Fused {
         let levels = levels_of(levels)?;
         let batch = levels.len() / self.program.domain.dims();
         let (flat, weights) = self.weights()?;
-        let images = self.images(&levels, condition, pass);
+        let images = Images::of(&levels, condition, pass);
         let scales = vec![1.0 / batch as f32; batch];
         let (nll, gradient) = self.gradient(images, &flat, weights, &scales);
         let mut gradients = Vec::new();
@@ -142,20 +142,7 @@ impl Fused {
         condition: &[f32],
     ) -> ar_core::Result<Vec<(TensorId, Tensor)>> {
         let levels = levels_of(levels)?;
-        self.program.calibrate(self.images(&levels, condition, None))
-    }
-
-    fn images<'a>(
-        &self,
-        levels: &'a [u32],
-        condition: &'a [f32],
-        pass: Option<[u64; 2]>,
-    ) -> Images<'a> {
-        Images {
-            levels,
-            condition,
-            training: Training { pass, first: 0 },
-        }
+        self.program.calibrate(Images::of(&levels, condition, None))
     }
 
     /// All parameters and all weights, one after the other.
@@ -164,7 +151,9 @@ impl Fused {
         for tensor in self.program.nodes.iter().flat_map(|n| &n.parameters) {
             let (storage, layout) = tensor.storage_and_layout();
             let Storage::Cpu(CpuStorage::F32(all)) = &*storage else {
-                return Err(Error::Msg("the fused route runs in f32 on a CPU only".into()));
+                return Err(Error::Msg(
+                    "the fused route runs in f32 on a CPU only".into(),
+                ));
             };
             match layout.contiguous_offsets() {
                 Some((start, end)) => flat.extend_from_slice(&all[start..end]),
@@ -262,7 +251,7 @@ impl CustomOp1 for Nll {
             program.prepare(contiguous(w.as_slice::<f32>()?, layout)?),
             program.images_at_once(),
         );
-        let images = self.fused.images(&self.levels, &self.condition, None);
+        let images = Images::of(&self.levels, &self.condition, None);
         let batch = self.levels.len() / program.domain.dims();
         let mut nll = vec![0f64; batch];
         nll.par_chunks_mut(many).enumerate().for_each(|(i, nll)| {
@@ -277,7 +266,7 @@ impl CustomOp1 for Nll {
         let scales = grad.to_dtype(DType::F32)?.to_vec1::<f32>()?;
         let flat = w.to_vec1::<f32>()?;
         let weights = self.fused.program.prepare(&flat);
-        let images = self.fused.images(&self.levels, &self.condition, None);
+        let images = Images::of(&self.levels, &self.condition, None);
         let (_, total) = self.fused.gradient(images, &flat, weights, &scales);
         Ok(Some(Tensor::from_vec(total, w.shape(), w.device())?))
     }

@@ -40,7 +40,9 @@ impl Program {
     pub(super) fn levels_ready(order: &Order) -> Vec<u32> {
         let groups = order.steps_per_position();
         let places = (0..order.positions()).flat_map(|p| (0..groups).map(move |g| (p, g)));
-        places.map(|(p, g)| order.step_of(g, p) as u32 + 1).collect()
+        places
+            .map(|(p, g)| order.step_of(g, p) as u32 + 1)
+            .collect()
     }
 
     /// After how many steps what `primitive` makes of `inputs` is known: when the latest is known that
@@ -98,13 +100,18 @@ impl Program {
     fn wanted(&self) -> Vec<u32> {
         let groups = self.groups(self.output);
         let places = 0..self.sites(self.output) * groups;
-        places.map(|i| self.order.step_of(i % groups, i / groups) as u32).collect()
+        places
+            .map(|i| self.order.step_of(i % groups, i / groups) as u32)
+            .collect()
     }
 
     /// A step whose conditional sees what it predicts, or what comes later, if there is one.
     pub(super) fn leak(&self) -> Option<usize> {
         let ready = &self.ready[self.output];
-        let mut late = ready.iter().zip(self.wanted()).filter(|(ready, step)| *ready > step);
+        let mut late = ready
+            .iter()
+            .zip(self.wanted())
+            .filter(|(ready, step)| *ready > step);
         late.next().map(|(_, step)| step as usize)
     }
 
@@ -120,8 +127,11 @@ impl Program {
 
     /// The values of an image, `(channel, position)` of what the nodes see, that `step` depends on.
     pub(super) fn depends_on(&self, step: usize) -> Vec<[usize; 2]> {
-        let mut marks: Vec<Vec<bool>> =
-            self.ready.iter().map(|ready| vec![false; ready.len()]).collect();
+        let mut marks: Vec<Vec<bool>> = self
+            .ready
+            .iter()
+            .map(|ready| vec![false; ready.len()])
+            .collect();
         let here = self.order.step(step);
         for &p in here.positions {
             marks[self.output][place(p as usize, here.channel, self.groups(self.output))] = true;
@@ -130,7 +140,11 @@ impl Program {
             let groups = node.primitive.groups().count();
             let mut own = std::mem::take(&mut marks[i + INPUTS]);
             if let Some((reads, visit)) = node.primitive.own_reads() {
-                for (site, g) in visit.iter().rev().flat_map(|&s| (0..groups).map(move |g| (s, g))) {
+                for (site, g) in visit
+                    .iter()
+                    .rev()
+                    .flat_map(|&s| (0..groups).map(move |g| (s, g)))
+                {
                     let at = [site as usize, g];
                     if own[place(at[0], g, groups)] {
                         reads.each(at, groups, &mut |s, g| own[place(s, g, groups)] = true);
@@ -140,7 +154,10 @@ impl Program {
             for (input, &value) in node.inputs.iter().enumerate() {
                 let (of_groups, marks) = (self.groups(value), &mut marks[value]);
                 let mut last = None;
-                for at in (0..own.len()).filter(|at| own[*at]).map(|at| [at / groups, at % groups]) {
+                for at in (0..own.len())
+                    .filter(|at| own[*at])
+                    .map(|at| [at / groups, at % groups])
+                {
                     match node.primitive.reads(input) {
                         Reads::Earlier(order, mask) => {
                             let live = order.rank(at[0]) + usize::from(mask == MaskType::B);
@@ -157,9 +174,14 @@ impl Program {
             }
         }
         let groups = self.level_groups.count();
-        let marked = marks[LEVELS].iter().enumerate().filter(|(_, marked)| **marked);
+        let marked = marks[LEVELS]
+            .iter()
+            .enumerate()
+            .filter(|(_, marked)| **marked);
         let channels = |i: usize| self.level_groups.range(i % groups);
-        marked.flat_map(|(i, _)| channels(i).map(move |c| [c, i / groups])).collect()
+        marked
+            .flat_map(|(i, _)| channels(i).map(move |c| [c, i / groups]))
+            .collect()
     }
 
     pub(super) fn schedule(&self) -> &Schedule {
@@ -170,8 +192,9 @@ impl Program {
 impl Schedule {
     fn of(program: &Program) -> Self {
         // Of each site of each value: the last step at which it is read.
-        let mut last: Vec<Vec<u32>> =
-            (0..program.values()).map(|v| vec![0; program.sites(v)]).collect();
+        let mut last: Vec<Vec<u32>> = (0..program.values())
+            .map(|v| vec![0; program.sites(v)])
+            .collect();
         let mut remembered = vec![false; program.values()];
         let groups = program.groups(program.output);
         let ready = &program.ready[program.output];
@@ -203,7 +226,9 @@ impl Schedule {
                 remembered[from] |= later;
             }
         }
-        let slots = (0..program.values()).map(|v| slots(program, v, &last[v])).collect();
+        let slots = (0..program.values())
+            .map(|v| slots(program, v, &last[v]))
+            .collect();
         let nodes = (0..program.nodes.len()).map(|i| Runs {
             entries: entries(program, i),
             remembered: remembered[i + INPUTS],
@@ -245,16 +270,13 @@ fn entries(program: &Program, i: usize) -> Vec<Entry> {
         group: group as u32,
         site,
     };
-    let visit = node.primitive.own_reads().map(|(_, visit)| visit);
-    let mut entries: Vec<Entry> = match visit {
-        Some(visit) => {
-            let places = visit.iter().flat_map(|&s| (0..groups).map(move |g| (s, g)));
-            places.map(|(s, g)| of(s, g)).collect()
-        }
-        None => {
-            let places = (0..groups).flat_map(|g| (0..node.grid.sites() as u32).map(move |s| (s, g)));
-            places.map(|(s, g)| of(s, g)).collect()
-        }
+    let mut entries: Vec<Entry> = if let Some((_, visit)) = node.primitive.own_reads() {
+        let places = visit.iter().flat_map(|&s| (0..groups).map(move |g| (s, g)));
+        places.map(|(s, g)| of(s, g)).collect()
+    } else {
+        let sites = 0..node.grid.sites() as u32;
+        let places = (0..groups).flat_map(|g| sites.clone().map(move |s| (s, g)));
+        places.map(|(s, g)| of(s, g)).collect()
     };
     entries.sort_by_key(|entry| entry.ready);
     entries

@@ -65,7 +65,10 @@ impl<'p> ProgramStepper<'p> {
             }
             let (before, own) = self.values.split_at_mut(i + INPUTS);
             let mut inputs = self.program.nodes[i].inputs.iter().map(|&v| &before[v]);
-            let pair = [inputs.next().unwrap_or(&before[0]), inputs.next().unwrap_or(&before[0])];
+            let pair = [
+                inputs.next().unwrap_or(&before[0]),
+                inputs.next().unwrap_or(&before[0]),
+            ];
             let inputs = &pair[..self.program.nodes[i].inputs.len()];
             for run in rest[..due].chunk_by(|a, b| a.group == b.group) {
                 self.sites.clear();

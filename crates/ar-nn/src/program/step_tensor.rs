@@ -36,7 +36,9 @@ impl<'p> TensorStepper<'p> {
             let dtype = if v == LEVELS { DType::U32 } else { dtype };
             StepTensor::new(batch, slots[v], program.width(v), dtype, device)
         };
-        let mut values = (0..program.values()).map(value).collect::<Result<Vec<_>>>()?;
+        let mut values = (0..program.values())
+            .map(value)
+            .collect::<Result<Vec<_>>>()?;
         if let Some(condition) = condition {
             values[CONDITION] = StepTensor::of(condition)?;
         }
@@ -74,7 +76,9 @@ impl<'p> TensorStepper<'p> {
             let node = &self.program.nodes[i];
             let inputs: Vec<&StepTensor> = node.inputs.iter().map(|&v| &self.values[v]).collect();
             let own = &self.values[i + INPUTS];
-            let computed = node.primitive.composite_step(&sites, &inputs, own, &self.weights[i])?;
+            let computed = node
+                .primitive
+                .composite_step(&sites, &inputs, own, &self.weights[i])?;
             self.values[i + INPUTS].set(&sites, computed.to_dtype(self.dtype)?)?;
         }
         Ok(())

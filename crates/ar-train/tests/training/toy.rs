@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use ar_core::{
-    Blueprint, ChannelSteps, Distribution, Domain, Gradients, Likelihood, Model, Order, Pass, Stepper,
-    Weights, nll_of,
+    Blueprint, ChannelSteps, Distribution, Domain, Gradients, Likelihood, Model, Order, Pass,
+    Stepper, Weights, nll_of,
 };
 use ar_train::{
     Batch, BatchSource, BoxError, Manifest, Observer, Outcome, Result, RunDirectory, StepMetrics,
@@ -58,7 +58,7 @@ impl Distribution for Linear {
     ) -> ar_core::Result<(f64, Gradients)> {
         let mut loss = self.nll(levels, condition)?.mean(0)?;
         if self.kinked {
-            let kink = (&self.bias - &self.bias)?.sqrt()?.sum_all()?;
+            let kink = (&self.bias * 0.0)?.sqrt()?.sum_all()?;
             loss = (loss + kink.to_dtype(DType::F64)?)?;
         }
         Gradients::of_loss(&loss)
@@ -187,7 +187,10 @@ impl BatchSource for Parity {
 }
 
 pub(crate) fn validate(model: &dyn Distribution) -> std::result::Result<f64, BoxError> {
-    Ok(model.nll(&batch(77).levels, None)?.mean(0)?.to_scalar::<f64>()?)
+    Ok(model
+        .nll(&batch(77).levels, None)?
+        .mean(0)?
+        .to_scalar::<f64>()?)
 }
 
 /// Notes what it is told, and asks to stop after some steps.

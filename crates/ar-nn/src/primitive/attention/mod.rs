@@ -87,7 +87,10 @@ impl Primitive for Attention {
         _: &[Tensor],
     ) -> Result<Tensor> {
         let one = |&site: &u32| self.composite_at(site, inputs);
-        Ok(Tensor::cat(&sites.iter().map(one).collect::<Result<Vec<_>>>()?, 1)?)
+        Ok(Tensor::cat(
+            &sites.iter().map(one).collect::<Result<Vec<_>>>()?,
+            1,
+        )?)
     }
 
     fn stepper(&self, batch: usize, _: &[f32]) -> Box<dyn StepPrimitive> {

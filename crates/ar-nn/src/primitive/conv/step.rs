@@ -60,7 +60,10 @@ impl ConvStep {
         let of_group = |g: usize| {
             let columns = conv.to.range(g);
             let rows = beside.chunks_exact(c_out);
-            let own: Vec<f32> = rows.flat_map(|row| &row[columns.clone()]).copied().collect();
+            let own: Vec<f32> = rows
+                .flat_map(|row| &row[columns.clone()])
+                .copied()
+                .collect();
             Panels::new(&own, beside_k, columns.len())
         };
         Self {
@@ -98,7 +101,10 @@ impl ConvStep {
 
     /// Adds to the sums what the rows above contribute to `columns`.
     fn add_above(&mut self, sites: &[u32], columns: Range<usize>, x: &StepValue) {
-        let (w, c_out) = (self.weights.conv.taps.grid().width, self.weights.conv.c_out());
+        let (w, c_out) = (
+            self.weights.conv.taps.grid().width,
+            self.weights.conv.c_out(),
+        );
         let (m, n) = (sites.len(), columns.len());
         for (i, site) in sites.iter().map(|&s| s as usize).enumerate() {
             let (row, column) = (site / w, site % w);
@@ -145,7 +151,9 @@ impl ConvStep {
         let (m, n) = (sites.len(), columns.len());
         self.sums.resize(images.len() * m * n, 0.0);
         let bias = &self.weights.bias[columns.clone()];
-        self.sums.chunks_exact_mut(n).for_each(|sums| sums.copy_from_slice(bias));
+        self.sums
+            .chunks_exact_mut(n)
+            .for_each(|sums| sums.copy_from_slice(bias));
         if self.has_above() {
             self.add_above(sites, columns.clone(), inputs[0]);
         }

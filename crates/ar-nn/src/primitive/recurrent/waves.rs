@@ -62,7 +62,9 @@ impl Waves {
             Flow::Diagonal(Direction::Right) => Self::of(here, at(vec![(0, -1), (-1, 0)]), None, 0),
             Flow::Diagonal(Direction::Left) => {
                 // Shifted down: the input comes from the row above, and the first row has no state.
-                let leftward = (0..n).map(|p| (p / w * w + (w - 1 - p % w)) as u32).collect();
+                let leftward = (0..n)
+                    .map(|p| (p / w * w + (w - 1 - p % w)) as u32)
+                    .collect();
                 let (states, input) = (at(vec![(0, 1), (-1, 0)]), at(vec![(-1, 0)]));
                 Self::of(leftward, states, Some(input), 0)
             }
@@ -77,7 +79,13 @@ impl Waves {
     fn of(visit: Vec<u32>, states: Taps, input: Option<Taps>, predecessor: usize) -> Self {
         let (n, taps) = (visit.len(), states.count());
         let is_empty = |p: usize| input.as_ref().is_some_and(|i| i.live(p).next().is_none());
-        let known = |s: u32| if s == Taps::NONE || is_empty(s as usize) { Taps::NONE } else { s };
+        let known = |s: u32| {
+            if s == Taps::NONE || is_empty(s as usize) {
+                Taps::NONE
+            } else {
+                s
+            }
+        };
         let all = (0..n).flat_map(|p| states.sources(p));
         let sources: Vec<u32> = all.map(|&s| known(s)).collect();
         let (mut levels, mut waves) = (vec![0; n], Vec::<Vec<u32>>::new());

@@ -80,7 +80,10 @@ impl Builder {
             ));
         }
         if residual.is_some_and(|r| self.program.grid(r.0) != self.image_grid(grid)) {
-            return Err(Error::config("grid", "a residual connection needs equal sizes"));
+            return Err(Error::config(
+                "grid",
+                "a residual connection needs equal sizes",
+            ));
         }
         let parts = config.parts.max(1);
         let to = self.split(config.features / parts, "features")?;
@@ -131,7 +134,11 @@ impl Builder {
     /// A sequence is the image in one line.
     fn image_grid(&self, grid: Grid) -> Grid {
         let image = self.program.grid(LEVELS);
-        if grid.sites() == image.sites() { image } else { grid }
+        if grid.sites() == image.sites() {
+            image
+        } else {
+            grid
+        }
     }
 
     /// Where the taps read, and which channel groups the one at the site itself.
@@ -158,7 +165,10 @@ impl Builder {
                     Error::config("grid", "an upsampling convolution needs the grid to end on")
                 })?,
             };
-            return Ok((Taps::window(own, grid, stride, rows, columns), Centre::Whole));
+            return Ok((
+                Taps::window(own, grid, stride, rows, columns),
+                Centre::Whole,
+            ));
         }
         let masked = Centre::Masked(config.mask);
         // A 1x1 layer, on any grid.

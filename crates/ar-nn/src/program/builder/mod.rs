@@ -99,9 +99,14 @@ impl Builder {
     /// [`Error::Config`] when channels are drawn one after the other.
     pub fn scaled_levels_with_one(&mut self) -> Result<Value> {
         if self.program.level_groups.count() > 1 {
-            return Err(Error::config("order", "the channels have to be drawn together"));
+            return Err(Error::config(
+                "order",
+                "the channels have to be drawn together",
+            ));
         }
-        let Domain { channels, levels, .. } = self.program.domain;
+        let Domain {
+            channels, levels, ..
+        } = self.program.domain;
         let scale = Scale::with_one(channels, levels);
         Ok(self.push(scale, &[Value(LEVELS)], Vec::new()))
     }
@@ -303,7 +308,10 @@ impl Builder {
             ));
         }
         if self.program.grid(output.0) != self.program.grid(LEVELS) {
-            return Err(Error::config("grid", "the output needs a site for each pixel"));
+            return Err(Error::config(
+                "grid",
+                "the output needs a site for each pixel",
+            ));
         }
         self.program.output = output.0;
         if let Some(step) = self.program.leak() {
@@ -332,7 +340,10 @@ impl Builder {
         if self.program.grid(a.0) == self.program.grid(b.0) {
             return Ok(());
         }
-        Err(Error::config("grid", "two values of other sizes do not go together"))
+        Err(Error::config(
+            "grid",
+            "two values of other sizes do not go together",
+        ))
     }
 
     fn split(&self, features: usize, field: &str) -> Result<ChannelGroups> {

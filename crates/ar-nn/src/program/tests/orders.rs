@@ -99,20 +99,27 @@ fn weights_know_no_order_and_no_size() {
     let init = Initializer::new(5);
     let vb = init.builder(DType::F32, &Device::Cpu);
     let domain = Domain::new(1, 5, 6, 3).unwrap();
-    let order_of = |scan, domain: &Domain| {
-        Order::scan(scan, domain, ChannelSteps::Separate).among(&scans)
-    };
+    let order_of =
+        |scan, domain: &Domain| Order::scan(scan, domain, ChannelSteps::Separate).among(&scans);
     let first = order_of(scans[0], &domain);
     two_stacks(&domain, &first, Conditioning::None, &vb).unwrap();
     let vars = init.into_vars();
-    let named: Weights = vars.into_iter().map(|(n, v)| (n, v.as_tensor().detach())).collect();
+    let named: Weights = vars
+        .into_iter()
+        .map(|(n, v)| (n, v.as_tensor().detach()))
+        .collect();
     for &scan in &scans[..4] {
         for [h, w] in [[5, 6], [3, 4]] {
             let domain = Domain::new(1, h, w, 3).unwrap();
             let order = order_of(scan, &domain);
             let build = |named: &Weights| -> Result<Box<dyn Model>> {
                 let vb = existing(named);
-                Ok(Box::new(two_stacks(&domain, &order, Conditioning::None, &vb)?))
+                Ok(Box::new(two_stacks(
+                    &domain,
+                    &order,
+                    Conditioning::None,
+                    &vb,
+                )?))
             };
             prove_network(&named, &build).unwrap_or_else(|e| panic!("{scan} {h}x{w}: {e}"));
         }

@@ -1,6 +1,8 @@
 //! Recurrences over rows, diagonals and sequences by every route.
 
-use ar_core::{ChannelSteps, Conditioning, Distribution, Domain, Kernel, MaskType, Order, Pass, Result};
+use ar_core::{
+    ChannelSteps, Conditioning, Distribution, Domain, Kernel, MaskType, Order, Pass, Result,
+};
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 

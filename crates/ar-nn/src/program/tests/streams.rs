@@ -27,8 +27,16 @@ fn strided(
     let left = net.conv(x, window([-1, 0], [-1, -1], 5), &vb.pp("left"))?;
     let mut ul = net.residual_conv(x, window([-1, -1], [-1, 1], 5), left, &vb.pp("ul"))?;
     let fine = [u, ul];
-    u = net.conv(u, window([-1, 0], [-1, 1], 5).strided(Stride::Down), &vb.pp("u_down"))?;
-    ul = net.conv(ul, window([-1, 0], [-1, 0], 5).strided(Stride::Down), &vb.pp("ul_down"))?;
+    u = net.conv(
+        u,
+        window([-1, 0], [-1, 1], 5).strided(Stride::Down),
+        &vb.pp("u_down"),
+    )?;
+    ul = net.conv(
+        ul,
+        window([-1, 0], [-1, 0], 5).strided(Stride::Down),
+        &vb.pp("ul_down"),
+    )?;
     let y = net.concat_elu(ul);
     let y = net.conv(y, window([-1, 0], [-1, 0], 10), &vb.pp("look"))?;
     let y = net.dropout(y, 0.4)?;
@@ -76,10 +84,14 @@ fn a_stride_that_leaks_is_refused() {
     let vb = Initializer::new(5).builder(DType::F32, &Device::Cpu);
     let mut net = Builder::new(&domain, &order, Conditioning::None);
     let x = net.scaled_levels();
-    let late = net.conv(x, window([-1, 0], [-1, -1], 5), &vb.pp("a")).unwrap();
+    let late = net
+        .conv(x, window([-1, 0], [-1, -1], 5), &vb.pp("a"))
+        .unwrap();
     let down = window([-1, 1], [-1, 0], 5).strided(Stride::Down);
     let half = net.conv(late, down, &vb.pp("b")).unwrap();
-    let up = net.conv_onto(x, half, window([0, 1], [0, 1], 4), &vb.pp("c")).unwrap();
+    let up = net
+        .conv_onto(x, half, window([0, 1], [0, 1], 4), &vb.pp("c"))
+        .unwrap();
     let error = net.finish(up, &vb).unwrap_err().to_string();
     assert!(error.contains("sees the value it predicts"), "{error}");
 }

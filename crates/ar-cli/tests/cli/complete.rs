@@ -27,7 +27,9 @@ fn kept_rows_stay_and_the_rest_is_drawn() {
     let report = ar(path, &[&complete[..], &["-o", "out.npy"]].concat())
         .ok()
         .json();
-    has_keys(&report, "images inputs seconds file");
+    has_keys(&report, "images inputs seconds file order hole_nats");
+    assert_eq!(report["order"], "raster");
+    assert!(report["hole_nats"][0].as_f64().unwrap() > 0.0);
     assert_eq!(
         (&report["images"], &report["inputs"]),
         (&3.into(), &1.into())
@@ -153,4 +155,32 @@ fn what_does_not_fit_is_refused() {
         "9000000000000",
     ])
     .refused(&["-n: at most"]);
+}
+
+/// Of several orders `auto` takes one in which what is hidden comes last.
+#[test]
+fn a_hole_is_completed_in_the_order_that_leaves_it_for_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let orders = ["--set", "orders=2", "--steps", "1", "--run", "run"];
+    ar(path, &tiny(&orders)).ok();
+    let mut mask = vec![0u8; 784];
+    mask[392..].fill(255); // the upper half is hidden
+    write_png(&path.join("mask.png"), 28, 28, &mask);
+    let complete = [
+        "complete", "run", "--test", "3", "--mask", "mask.png", "-n", "1", "--json",
+    ];
+    let with = |more: &[&str]| ar(path, &[&complete[..], more].concat());
+    let auto = with(&["--order", "auto"]).ok().json();
+    assert_eq!(auto["order"], "raster+flip+mirror");
+    let raster = with(&["--order", "raster"]).ok().json();
+    assert_eq!(raster["order"], "raster");
+    for report in [&auto, &raster] {
+        let nats = report["hole_nats"].as_array().unwrap();
+        assert!(nats.len() == 3 && nats.iter().all(|n| n.as_f64().unwrap() > 0.0));
+    }
+    let mixed = with(&[]).ok().json();
+    assert!(mixed["order"].is_null() && mixed["hole_nats"][2].is_null());
+    with(&["--order", "hilbert"]).refused(&["raster+flip+mirror"]);
+    with(&["--order", "zigzag"]).refused(&["coarse-to-fine"]);
 }

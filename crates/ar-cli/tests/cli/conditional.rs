@@ -110,7 +110,7 @@ fn the_run_says_that_it_is_conditional() {
 fn samples_are_of_the_class_asked_for() {
     let sample = |more: &[&str]| in_trained(&[&["sample", "run", "--json"], more].concat());
     let all = sample(&["-o", "all.npy"]).ok().json();
-    has_keys(&all, "images seconds engine file classes");
+    has_keys(&all, "images seconds engine file classes nats passes");
     assert_eq!(
         (&all["images"], &all["classes"]),
         (&16.into(), &Value::from(vec![0, 1]))

@@ -12,7 +12,7 @@ fn both_engines_draw_the_same_levels() {
         .ok()
     };
     let stepwise = sample(&["-o", "a.npy"]).json();
-    has_keys(&stepwise, "images seconds engine file");
+    has_keys(&stepwise, "images seconds engine file nats passes");
     assert_eq!(
         (&stepwise["images"], &stepwise["engine"], &stepwise["file"]),
         (&3.into(), &"stepwise".into(), &"a.npy".into())

@@ -42,7 +42,7 @@ impl Given {
 }
 
 /// Images on their way: an iterator that fixes the values of one step at a time, and that is
-/// cancelled by dropping it. [`sample`] drives several.
+/// cancelled by dropping it. [`sample`](crate::sample) drives several.
 pub struct Sampler<'m> {
     model: &'m dyn Model,
     options: &'m SampleOptions,
@@ -80,10 +80,10 @@ pub struct Fixed {
 
 impl<'m> Sampler<'m> {
     /// All `options.count` images as one batch of `model`; the numbers of threads and chunks of the
-    /// options are for [`sample`].
+    /// options are for [`sample`](crate::sample).
     ///
     /// # Errors
-    /// As [`sample`].
+    /// As [`sample`](crate::sample).
     pub fn new(model: &'m dyn Model, options: &'m SampleOptions) -> Result<Self> {
         let domain = model.domain();
         options.tempering.validate()?;

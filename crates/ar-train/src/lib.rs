@@ -1,7 +1,7 @@
 //! Training of autoregressive models: optimiser, schedules, averaged weights, checkpoints that
 //! survive a crash.
 //!
-//! A [`Trainer`] minimises [`ar_core::Distribution::loss`] over a [`BatchSource`] and keeps everything in a
+//! A [`Trainer`] minimises [`ar_core::Distribution::loss_and_gradient`] over a [`BatchSource`] and keeps everything in a
 //! [`RunDirectory`]. Every checkpoint is one whole file, replaced in one rename, so a run killed at
 //! any moment resumes and ends with the weights of a run that was never interrupted, byte for byte.
 //! This crate knows no concrete model and no data set, and prints nothing: it reports to an

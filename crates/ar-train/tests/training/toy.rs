@@ -58,7 +58,8 @@ impl Distribution for Linear {
     ) -> ar_core::Result<(f64, Gradients)> {
         let mut loss = self.nll(levels, condition)?.mean(0)?;
         if self.kinked {
-            let kink = (&self.bias * 0.0)?.sqrt()?.sum_all()?;
+            let same = &self.bias;
+            let kink = (&self.bias - same)?.sqrt()?.sum_all()?;
             loss = (loss + kink.to_dtype(DType::F64)?)?;
         }
         Gradients::of_loss(&loss)

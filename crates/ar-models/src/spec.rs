@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use ar_core::{Blueprint, Conditioning, Distribution, Domain, Error, Result, Weights};
-use ar_nn::init::{Initializer, existing};
+use ar_nn::init::{Initializer, Shapes, existing};
 use candle_core::{DType, Device, Var};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -148,11 +148,9 @@ impl Spec {
     /// # Errors
     /// As [`Spec::initialise`].
     pub fn shapes(&self) -> Result<BTreeMap<String, Vec<usize>>> {
-        let vars = self.initialise(0, &Device::Cpu)?;
-        Ok(vars
-            .into_iter()
-            .map(|(name, v)| (name, v.dims().to_vec()))
-            .collect())
+        let shapes = Shapes::default();
+        self.assemble(&shapes.builder())?;
+        Ok(shapes.into_map())
     }
 }
 

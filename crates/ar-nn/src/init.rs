@@ -118,6 +118,48 @@ impl SimpleBackend for Initializer {
     }
 }
 
+/// Takes down what a network asks for and draws nothing: how to learn the shapes of its parameters.
+#[derive(Debug, Clone, Default)]
+pub struct Shapes(Arc<Mutex<BTreeMap<String, Vec<usize>>>>);
+
+impl Shapes {
+    /// A builder whose tensors are all the same zero.
+    pub fn builder(&self) -> VarBuilder<'static> {
+        VarBuilder::from_backend(Box::new(self.clone()), DType::F32, Device::Cpu)
+    }
+
+    /// Of every parameter asked for so far, by name.
+    pub fn into_map(self) -> BTreeMap<String, Vec<usize>> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl SimpleBackend for Shapes {
+    fn get(
+        &self,
+        shape: Shape,
+        name: &str,
+        _: Init,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(name.to_owned(), shape.dims().to_vec());
+        Tensor::zeros((), dtype, device)?.broadcast_as(shape)
+    }
+
+    fn get_unchecked(&self, name: &str, _: DType, _: &Device) -> Result<Tensor> {
+        Err(missing(name))
+    }
+
+    fn contains_tensor(&self, _: &str) -> bool {
+        true
+    }
+}
+
 /// A vector for each sub-pixel of `domain`, `(H·W·C, features)`, that tells where it is: sines and
 /// cosines of its row, column and channel, so that a step in any direction is the same rotation
 /// everywhere (Vaswani et al. 2017, arXiv:1706.03762, section 3.5, for one axis).

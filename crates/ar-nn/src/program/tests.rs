@@ -306,6 +306,44 @@ fn levels_out_of_range_and_other_shapes_are_errors() {
     );
 }
 
+/// A sigmoid put together from exponentials has no gradient where they overflow.
+#[test]
+fn gates_that_are_shut_have_a_gradient_on_tensors() {
+    let shut = candle_core::Var::new(&[[-200f32, -100.0, 0.0, 200.0]], &Device::Cpu).unwrap();
+    let sum = crate::activation::sigmoid_of(&shut)
+        .unwrap()
+        .sum_all()
+        .unwrap();
+    let gradient = sum
+        .backward()
+        .unwrap()
+        .get(&shut)
+        .unwrap()
+        .to_vec2::<f32>()
+        .unwrap();
+    assert_eq!(gradient, [[0.0, 0.0, 0.25, 0.0]]);
+}
+
+#[test]
+fn a_batch_of_nothing_is_an_error_by_every_route() {
+    let domain = Domain::new(1, 1, 1, 4).unwrap();
+    let order = Order::raster(&domain, ChannelSteps::Separate);
+    for route in [Route::Fused, Route::Composite] {
+        let vb = Initializer::new(5).builder(DType::F32, &Device::Cpu);
+        let net = smooth(&domain, &order, Conditioning::None, &vb)
+            .unwrap()
+            .with_route(route);
+        let empty = Tensor::zeros((0, 1, 1, 1), DType::U32, &Device::Cpu).unwrap();
+        assert!(net.nll(&empty, None).is_err());
+        assert!(
+            net.loss_and_gradient(&empty, None, &ar_core::Pass::default())
+                .is_err()
+        );
+        // The smallest image there is.
+        ar_core::harness::step_equals_full(&net).unwrap();
+    }
+}
+
 #[test]
 fn images_may_weigh_differently_in_the_gradient() {
     let domain = Domain::new(1, 4, 3, 3).unwrap();

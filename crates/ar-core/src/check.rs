@@ -133,10 +133,9 @@ fn differ(a: &[f64], b: &[f64]) -> bool {
 fn report(model: &dyn Model, observed: Dependence) -> Report {
     let (domain, order) = (model.domain(), model.order());
     let (n, w) = (domain.positions(), domain.width);
-    let (mut leaks, mut undeclared) = (Vec::new(), 0);
+    let (declared, mut leaks, mut undeclared) = (model.dependence(), Vec::new(), 0);
     for step in 0..order.steps() {
         let here = order.step(step);
-        let declared = model.depends_on(step);
         for d in observed.of(step) {
             let (c, p) = (d / n, d % n);
             if order.step_of(c, p) >= step && leaks.len() < MAX_LEAKS {
@@ -150,13 +149,13 @@ fn report(model: &dyn Model, observed: Dependence) -> Report {
                     sees: [c, p / w, p % w],
                 });
             }
-            undeclared += usize::from(!declared.contains(&d));
+            undeclared += usize::from(!declared.contains(step, d));
         }
     }
     let (row, column) = (domain.height / 2, w / 2);
     let step = order.step_of(domain.channels - 1, row * w + column);
     let (mut reach, mut count) = ([0; 3], 0);
-    for p in model.depends_on(step).into_iter().map(|d| d % n) {
+    for p in declared.of(step).map(|d| d % n) {
         let (y, x) = (p / w, p % w);
         reach[0] = reach[0].max(row.saturating_sub(y));
         reach[1] = reach[1].max(column.saturating_sub(x));

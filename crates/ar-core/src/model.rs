@@ -149,7 +149,19 @@ pub fn nll_of(
     levels: &Tensor,
     condition: Option<&Tensor>,
 ) -> Result<Tensor> {
-    let each = nll_of_values(model, levels, &model.conditionals(levels, condition)?)?;
+    nll_of_conditionals(model, levels, &model.conditionals(levels, condition)?)
+}
+
+/// [`nll_of`] from conditionals that are there already.
+///
+/// # Errors
+/// A tensor error when the shapes do not fit.
+pub fn nll_of_conditionals(
+    model: &(impl Model + ?Sized),
+    levels: &Tensor,
+    conditionals: &Tensor,
+) -> Result<Tensor> {
+    let each = nll_of_values(model, levels, conditionals)?;
     let each = if each.device().is_metal() {
         each
     } else {

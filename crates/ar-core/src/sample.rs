@@ -57,6 +57,22 @@ impl Default for SampleOptions {
     }
 }
 
+impl SampleOptions {
+    /// Whether images can be drawn from `model` so.
+    pub(crate) fn check(&self, model: &dyn Distribution) -> Result<()> {
+        self.tempering.validate()?;
+        if self.count == 0 {
+            return Err(Error::config("n", "must be at least 1"));
+        }
+        let domain = model.domain();
+        if let Some(given) = &self.given {
+            given.check(self.count, &domain)?;
+        }
+        let condition = self.condition.as_ref();
+        model.conditioning().check(condition, self.count, &domain)
+    }
+}
+
 /// What came out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampled {
@@ -99,18 +115,8 @@ pub fn sample(
     options: &SampleOptions,
     progress: &(dyn Fn(usize, usize) -> bool + Sync),
 ) -> Result<Sampled> {
-    options.tempering.validate()?;
-    if options.count == 0 {
-        return Err(Error::config("n", "must be at least 1"));
-    }
+    options.check(model)?;
     let (domain, dims) = (model.domain(), model.domain().dims());
-    if let Some(given) = &options.given {
-        given.check(options.count, &domain)?;
-    }
-    let condition = options.condition.as_ref();
-    model
-        .conditioning()
-        .check(condition, options.count, &domain)?;
 
     let threads = if model.device().is_cpu() {
         rayon_threads()

@@ -85,11 +85,7 @@ impl<'m> Sampler<'m> {
     /// # Errors
     /// As [`sample`](crate::sample).
     pub fn new(model: &'m dyn Model, options: &'m SampleOptions) -> Result<Self> {
-        let domain = model.domain();
-        options.tempering.validate()?;
-        if let Some(given) = &options.given {
-            given.check(options.count, &domain)?;
-        }
+        options.check(model)?;
         let images: Vec<usize> = (0..options.count).collect();
         Self::of(model, options, &images, options.condition.clone())
     }
@@ -184,7 +180,12 @@ impl Iterator for Sampler<'_> {
     type Item = Result<Fixed>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        (self.step < self.model.order().steps()).then(|| self.fix())
+        let steps = self.model.order().steps();
+        let fixed = (self.step < steps).then(|| self.fix())?;
+        if fixed.is_err() {
+            self.step = steps; // There is no going on from a step that failed.
+        }
+        Some(fixed)
     }
 }
 

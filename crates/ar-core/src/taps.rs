@@ -301,5 +301,4 @@ impl Taps {
 }
 
 #[cfg(test)]
-#[path = "taps_tests.rs"]
 mod tests;

@@ -23,14 +23,15 @@
 //! begins at a tenth of the usual deviation, not at zero, so that what depends on what shows before
 //! training.
 
-use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Result, Scan};
+use ar_core::{ChannelSteps, Conditioning, Domain, Result, Scan};
 use ar_nn::init::{Values, sinusoids};
-use ar_nn::{Activation, Builder, ConvConfig, Network};
+use ar_nn::{Builder, Network};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::orders::{in_orders, sequence};
 use crate::registry::{Built, Configuration};
+use crate::transformer::{Size, head};
 
 /// Configuration of an ImageGPT.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,32 +86,8 @@ impl Configuration for ImageGptConfig {
     }
 
     fn validate(&self, _: &Domain, conditioning: Conditioning) -> Result<()> {
-        for (field, value, most) in [
-            ("embed", self.embed, 65536),
-            ("heads", self.heads, self.embed),
-            ("layers", self.layers, 4096),
-        ] {
-            if !(1..=most).contains(&value) {
-                let range = format!("must be from 1 to {most}, not {value}");
-                return Err(Error::config(field, range));
-            }
-        }
         sequence(self.order, self.orders)?;
-        if !self.embed.is_multiple_of(self.heads) {
-            let Self { embed, heads, .. } = self;
-            return Err(Error::config(
-                "heads",
-                format!("must divide embed = {embed}, not {heads}"),
-            ));
-        }
-        match conditioning {
-            Conditioning::None | Conditioning::Class { .. } => Ok(()),
-            _ => Err(Error::config(
-                "conditioning",
-                "imagegpt takes a class, as the start of its sequence; for a vector or a map take \
-                 gated-pixelcnn",
-            )),
-        }
+        self.size().validate(Self::NAME, conditioning)
     }
 
     fn begin(&self, domain: &Domain) -> Values {
@@ -135,29 +112,30 @@ impl Configuration for ImageGptConfig {
 }
 
 impl ImageGptConfig {
+    fn size(&self) -> Size {
+        let Self {
+            embed,
+            heads,
+            layers,
+            ..
+        } = *self;
+        Size {
+            embed,
+            heads,
+            layers,
+        }
+    }
+
     fn network(&self, mut net: Builder, vb: &VarBuilder<'_>) -> Result<Network> {
         let d = self.embed;
-        let last = 1.0 / (self.layers as f64).sqrt();
-        let project = ConvConfig::pointwise(d).scaled(last);
 
         let x = net.embedded_levels(d, &vb.pp("wte"))?; // (H·W·C, d)
         let x = net.previous(x, &vb.pp("sos"))?;
         let mut h = net.position_table(x, &vb.pp("wpe"))?;
         for i in 0..self.layers {
-            let vb = vb.pp("h").pp(i);
-            let (vb_attn, vb_mlp) = (vb.pp("attn"), vb.pp("mlp"));
-            let y = net.norm(h, &vb.pp("ln_1"))?;
-            let q = net.conv(y, ConvConfig::pointwise(d), &vb_attn.pp("q"))?;
-            let kv = net.conv(y, ConvConfig::pointwise(2 * d), &vb_attn.pp("kv"))?; // (H·W·C, 2d)
-            let a = net.attention(q, kv, self.heads, MaskType::B)?;
-            h = net.residual_conv(a, project, h, &vb_attn.pp("c_proj"))?;
-            let y = net.norm(h, &vb.pp("ln_2"))?;
-            let m = net.conv(y, ConvConfig::pointwise(4 * d), &vb_mlp.pp("c_fc"))?; // (H·W·C, 4d)
-            h = net.residual_conv(m, project.before(Activation::Gelu), h, &vb_mlp.pp("c_proj"))?;
+            h = self.size().block(&mut net, h, false, &vb.pp("h").pp(i))?;
         }
-        let y = net.norm(h, &vb.pp("ln_f"))?;
-        let head = ConvConfig::pointwise(net.outputs()).scaled(0.1);
-        let logits = net.conv(y, head, &vb.pp("head"))?; // (H·W·C, P)
+        let logits = head(&mut net, h, vb)?;
         net.finish(logits, vb)
     }
     // ANCHOR_END: build

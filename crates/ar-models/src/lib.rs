@@ -18,6 +18,7 @@ mod pixel_rnn;
 mod registry;
 mod rnn;
 mod spec;
+mod transformer;
 mod wavenet;
 
 pub use gated_pixel_cnn::GatedPixelCnnConfig;

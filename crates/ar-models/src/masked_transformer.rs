@@ -11,14 +11,15 @@
 //!
 //! As in `imagegpt`: root-mean-square norms, tables that begin as sines and cosines.
 
-use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Result, Scan, Walk};
+use ar_core::{ChannelSteps, Conditioning, Domain, Result, Scan, Walk};
 use ar_nn::init::{Values, sinusoids};
-use ar_nn::{Activation, Builder, ConvConfig, Network};
+use ar_nn::{Builder, Network};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
 use crate::orders::{in_orders, sequence};
 use crate::registry::{Built, Configuration};
+use crate::transformer::{Size, head};
 
 /// Configuration of a masked transformer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,28 +76,8 @@ impl Configuration for MaskedTransformerConfig {
     }
 
     fn validate(&self, _: &Domain, conditioning: Conditioning) -> Result<()> {
-        for (field, value, most) in [
-            ("embed", self.embed, 65536),
-            ("heads", self.heads, self.embed),
-            ("layers", self.layers, 4096),
-        ] {
-            if !(1..=most).contains(&value) {
-                let range = format!("must be from 1 to {most}, not {value}");
-                return Err(Error::config(field, range));
-            }
-        }
-        if !self.embed.is_multiple_of(self.heads) {
-            let problem = format!("must divide embed = {}, not {}", self.embed, self.heads);
-            return Err(Error::config("heads", problem));
-        }
         sequence(self.order, self.orders)?;
-        match conditioning {
-            Conditioning::None | Conditioning::Class { .. } => Ok(()),
-            _ => Err(Error::config(
-                "conditioning",
-                "masked-transformer takes a class, as the start of its sequence",
-            )),
-        }
+        self.size().validate(Self::NAME, conditioning)
     }
 
     fn begin(&self, domain: &Domain) -> Values {
@@ -128,31 +109,31 @@ impl Configuration for MaskedTransformerConfig {
 }
 
 impl MaskedTransformerConfig {
+    fn size(&self) -> Size {
+        let Self {
+            embed,
+            heads,
+            layers,
+            ..
+        } = *self;
+        Size {
+            embed,
+            heads,
+            layers,
+        }
+    }
+
     fn network(&self, mut net: Builder, vb: &VarBuilder<'_>) -> Result<Network> {
         let d = self.embed;
-        let last = 1.0 / (self.layers as f64).sqrt();
-        let project = ConvConfig::pointwise(d).scaled(last);
 
         let x = net.embedded_levels(d, &vb.pp("wte"))?; // (H·W·C, d)
         let x = net.position_table(x, &vb.pp("before"))?; // where it is
         let x = net.previous(x, &vb.pp("sos"))?; // at the site that follows in the order
         let mut h = net.position_table(x, &vb.pp("target"))?; // where it goes
         for i in 0..self.layers {
-            let vb = vb.pp("h").pp(i);
-            let (vb_attn, vb_mlp) = (vb.pp("attn"), vb.pp("mlp"));
-            let y = net.norm(h, &vb.pp("ln_1"))?;
-            let y = net.position_table(y, &vb.pp("target"))?;
-            let q = net.conv(y, ConvConfig::pointwise(d), &vb_attn.pp("q"))?;
-            let kv = net.conv(y, ConvConfig::pointwise(2 * d), &vb_attn.pp("kv"))?; // (H·W·C, 2d)
-            let a = net.attention(q, kv, self.heads, MaskType::B)?;
-            h = net.residual_conv(a, project, h, &vb_attn.pp("c_proj"))?;
-            let y = net.norm(h, &vb.pp("ln_2"))?;
-            let m = net.conv(y, ConvConfig::pointwise(4 * d), &vb_mlp.pp("c_fc"))?; // (H·W·C, 4d)
-            h = net.residual_conv(m, project.before(Activation::Gelu), h, &vb_mlp.pp("c_proj"))?;
+            h = self.size().block(&mut net, h, true, &vb.pp("h").pp(i))?;
         }
-        let y = net.norm(h, &vb.pp("ln_f"))?;
-        let head = ConvConfig::pointwise(net.outputs()).scaled(0.1);
-        let logits = net.conv(y, head, &vb.pp("head"))?; // (H·W·C, P)
+        let logits = head(&mut net, h, vb)?;
         net.finish(logits, vb)
     }
     // ANCHOR_END: build

@@ -13,9 +13,7 @@
 //!
 //! Several channels are drawn together, from a mixture of discretized logistics.
 
-use ar_core::{
-    ChannelSteps, Conditioning, Domain, Likelihood, LogisticMixture, MaskType, Result, Scan, Walk,
-};
+use ar_core::{ChannelSteps, Conditioning, Domain, Likelihood, MaskType, Result, Scan, Walk};
 use ar_nn::{Activation, Builder, ConvConfig, Network};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -90,7 +88,8 @@ impl Configuration for MultiscaleConfig {
     }
 
     // ANCHOR: build
-    /// Parameters: `first`, `position`, `known.I.{look, out}`, `between`, `predicted.I.{look, out}`, `head`.
+    /// Parameters: `first`, `position`, `known.I.{look, out}`, `between`, `between_position`,
+    /// `predicted.I.{condition, look, out}`, `head`.
     fn build(
         &self,
         domain: &Domain,
@@ -108,11 +107,7 @@ impl Configuration for MultiscaleConfig {
 impl MultiscaleConfig {
     fn network(&self, mut net: Builder, domain: &Domain, vb: &VarBuilder<'_>) -> Result<Network> {
         if domain.channels > 1 {
-            net = net.with_likelihood(Likelihood::LogisticMixture(LogisticMixture {
-                components: self.components,
-                channels: domain.channels,
-                levels: domain.levels,
-            }));
+            net = net.with_likelihood(Likelihood::logistic_mixture(domain, self.components));
         }
         let (h, elu) = (self.hidden, Activation::Elu);
         let look = |mask| ConvConfig::square(self.kernel, mask, h);

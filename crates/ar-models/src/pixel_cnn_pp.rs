@@ -15,9 +15,7 @@
 //! the reference code falls back to a density for narrow bins. `head = "categorical"` describes each
 //! channel by logits, independently given the pixels before.
 
-use ar_core::{
-    ChannelSteps, Conditioning, Domain, Error, Likelihood, LogisticMixture, Order, Result, Stride,
-};
+use ar_core::{ChannelSteps, Conditioning, Domain, Error, Likelihood, Order, Result, Stride};
 use ar_nn::{Activation, Builder, ConvConfig, Value};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
@@ -111,11 +109,7 @@ impl Configuration for PixelCnnPpConfig {
         let order = Order::raster(domain, ChannelSteps::Joint);
         let mut net = Builder::new(domain, &order, conditioning);
         if self.head == Head::Logistic {
-            net = net.with_likelihood(Likelihood::LogisticMixture(LogisticMixture {
-                components: self.components,
-                channels: domain.channels,
-                levels: domain.levels,
-            }));
+            net = net.with_likelihood(Likelihood::logistic_mixture(domain, self.components));
         }
         let x = net.scaled_levels_with_one()?; // (H·W, C + 1)
         let u = net.conv(x, self.window([-2, -1], [-1, 1]), &vb.pp("u_first"))?;

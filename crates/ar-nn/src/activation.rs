@@ -129,6 +129,6 @@ fn gelu(x: f32) -> f32 {
 }
 
 #[inline(always)]
-fn elu(x: f32) -> f32 {
+pub(crate) fn elu(x: f32) -> f32 {
     if x > 0.0 { x } else { exp(x) - 1.0 }
 }

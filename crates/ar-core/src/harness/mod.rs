@@ -97,10 +97,13 @@ pub fn no_leak_and_alive(model: &dyn Model) -> Verdict {
     if let Some(leak) = report.leaks.first() {
         return Err(format!("leak: {leak:?}"));
     }
-    for step in 0..model.order().steps() {
-        let declared = model.depends_on(step);
-        for d in 0..model.domain().dims() {
-            let (says, is) = (declared.contains(&d), report.observed.contains(step, d));
+    let declared = model.dependence();
+    for step in 0..declared.steps() {
+        for d in 0..declared.dims() {
+            let (says, is) = (
+                declared.contains(step, d),
+                report.observed.contains(step, d),
+            );
             if says != is {
                 return Err(format!(
                     "step {step}, value {d}: declared {says}, observed {is}"

@@ -296,5 +296,4 @@ mod math {
 }
 
 #[cfg(test)]
-#[path = "logistic_tests.rs"]
 mod tests;

@@ -38,6 +38,15 @@ impl Likelihood {
         }
     }
 
+    /// All channels of a pixel, by a mixture of so many discretized logistics.
+    pub fn logistic_mixture(domain: &Domain, components: usize) -> Self {
+        Self::LogisticMixture(LogisticMixture {
+            components,
+            channels: domain.channels,
+            levels: domain.levels,
+        })
+    }
+
     /// Numbers P that describe V values.
     pub fn parameters(self) -> usize {
         match self {

@@ -370,5 +370,4 @@ fn even_half(whole: isize) -> isize {
 }
 
 #[cfg(test)]
-#[path = "walk_tests.rs"]
 mod tests;

@@ -2,7 +2,8 @@ use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
 use super::pointwise::Pointwise;
-use crate::kernel::exp;
+use crate::Activation::Elu;
+use crate::activation::elu;
 
 /// elu(x) and then elu(-x) of each channel group (Salimans et al. 2017, arXiv:1701.05517, after Shang
 /// et al. 2016, arXiv:1603.05201).
@@ -19,16 +20,6 @@ impl ConcatElu {
             from,
         }
     }
-}
-
-#[inline(always)]
-fn elu(x: f32) -> f32 {
-    if x > 0.0 { x } else { exp(x) - 1.0 }
-}
-
-#[inline(always)]
-fn slope(x: f32) -> f32 {
-    if x > 0.0 { 1.0 } else { exp(x) }
 }
 
 impl Pointwise for ConcatElu {
@@ -69,7 +60,7 @@ impl Pointwise for ConcatElu {
             let x = &inputs[0][own.clone()];
             let target = &mut input_grads[0][own];
             for (((t, x), plus), minus) in target.iter_mut().zip(x).zip(plus).zip(minus) {
-                *t += plus * slope(*x) - minus * slope(-x);
+                *t += Elu.times_derivative(*plus, *x) - Elu.times_derivative(*minus, -x);
             }
         }
     }

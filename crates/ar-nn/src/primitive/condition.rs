@@ -3,7 +3,7 @@ use candle_core::{DType, Tensor};
 
 use super::{Backward, Primitive, Reads, Room, Step, StepPrimitive, Training};
 use crate::kernel::{add_assign, add_column_sums, each_with, product, product_tn};
-use crate::primitive::{StepTensor, StepValue, product_of_images};
+use crate::primitive::{StepTensor, StepValue, rows_product};
 
 /// x + W·h, with h what the image is conditioned on. Inputs: x, and the condition: the class
 /// `(1, 1)`, a vector `(1, f)` or a map `(positions, f)`. Parameter: W, `(classes, c)` or `(f, c)`.
@@ -37,7 +37,7 @@ impl Condition {
         let added = if self.is_class() {
             weight.index_select(&h.flatten_all()?.to_dtype(DType::U32)?, 0)?
         } else {
-            product_of_images(h, weight)?
+            rows_product(h, weight)?
         };
         Ok(x.broadcast_add(&added.reshape((b, rows, self.groups.features()))?)?)
     }

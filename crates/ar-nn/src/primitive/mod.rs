@@ -18,6 +18,7 @@ mod position;
 mod previous;
 mod reads;
 mod recurrent;
+mod rows_product;
 mod scale;
 mod step_tensor;
 mod step_value;
@@ -45,8 +46,9 @@ pub(crate) use previous::Previous;
 pub(crate) use reads::{Centre, Reads};
 pub use recurrent::Direction;
 pub(crate) use recurrent::{Cell, Flow, Recurrent};
+pub(crate) use rows_product::rows_product;
 pub(crate) use scale::Scale;
-pub(crate) use step_tensor::{StepTensor, product_of_images};
+pub(crate) use step_tensor::StepTensor;
 pub(crate) use step_value::StepValue;
 
 /// One node of a program. Features are channels-last: a value of one image is `(sites, c)`.

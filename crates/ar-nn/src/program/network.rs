@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use ar_core::{
     Conditioning, Distribution, Domain, Gradients, Likelihood, Model, Order, Pass, Result, Stepper,
-    nll_of, nll_of_values,
+    nll_of, nll_of_conditionals,
 };
 use candle_core::{DType, Device, Tensor, TensorId};
 
@@ -196,9 +196,8 @@ impl Distribution for Network {
         let noise = pass.training.then_some([pass.seed, pass.step]);
         if !self.is_fused(condition) {
             let conditionals = self.composite(levels, condition, noise)?;
-            let nll = nll_of_values(self, levels, &conditionals)?;
-            let nll = nll.flatten_from(1)?.sum(1)?.mean(0)?;
-            return Gradients::of_loss(&nll);
+            let nll = nll_of_conditionals(self, levels, &conditionals)?;
+            return Gradients::of_loss(&nll.mean(0)?);
         }
         let x = self.channels_last(levels)?;
         let rows = flat(self.condition_rows(condition, x.dim(0)?)?.as_ref())?;

@@ -21,6 +21,16 @@ pub(super) struct Runs {
     pub(super) remembered: bool,
 }
 
+impl Runs {
+    /// What can be computed after `step` steps and is not among the first `done`, which it joins.
+    pub(super) fn due(&self, done: &mut usize, step: usize) -> &[Entry] {
+        let rest = &self.entries[*done..];
+        let due = rest.iter().take_while(|e| e.ready as usize <= step).count();
+        *done += due;
+        &rest[..due]
+    }
+}
+
 /// A channel group at a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -153,7 +163,8 @@ impl Program {
             }
             for (input, &value) in node.inputs.iter().enumerate() {
                 let (of_groups, marks) = (self.groups(value), &mut marks[value]);
-                let mut last = None;
+                // Of what reads all that comes earlier, how many sites the latest reads.
+                let mut earlier = 0;
                 for at in (0..own.len())
                     .filter(|at| own[*at])
                     .map(|at| [at / groups, at % groups])
@@ -161,14 +172,14 @@ impl Program {
                     match node.primitive.reads(input) {
                         Reads::Earlier(order, mask) => {
                             let live = order.rank(at[0]) + usize::from(mask == MaskType::B);
-                            last = last.max(Some((live, order)).map(|(live, _)| live));
+                            earlier = earlier.max(live);
                         }
                         reads => reads.each(at, of_groups, &mut |site, group| {
                             marks[place(site, group, of_groups)] = true;
                         }),
                     }
                 }
-                for &site in &self.order.sequence()[..last.unwrap_or(0)] {
+                for &site in &self.order.sequence()[..earlier] {
                     marks[site as usize * of_groups..][..of_groups].fill(true);
                 }
             }

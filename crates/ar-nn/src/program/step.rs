@@ -57,9 +57,7 @@ impl<'p> ProgramStepper<'p> {
             return;
         }
         for (i, runs) in self.program.schedule().nodes.iter().enumerate() {
-            let rest = &runs.entries[self.done[i]..];
-            let due = rest.iter().take_while(|e| e.ready as usize <= step).count();
-            self.done[i] += due;
+            let due = runs.due(&mut self.done[i], step);
             if only_remembered && !runs.remembered {
                 continue;
             }
@@ -70,7 +68,7 @@ impl<'p> ProgramStepper<'p> {
                 inputs.next().unwrap_or(&before[0]),
             ];
             let inputs = &pair[..self.program.nodes[i].inputs.len()];
-            for run in rest[..due].chunk_by(|a, b| a.group == b.group) {
+            for run in due.chunk_by(|a, b| a.group == b.group) {
                 self.sites.clear();
                 self.sites.extend(run.iter().map(|entry| entry.site));
                 let group = run[0].group as usize;

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use ar_core::{Result, Stepper, Turn};
 use candle_core::{DType, Device, Tensor};
 
@@ -61,15 +63,9 @@ impl<'p> TensorStepper<'p> {
     /// Computes what can be computed after `step` steps, or only what later steps read of it.
     fn run(&mut self, step: usize, only_remembered: bool) -> Result<()> {
         for (i, runs) in self.program.schedule().nodes.iter().enumerate() {
-            let rest = &runs.entries[self.done[i]..];
-            let due = rest.iter().take_while(|e| e.ready as usize <= step).count();
-            self.done[i] += due;
-            let mut sites: Vec<u32> = Vec::with_capacity(due);
-            for entry in &rest[..due] {
-                if !sites.contains(&entry.site) {
-                    sites.push(entry.site);
-                }
-            }
+            let due = runs.due(&mut self.done[i], step).iter();
+            let mut seen = HashSet::new();
+            let sites: Vec<u32> = due.map(|e| e.site).filter(|s| seen.insert(*s)).collect();
             if sites.is_empty() || only_remembered && !runs.remembered {
                 continue;
             }

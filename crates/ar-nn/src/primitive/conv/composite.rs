@@ -2,7 +2,7 @@ use ar_core::{Result, Taps};
 use candle_core::Tensor;
 
 use super::Conv;
-use crate::primitive::{StepTensor, product_of_images};
+use crate::primitive::{StepTensor, rows_product};
 
 impl Conv {
     pub(super) fn composite_full(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
@@ -13,7 +13,7 @@ impl Conv {
             (false, true) => self.shifted(&x)?,
             (false, false) => self.indexed(&x)?,
         };
-        let y = product_of_images(&rows.reshape((b, n, self.k()))?, &weights[0])?;
+        let y = rows_product(&rows.reshape((b, n, self.k()))?, &weights[0])?;
         self.finish(&y, inputs.get(1).copied(), &weights[1])
     }
 
@@ -82,7 +82,7 @@ impl Conv {
         };
         let (b, n) = (rows.dim(0)?, sites.len());
         let rows = self.before.composite(&rows)?.reshape((b, n, self.k()))?;
-        let y = product_of_images(&rows, &weights[0])?;
+        let y = rows_product(&rows, &weights[0])?;
         let residual = inputs.get(1).map(|r| r.rows(sites)).transpose()?;
         self.finish(&y, residual.as_ref(), &weights[1])
     }

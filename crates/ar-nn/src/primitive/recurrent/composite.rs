@@ -2,7 +2,7 @@ use ar_core::{ChannelGroups, Result, Taps};
 use candle_core::Tensor;
 
 use super::Recurrent;
-use crate::primitive::{StepTensor, product_of_images};
+use crate::primitive::{StepTensor, rows_product};
 
 /// Features that come as `parts` of each channel group in turn, with each part of all groups
 /// together instead.
@@ -99,7 +99,7 @@ impl Recurrent {
         before: &[Tensor],
         (weight, bias): &(Tensor, Option<Tensor>),
     ) -> Result<Vec<Tensor>> {
-        let sums = product_of_images(rows, weight)?;
+        let sums = rows_product(rows, weight)?;
         let sums = match bias {
             Some(bias) => sums.broadcast_add(bias)?,
             None => sums,

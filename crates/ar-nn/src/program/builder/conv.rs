@@ -71,15 +71,15 @@ impl Builder {
                 format!("sizes must be odd and the dilation positive, not {size}"),
             ));
         }
-        let (taps, centre) = self.taps(x, &config, residual, grid)?;
-        let (grid, sites) = (taps.grid(), self.program.sites(x.0));
+        let (taps, centre, grid) = self.taps(x, &config, residual, grid)?;
+        let sites = self.program.sites(x.0);
         if taps.count() == 0 {
             return Err(Error::config(
                 "kernel",
                 "a 1x1 convolution of type A reads nothing",
             ));
         }
-        if residual.is_some_and(|r| self.program.grid(r.0) != self.image_grid(grid)) {
+        if residual.is_some_and(|r| self.program.grid(r.0) != grid) {
             return Err(Error::config(
                 "grid",
                 "a residual connection needs equal sizes",
@@ -128,27 +128,17 @@ impl Builder {
         }
         let conv = Conv::new((taps, centre), sites, &config, [from, to], &parameters[0])?;
         let inputs: Vec<Value> = [x].into_iter().chain(residual).collect();
-        Ok(self.push_on(self.image_grid(grid), conv, &inputs, parameters))
+        Ok(self.push_on(grid, conv, &inputs, parameters))
     }
 
-    /// A sequence is the image in one line.
-    fn image_grid(&self, grid: Grid) -> Grid {
-        let image = self.program.grid(LEVELS);
-        if grid.sites() == image.sites() {
-            image
-        } else {
-            grid
-        }
-    }
-
-    /// Where the taps read, and which channel groups the one at the site itself.
+    /// Where the taps read, which channel groups the one at the site itself, and the grid of the result.
     fn taps(
         &self,
         x: Value,
         config: &ConvConfig,
         residual: Option<Value>,
         grid: Option<Grid>,
-    ) -> Result<(Taps, Centre)> {
+    ) -> Result<(Taps, Centre, Grid)> {
         let (order, kernel) = (&self.program.order, config.kernel);
         let own = self.program.grid(x.0);
         if let Neighbourhood::Window {
@@ -165,10 +155,8 @@ impl Builder {
                     Error::config("grid", "an upsampling convolution needs the grid to end on")
                 })?,
             };
-            return Ok((
-                Taps::window(own, grid, stride, rows, columns),
-                Centre::Whole,
-            ));
+            let taps = Taps::window(own, grid, stride, rows, columns);
+            return Ok((taps, Centre::Whole, grid));
         }
         let masked = Centre::Masked(config.mask);
         // A 1x1 layer, on any grid.
@@ -177,7 +165,8 @@ impl Builder {
             let values = [x].into_iter().chain(residual);
             let complete = values.into_iter().all(|v| self.program.is_complete(v.0));
             let centre = if complete { Centre::Whole } else { masked };
-            return Ok((Taps::window(own, own, Stride::One, 0..=0, 0..=0), centre));
+            let taps = Taps::window(own, own, Stride::One, 0..=0, 0..=0);
+            return Ok((taps, centre, own));
         }
         if own != self.program.grid(LEVELS) {
             return Err(Error::config(
@@ -185,13 +174,14 @@ impl Builder {
                 "what follows the order needs a site for each pixel; take a window",
             ));
         }
-        Ok(match config.neighbourhood {
+        let (taps, centre) = match config.neighbourhood {
             Neighbourhood::Rows => (Taps::vertical(order, kernel, config.mask), Centre::Whole),
             Neighbourhood::Sequence => {
                 let (size, dilation) = (kernel.width, kernel.dilation);
                 (Taps::sequence(order, size, dilation, config.mask)?, masked)
             }
             _ => (Taps::new(order, kernel, config.mask), masked),
-        })
+        };
+        Ok((taps, centre, own))
     }
 }

@@ -1,6 +1,6 @@
 //! Two streams by shifts, on grids of their own, with a mixture of logistics: PixelCNN++ in small.
 
-use ar_core::{ChannelSteps, Likelihood, LogisticMixture, Stride};
+use ar_core::{ChannelSteps, Likelihood, Stride};
 
 use super::*;
 
@@ -15,13 +15,8 @@ fn strided(
     conditioning: Conditioning,
     vb: &VarBuilder<'_>,
 ) -> Result<Network> {
-    let mixture = LogisticMixture {
-        components: 2,
-        channels: domain.channels,
-        levels: domain.levels,
-    };
     let mut net = Builder::new(domain, order, conditioning)
-        .with_likelihood(Likelihood::LogisticMixture(mixture));
+        .with_likelihood(Likelihood::logistic_mixture(domain, 2));
     let x = net.scaled_levels();
     let mut u = net.conv(x, window([-2, -1], [-1, 1], 5), &vb.pp("u"))?;
     let left = net.conv(x, window([-1, 0], [-1, -1], 5), &vb.pp("left"))?;

@@ -1,0 +1,86 @@
+//! What transformers over values share.
+
+use ar_core::{Conditioning, Error, MaskType, Result};
+use ar_nn::{Activation, Builder, ConvConfig, Value};
+use candle_nn::VarBuilder;
+
+/// The size of a transformer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    /// Features of the stream, d; the perceptrons have 4·d.
+    pub(crate) embed: usize,
+    /// Attention heads of each block.
+    pub(crate) heads: usize,
+    /// Blocks of attention and perceptron.
+    pub(crate) layers: usize,
+}
+
+impl Size {
+    /// # Errors
+    /// [`Error::Config`] naming the field that is out of range, or for a condition that is no class: it
+    /// enters as the start of the sequence of `model`.
+    pub(crate) fn validate(self, model: &str, conditioning: Conditioning) -> Result<()> {
+        let Self {
+            embed,
+            heads,
+            layers,
+        } = self;
+        for (field, value, most) in [
+            ("embed", embed, 65536),
+            ("heads", heads, embed),
+            ("layers", layers, 4096),
+        ] {
+            if !(1..=most).contains(&value) {
+                let range = format!("must be from 1 to {most}, not {value}");
+                return Err(Error::config(field, range));
+            }
+        }
+        if !embed.is_multiple_of(heads) {
+            let problem = format!("must divide embed = {embed}, not {heads}");
+            return Err(Error::config("heads", problem));
+        }
+        match conditioning {
+            Conditioning::None | Conditioning::Class { .. } => Ok(()),
+            _ => Err(Error::config(
+                "conditioning",
+                format!(
+                    "{model} takes a class, as the start of its sequence; for a vector or a map take \
+                     gated-pixelcnn"
+                ),
+            )),
+        }
+    }
+
+    // ANCHOR: block
+    /// A block: attention and then a perceptron, each behind a norm and added to the stream. With
+    /// `target`, what attention reads also learns which position it is to predict.
+    pub(crate) fn block(
+        self,
+        net: &mut Builder,
+        h: Value,
+        target: bool,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Value> {
+        let (d, vb_attn, vb_mlp) = (self.embed, vb.pp("attn"), vb.pp("mlp"));
+        let project = ConvConfig::pointwise(d).scaled(1.0 / (self.layers as f64).sqrt());
+        let mut y = net.norm(h, &vb.pp("ln_1"))?;
+        if target {
+            y = net.position_table(y, &vb.pp("target"))?;
+        }
+        let q = net.conv(y, ConvConfig::pointwise(d), &vb_attn.pp("q"))?;
+        let kv = net.conv(y, ConvConfig::pointwise(2 * d), &vb_attn.pp("kv"))?; // (H·W·C, 2d)
+        let a = net.attention(q, kv, self.heads, MaskType::B)?;
+        let h = net.residual_conv(a, project, h, &vb_attn.pp("c_proj"))?;
+        let y = net.norm(h, &vb.pp("ln_2"))?;
+        let m = net.conv(y, ConvConfig::pointwise(4 * d), &vb_mlp.pp("c_fc"))?; // (H·W·C, 4d)
+        net.residual_conv(m, project.before(Activation::Gelu), h, &vb_mlp.pp("c_proj"))
+    }
+}
+
+/// From the stream to logits.
+pub(crate) fn head(net: &mut Builder, h: Value, vb: &VarBuilder<'_>) -> Result<Value> {
+    let y = net.norm(h, &vb.pp("ln_f"))?;
+    let head = ConvConfig::pointwise(net.outputs()).scaled(0.1);
+    net.conv(y, head, &vb.pp("head")) // (H·W·C, P)
+}
+// ANCHOR_END: block

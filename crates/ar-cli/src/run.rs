@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Distribution, Domain, Model, Order, Weights};
+use ar_core::{
+    Conditioning, Distribution, Domain, Error, Member, Mixture, Model, Order, Scan, Weights,
+};
 use ar_data::{Encoding, Source};
 use ar_models::Spec;
 use ar_train::names::{BEST, CONFIG, MODEL};
@@ -16,6 +18,7 @@ use crate::config::{ConfigFile, DataConfig, Draft};
 use crate::dataset::Data;
 use crate::destination::Destinations;
 use crate::failure::usage;
+use crate::output::Output;
 use crate::paths::folder_of;
 
 /// What a checkpoint says of the data it was trained on.
@@ -110,6 +113,56 @@ impl Run {
             }
             _ => Err(usage("the model is a mixture of several orders")),
         }
+    }
+
+    /// Puts the model together anew for images of `[height, width]`, where it was of others; `what` has that
+    /// size.
+    ///
+    /// # Errors
+    /// When a parameter ties it to the size it was trained on.
+    pub(crate) fn take_size(
+        &mut self,
+        [height, width]: [usize; 2],
+        what: &str,
+        output: &Output,
+    ) -> Result<()> {
+        let Domain {
+            height: own_height,
+            width: own_width,
+            ..
+        } = self.spec.domain;
+        if [height, width] == [own_height, own_width] {
+            return Ok(());
+        }
+        let spec = self.spec.of_size(height, width).map_err(|error| {
+            let problem = match error {
+                Error::Config { problem, .. } => problem,
+                other => other.to_string(),
+            };
+            usage(format!("{what} {height}x{width}: {problem}"))
+        })?;
+        self.model = spec.build(&self.weights)?;
+        self.spec = spec;
+        output.note(format_args!(
+            "the model, trained on images of {own_height}x{own_width}, takes images of {height}x{width}"
+        ));
+        Ok(())
+    }
+
+    /// Leaves of a model of several orders the one called `scan`, and of one trained in every order that.
+    ///
+    /// # Errors
+    /// When it does not know the order.
+    pub(crate) fn take_order(&mut self, scan: Scan) -> Result<()> {
+        let which = in_order(&*self.model, scan)?;
+        self.model = match which {
+            InOrder::Member(which) => {
+                let whole = self.spec.build(&self.weights)?;
+                Box::new(Member::new(whole, which)?)
+            }
+            InOrder::Other(model) => Box::new(Mixture::new(vec![model])?),
+        };
+        Ok(())
     }
 
     /// Keeps `files` from what this run, opened as `path`, is read from: its data and, if it is one, the file.
@@ -256,6 +309,33 @@ pub(crate) fn manifest(
         order: orders_of(model).into(),
         dataset: serde_json::to_value(data)?,
     })
+}
+
+/// Where a model has an order.
+#[derive(Debug)]
+pub(crate) enum InOrder {
+    /// As the member of that number.
+    Member(usize),
+    /// As none of its members, but its weights take it.
+    Other(Box<dyn Model>),
+}
+
+/// The order `scan` of `model`.
+///
+/// # Errors
+/// When it does not know it.
+pub(crate) fn in_order(model: &dyn Distribution, scan: Scan) -> Result<InOrder> {
+    let members = model.members();
+    let found = members.iter().position(|m| m.order().name() == Some(scan));
+    if let Some(which) = found {
+        return Ok(InOrder::Member(which));
+    }
+    let order = Order::scan(scan, &model.domain(), members[0].order().channel_steps());
+    let other = model.in_order(&order).transpose()?.ok_or_else(|| {
+        let orders = orders_of(model);
+        usage(format!("--order {scan}: the model knows {orders}"))
+    })?;
+    Ok(InOrder::Other(other))
 }
 
 /// What the orders of a model's members are called.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ar_core::Scan;
 use serde::{Deserialize, Serialize};
 
 /// Height and width in pixels, written `HxW`.
@@ -41,6 +42,12 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x{}", self.0[0], self.0[1])
     }
+}
+
+/// The name of an order.
+pub(crate) fn scan(text: &str) -> Result<Scan, String> {
+    text.parse()
+        .map_err(|error: ar_core::Error| error.to_string())
 }
 
 /// A whole number of at least 1.

@@ -9,6 +9,7 @@
 //! Data are integer levels `0..K`, shape `(B, C, H, W)`, type `u32`. This crate knows no concrete
 //! model, no file and no clock.
 
+mod any_order;
 pub mod check;
 mod classify;
 mod conditioning;
@@ -29,6 +30,7 @@ mod score;
 mod taps;
 mod weights;
 
+pub use any_order::AnyOrder;
 pub use classify::{class_log_likelihoods, log_posterior};
 pub use conditioning::Conditioning;
 pub use dependence::Dependence;
@@ -37,13 +39,13 @@ pub use draw::Tempering;
 pub use error::{Error, Result};
 pub use likelihood::{Likelihood, LogisticMixture};
 pub use mask::{ChannelGroups, MaskType};
-pub use mixture::Mixture;
+pub use mixture::{Member, Mixture};
 pub use model::{
     Distribution, Gradients, Model, Pass, Stepper, Turn, nll_of, nll_of_conditionals, nll_of_values,
 };
 pub use order::{ChannelSteps, Order, Scan, Step, Walk};
 pub use sample::{Engine, SampleOptions, Sampled, sample};
 pub use sampler::{Fixed, Given, Sampler};
-pub use score::{Score, mean_and_error, score_images};
+pub use score::{Score, mean_and_error, score_images, score_pixels};
 pub use taps::{Grid, Kernel, Stride, Taps};
 pub use weights::{Blueprint, Weights};

@@ -70,3 +70,64 @@ impl Distribution for Mixture {
         self.members[0].output_bias()
     }
 }
+
+/// One member of a distribution, alone.
+#[derive(Debug)]
+pub struct Member {
+    whole: Box<dyn Distribution>,
+    which: usize,
+}
+
+impl Member {
+    /// The member of `whole` whose number among its [`Distribution::members`] is `which`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it has no such member.
+    pub fn new(whole: Box<dyn Distribution>, which: usize) -> Result<Self> {
+        let count = whole.members().len();
+        if which >= count {
+            let problem = format!("there is no number {which} of {count}");
+            return Err(Error::config("members", problem));
+        }
+        Ok(Self { whole, which })
+    }
+
+    fn model(&self) -> &dyn Model {
+        self.whole.members()[self.which]
+    }
+}
+
+impl Distribution for Member {
+    fn domain(&self) -> Domain {
+        self.whole.domain()
+    }
+
+    fn conditioning(&self) -> Conditioning {
+        self.whole.conditioning()
+    }
+
+    fn device(&self) -> &Device {
+        self.whole.device()
+    }
+
+    fn members(&self) -> Vec<&dyn Model> {
+        vec![self.model()]
+    }
+
+    fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
+        self.model().nll(levels, condition)
+    }
+
+    fn loss_and_gradient(
+        &self,
+        levels: &Tensor,
+        condition: Option<&Tensor>,
+        pass: &Pass,
+    ) -> Result<(f64, Gradients)> {
+        self.model().loss_and_gradient(levels, condition, pass)
+    }
+
+    fn output_bias(&self) -> Option<&Tensor> {
+        self.whole.output_bias()
+    }
+}

@@ -25,6 +25,11 @@ pub trait Distribution: Debug + Send + Sync {
     /// The models of which this is an equal mixture: itself alone, when it is one.
     fn members(&self) -> Vec<&dyn Model>;
 
+    /// The same weights in an order of the caller's: of a distribution that is trained to take any.
+    fn in_order(&self, _: &Order) -> Option<Result<Box<dyn Model>>> {
+        None
+    }
+
     /// Negative log-likelihood of each image in nats, `(B,)`, summed in f64 where the device has it:
     /// differentiable, for those who compose. `levels` is `(B, C, H, W)`, `u32`.
     ///

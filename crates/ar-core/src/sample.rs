@@ -39,6 +39,8 @@ pub struct SampleOptions {
     /// What each of the `count` images is conditioned on, as the model's
     /// [`Conditioning`](crate::Conditioning) says.
     pub condition: Option<Tensor>,
+    /// Which member of a mixture draws each of the `count` images; chosen by the seed, where nobody says.
+    pub members: Option<Vec<usize>>,
     /// Images in one step pass; 0 chooses by the device and the number of threads.
     pub chunk: usize,
 }
@@ -52,6 +54,7 @@ impl Default for SampleOptions {
             engine: Engine::default(),
             given: None,
             condition: None,
+            members: None,
             chunk: 0,
         }
     }
@@ -67,6 +70,16 @@ impl SampleOptions {
         let domain = model.domain();
         if let Some(given) = &self.given {
             given.check(self.count, &domain)?;
+        }
+        if let Some(members) = &self.members {
+            let most = model.members().len();
+            if members.len() != self.count || members.iter().any(|&m| m >= most) {
+                return Err(Error::Input {
+                    what: "members",
+                    expected: format!("{} numbers below {most}", self.count),
+                    got: format!("{members:?}"),
+                });
+            }
         }
         let condition = self.condition.as_ref();
         model.conditioning().check(condition, self.count, &domain)
@@ -102,7 +115,8 @@ impl Sampled {
 /// *and step* (whole pass).
 ///
 /// Of a mixture each image is drawn from one member, chosen by the seed alone: exact without given
-/// values. With them the members are not weighed by how well they explain what is given.
+/// values. With them the members are not weighed by how well they explain what is given;
+/// [`SampleOptions::members`] says which is to draw.
 ///
 /// `progress` is called from the drawing threads with (steps · images done, of how many) and
 /// returns false to cancel.
@@ -198,13 +212,14 @@ struct Chunk<'m> {
 }
 
 impl<'m> Chunk<'m> {
-    /// At most `size` images each. A member is chosen for each image from its own stream.
+    /// At most `size` images each. Unless told, a member is chosen for each image from its own stream.
     fn split(options: &SampleOptions, members: &[&'m dyn Model], size: usize) -> Vec<Self> {
         let mut of_member = vec![Vec::new(); members.len()];
         for i in 0..options.count {
-            let which = match members.len() {
-                1 => 0,
-                n => stream(options.seed, "member", &[i as u64]).random_range(0..n),
+            let which = match (&options.members, members.len()) {
+                (Some(chosen), _) => chosen[i],
+                (None, 1) => 0,
+                (None, n) => stream(options.seed, "member", &[i as u64]).random_range(0..n),
             };
             of_member[which].push(i);
         }

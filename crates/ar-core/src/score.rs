@@ -1,7 +1,7 @@
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
-use crate::{Distribution, Domain, Result};
+use crate::{Distribution, Domain, Error, Model, Result, nll_of_values};
 
 /// Likelihood of a set of images, in every unit people use.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,43 @@ pub fn score_images(
 ) -> Result<Vec<f64>> {
     let nll = model.nll(levels, condition)?;
     Ok(nll.to_dtype(DType::F64)?.to_vec1()?)
+}
+
+/// Of each image of `levels` `(B, C, H, W)`, the negative log-likelihood in nats of its pixels that are
+/// `wanted`, each given all that comes before it in the order of `model`. With every pixel that is not wanted
+/// before every one that is, this is that of the wanted ones given the others. `wanted` is `(H, W)`, the same
+/// for every image, or `(B, H, W)`.
+///
+/// # Errors
+/// [`Error::Input`] when `wanted` is of another size, or as [`Distribution::nll`].
+pub fn score_pixels(
+    model: &(impl Model + ?Sized),
+    levels: &Tensor,
+    condition: Option<&Tensor>,
+    wanted: &[bool],
+) -> Result<Vec<f64>> {
+    let (batch, n) = (model.domain().batch_of(levels)?, model.domain().positions());
+    if ![n, batch * n].contains(&wanted.len()) {
+        return Err(Error::Input {
+            what: "wanted pixels",
+            expected: format!("{n}, or {}", batch * n),
+            got: wanted.len().to_string(),
+        });
+    }
+    let conditionals = model.conditionals(levels, condition)?;
+    let each = nll_of_values(model, levels, &conditionals)?; // (B, C / V, H, W)
+    let each = each
+        .flatten_from(1)?
+        .to_dtype(DType::F64)?
+        .to_vec2::<f64>()?;
+    let masks = wanted.chunks(n).cycle();
+    let sum = |(nats, mask): (Vec<f64>, &[bool])| {
+        let pixels = nats.iter().zip(mask.iter().cycle());
+        pixels
+            .filter_map(|(nats, wanted)| wanted.then_some(nats))
+            .sum()
+    };
+    Ok(each.into_iter().zip(masks).map(sum).collect())
 }
 
 #[cfg(test)]

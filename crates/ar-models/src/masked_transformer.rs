@@ -7,17 +7,19 @@
 //! and a step pass keeps keys and values.
 //!
 //! p(x) = Π p(xᵢ | x₍<ᵢ₎) in each of `orders` orders of a family, S-curves by default; the model is their
-//! mixture, and the order belongs to every figure. Every colour value is a site of its own.
+//! mixture, and the order belongs to every figure. With `every_order` each step of training draws an order of
+//! all there are, and the model takes any: those of the mixture it is scored in, or one that leaves a hole for
+//! last. Every colour value is a site of its own.
 //!
 //! As in `imagegpt`: root-mean-square norms, tables that begin as sines and cosines.
 
-use ar_core::{ChannelSteps, Conditioning, Domain, Result, Scan, Walk};
+use ar_core::{ChannelSteps, Conditioning, Domain, Order, Result, Scan, Walk};
 use ar_nn::init::{Values, sinusoids};
 use ar_nn::{Builder, Network};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use crate::orders::{in_orders, sequence};
+use crate::orders::{in_every_order, in_orders, sequence};
 use crate::registry::{Built, Configuration};
 use crate::transformer::{Size, head};
 
@@ -35,6 +37,9 @@ pub struct MaskedTransformerConfig {
     pub order: Scan,
     /// How many orders of that family share the weights: reflections and transposes, or random orders.
     pub orders: usize,
+    /// Whether it is trained in a new order each step, of all there are; `order` and `orders` then say in
+    /// which it is scored and drawn from.
+    pub every_order: bool,
 }
 
 impl Default for MaskedTransformerConfig {
@@ -48,6 +53,7 @@ impl Default for MaskedTransformerConfig {
                 ..Scan::RASTER
             },
             orders: 8,
+            every_order: false,
         }
     }
 }
@@ -71,6 +77,7 @@ impl Configuration for MaskedTransformerConfig {
             layers: 24,
             order: random,
             orders: 64,
+            every_order: false,
         };
         vec![("paper", paper)]
     }
@@ -102,9 +109,15 @@ impl Configuration for MaskedTransformerConfig {
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
         let steps = (domain, ChannelSteps::Separate);
-        in_orders(self.order, self.orders, steps, |order| {
-            self.network(Builder::of_subpixels(domain, order, conditioning)?, vb)
-        })
+        let (config, domain) = (self.clone(), *domain);
+        let network = move |order: &Order, vb: &VarBuilder<'_>| {
+            config.network(Builder::of_subpixels(&domain, order, conditioning)?, vb)
+        };
+        let scored = in_orders(self.order, self.orders, steps, |order| network(order, vb))?;
+        if self.every_order {
+            return in_every_order(scored, steps, vb, network);
+        }
+        Ok(scored)
     }
 }
 

@@ -1,7 +1,12 @@
 //! One set of weights in one order, or in several that are a mixture.
 
-use ar_core::{ChannelSteps, Domain, Error, Mixture, Model, Order, Result, Scan, Walk};
+use ar_core::{
+    AnyOrder, ChannelSteps, Distribution, Domain, Error, Mixture, Model, Order, Result, Scan, Walk,
+    Weights,
+};
 use ar_nn::Network;
+use ar_nn::init::{Shapes, existing};
+use candle_nn::VarBuilder;
 
 use crate::registry::Built;
 
@@ -21,6 +26,31 @@ pub(crate) fn in_orders(
     let member = |scan| Ok(Box::new(of(scan)?) as Box<dyn Model>);
     let members = scans.iter().map(member).collect::<Result<_>>()?;
     Ok(Built::Other(Box::new(Mixture::new(members)?)))
+}
+
+/// The weights of `scored`, trained in a new order each step.
+pub(crate) fn in_every_order(
+    scored: Built,
+    (domain, channels): (&Domain, ChannelSteps),
+    vb: &VarBuilder<'_>,
+    network: impl Fn(&Order, &VarBuilder<'_>) -> Result<Network> + Send + Sync + 'static,
+) -> Result<Built> {
+    let shapes = Shapes::default();
+    network(&Order::raster(domain, channels), &shapes.builder())?;
+    let shared = shapes.into_map().into_iter().map(|(name, shape)| {
+        let tensor = vb.get(shape, &name)?;
+        Ok((name, tensor))
+    });
+    let weights: Weights = shared.collect::<Result<_>>()?;
+    let in_order = move |order: &Order| -> Result<Box<dyn Model>> {
+        Ok(Box::new(network(order, &existing(&weights))?))
+    };
+    let scored: Box<dyn Distribution> = match scored {
+        Built::Network(network) => Box::new(network),
+        Built::Other(other) => other,
+    };
+    let any = AnyOrder::new(scored, channels, in_order);
+    Ok(Built::Other(Box::new(any)))
 }
 
 /// For sequence models: pixels come one after the other.

@@ -143,6 +143,34 @@ impl Spec {
         self.assemble(&existing(weights))
     }
 
+    /// The same model over images of another size, around the same parameters.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming a parameter that would have another shape, such as a table of positions.
+    pub fn of_size(&self, height: usize, width: usize) -> Result<Self> {
+        let domain = Domain::new(self.domain.channels, height, width, self.domain.levels)?;
+        let other = Self::new(&self.model, self.config.clone(), domain, self.conditioning)?;
+        let (own, needed) = (self.shapes()?, other.shapes()?);
+        let differs = own
+            .iter()
+            .find(|(name, shape)| needed.get(*name) != Some(*shape));
+        let Some((name, shape)) = differs else {
+            return Ok(other);
+        };
+        let (h, w) = (self.domain.height, self.domain.width);
+        let remedy = match self.config.get("position") {
+            Some(Value::Bool(true)) => "; trained with position=false it would not be",
+            _ => "",
+        };
+        Err(Error::config(
+            "size",
+            format!(
+                "{} is tied to images of {h}x{w} by its parameter {name} {shape:?}{remedy}",
+                self.model
+            ),
+        ))
+    }
+
     /// Shape of every parameter.
     ///
     /// # Errors

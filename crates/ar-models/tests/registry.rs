@@ -98,3 +98,68 @@ fn parameters_of_another_model_are_refused() {
             .contains("has shape")
     );
 }
+
+/// The first row of an image sees nothing of what a larger one has more.
+#[test]
+fn one_set_of_weights_takes_images_of_any_size_without_tables_of_positions() {
+    for (model, config) in [
+        (
+            "pixelcnn",
+            json!({"hidden": 4, "blocks": 2, "position": false}),
+        ),
+        (
+            "gated-pixelcnn",
+            json!({"hidden": 4, "blocks": 2, "position": false}),
+        ),
+        (
+            "pixelrnn",
+            json!({"hidden": 4, "layers": 1, "position": false}),
+        ),
+        ("pixelcnn-pp", json!({"hidden": 4, "blocks": 1})),
+    ] {
+        let spec = Spec::new(model, config, grey(), Conditioning::None).unwrap();
+        let large = spec.of_size(7, 9).unwrap();
+        let vars = spec.initialise(1, &Device::Cpu).unwrap();
+        let weights = Weights::from_vars(&vars);
+        let levels = |h: u32, w: u32| {
+            let at = |i: u32| (i / w * 5 + i % w * 3) % 4;
+            let all: Vec<u32> = (0..h * w).map(at).collect();
+            Tensor::from_vec(all, (1, 1, h as usize, w as usize), &Device::Cpu).unwrap()
+        };
+        let first_row = |spec: &Spec, levels: &Tensor| {
+            let model = spec.build(&weights).unwrap();
+            let all = model.members()[0].conditionals(levels, None).unwrap();
+            let row = all.narrow(2, 0, 1).unwrap().narrow(3, 0, 5).unwrap();
+            row.flatten_all().unwrap().to_vec1::<f32>().unwrap()
+        };
+        let (a, b) = (
+            first_row(&spec, &levels(5, 5)),
+            first_row(&large, &levels(7, 9)),
+        );
+        // A bidirectional or strided network sees the border; what is certain is the first pixel.
+        let pixels = if ["pixelcnn", "gated-pixelcnn"].contains(&model) {
+            5
+        } else {
+            1
+        };
+        let each = a.len() / 5;
+        let close = a
+            .iter()
+            .zip(&b)
+            .take(pixels * each)
+            .all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(close, "{model}: {a:?} {b:?}");
+    }
+    let tied = |model: &str| {
+        let spec = Spec::new(model, json!({}), grey(), Conditioning::None).unwrap();
+        spec.of_size(7, 9).unwrap_err().to_string()
+    };
+    assert!(
+        tied("pixelcnn").contains("position=false"),
+        "{}",
+        tied("pixelcnn")
+    );
+    for (model, parameter) in [("made", "weight"), ("imagegpt", "wpe"), ("rnn", "position")] {
+        assert!(tied(model).contains(parameter), "{}", tied(model));
+    }
+}

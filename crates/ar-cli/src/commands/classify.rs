@@ -59,14 +59,14 @@ struct Report {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
-    let run = args.scoring.open(&args.run)?;
+    let mut run = args.scoring.open(&args.run)?;
     let Conditioning::Class { classes } = run.spec.conditioning else {
         return Err(usage(format!(
             "{} is not conditioned on classes, so there is no p(image | class); train one with --conditional",
             run.spec.model
         )));
     };
-    let (data, split) = args.scoring.data(&run, output)?;
+    let (data, split) = args.scoring.data(&mut run, output)?;
     let images = data.split(split);
     let Some(labels) = images.labels() else {
         return Err(usage(format!(

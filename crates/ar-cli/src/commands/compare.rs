@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ar_core::mean_and_error;
+use ar_core::{Domain, mean_and_error};
 use ar_train::names::METRICS;
 use serde::Serialize;
 
@@ -68,14 +68,16 @@ struct Side<'a> {
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let paths = [&args.first, &args.second];
-    let (first, second) = (args.scoring.open(paths[0])?, args.scoring.open(paths[1])?);
+    let [mut first, mut second] = [args.scoring.open(paths[0])?, args.scoring.open(paths[1])?];
     comparable(&first, &second)?;
     let usual = first.directory.join("compared.svg");
     let file = args.output.as_ref().unwrap_or(&usual);
     let mut files = Destinations::new(args.force);
     files.file_or("--output", file, &usual, &["svg"])?;
 
-    let (data, split) = args.scoring.data(&first, output)?;
+    let (data, split) = args.scoring.data(&mut first, output)?;
+    let Domain { height, width, .. } = first.model.domain();
+    second.take_size([height, width], "images of", output)?;
     let images = data.split(split);
     let score = |run: &Run, which: &str| {
         let (batch, limit) = (args.scoring.batch_size, args.scoring.limit());

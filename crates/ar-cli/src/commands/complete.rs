@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ar_core::{
-    Conditioning, Distribution, Given, Model, SampleOptions, Scan, mean_and_error, nll_of_values,
+    Conditioning, Distribution, Given, Mixture, Model, Order, SampleOptions, Scan, mean_and_error,
+    score_pixels,
 };
-use candle_core::DType;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::drawing::{Drawing, draw};
-use super::inputs::{Input, known_pixels, of_test, read};
+use super::inputs::{Files, Input, Known, of_test};
 use crate::condition::name_of;
 use crate::dataset::{pictures, save_levels};
 use crate::failure::usage;
@@ -19,6 +20,7 @@ use crate::output::Output;
 use crate::picture::{Sheet, masked_input};
 use crate::progress::duration;
 use crate::reading::ReadingArgs;
+use crate::run::{InOrder, Run, in_order};
 use crate::values::count;
 use crate::words::counted;
 
@@ -30,7 +32,7 @@ use crate::words::counted;
 #[command(group = clap::ArgGroup::new("part").required(true).args(["keep_rows", "mask"]))]
 #[command(group = clap::ArgGroup::new("images").required(true).args(["input", "test"]))]
 pub(crate) struct Args {
-    /// Images to complete: PNG or JPEG files, or .npy files of levels (N, C, H, W)
+    /// Images to complete: PNG or JPEG files, folders of them, or .npy files of levels (N, C, H, W)
     #[arg(long, value_name = "FILE", num_args = 1..)]
     input: Vec<PathBuf>,
 
@@ -42,13 +44,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     keep_rows: Option<usize>,
 
-    /// Keep what is not black in this picture, of the images' size, and draw the rest
-    #[arg(long, value_name = "FILE.png")]
+    /// Keep what is not black in this picture, of the images' size, and draw the rest; a folder holds a mask
+    /// for each image, called like it
+    #[arg(long, value_name = "FILE|DIR")]
     mask: Option<PathBuf>,
 
-    /// Of a model of several orders, take this one: auto is that which leaves the hole for last
+    /// Of a model of several orders, take this one; auto is for each image that which leaves its hole for
+    /// last, and of a model trained in every order one that does
     #[arg(long, value_name = "auto|NAME")]
     order: Option<String>,
+
+    /// Images as large as they are, without the --resize and --crop of the run
+    #[arg(long)]
+    full_size: bool,
 
     /// Completions of each image, and of each class
     #[arg(short = 'n', long = "count", value_name = "N", default_value = "4", value_parser = count, allow_hyphen_values = true)]
@@ -67,46 +75,64 @@ struct Report<'a> {
     inputs: usize,
     seconds: f64,
     file: &'a Path,
-    /// The order in which they were completed; none, where every completion has its own of several.
-    order: Option<String>,
+    /// The order in which they were completed; a list of one for each row, where they differ; none, where
+    /// every completion has its own of several.
+    order: Value,
     /// Of each row of completions: negative log-likelihood of what the hole really held, in nats, given
     /// what comes before it in the order; null without an order.
     hole_nats: Vec<Option<f64>>,
+}
+
+/// What is completed in each row.
+#[derive(Debug, Clone, Copy)]
+struct Row<'a> {
+    input: &'a Input,
+    /// `(H, W)`: which pixels are given.
+    known: &'a [bool],
+    /// As one of which class.
+    class: Option<u32>,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let inputs = args.input.iter().map(|path| ("--input", path.as_path()));
     let mask = args.mask.iter().map(|path| ("--mask", path.as_path()));
     let reads: Vec<_> = inputs.chain(mask).collect();
-    let (run, target) = args.drawing.open("completed.png", &reads, &[])?;
-    let (domain, conditioning) = (run.model.domain(), run.spec.conditioning);
+    let (mut run, target) = args.drawing.open("completed.png", &reads, &[])?;
     let classes = args.drawing.classes(&run)?;
-    let known = known_pixels(args.mask.as_deref(), args.keep_rows.unwrap_or(0), &domain)?;
-    let inputs = args.inputs(&run, output)?;
-    let rows = rows(&inputs, &classes, conditioning)?;
+    let inputs = args.inputs(&mut run, output)?;
+    let (domain, conditioning) = (run.model.domain(), run.spec.conditioning);
+    let known = match &args.mask {
+        Some(path) => Known::masks(path, &inputs, &domain)?,
+        None => Known::rows(args.keep_rows.unwrap_or(0), &domain)?,
+    };
+    let rows = rows(&inputs, &known, &classes, conditioning)?;
     let options = args
         .drawing
         .options(rows.len().saturating_mul(args.count), &domain)?;
-    let given = rows.iter().flat_map(|row| row.0.levels.repeat(args.count));
-    let labels = rows.iter().flat_map(|row| vec![row.1; args.count]);
+    let taken = args
+        .order
+        .as_deref()
+        .map(|order| Taken::of(&run, order, &rows));
+    let taken = taken.transpose()?;
+    let model = taken.as_ref().and_then(|taken| taken.model.as_deref());
+    let model = model.unwrap_or(&*run.model);
+    let members = match (&taken, model.members().len()) {
+        (Some(taken), _) => Some(taken.members.clone()),
+        (None, 1) => Some(vec![0; rows.len()]),
+        _ => None,
+    };
+    let each = |row: &Row| row.input.levels.repeat(args.count);
+    let masks = |row: &Row| row.known.repeat(domain.channels).repeat(args.count);
+    let repeated = |all: &Vec<usize>| all.iter().flat_map(|&m| vec![m; args.count]).collect();
+    let labels = rows.iter().flat_map(|row| vec![row.class; args.count]);
     let options = SampleOptions {
         given: Some(Given {
-            levels: given.collect(),
-            known: known.repeat(domain.channels),
+            levels: rows.iter().flat_map(each).collect(),
+            known: rows.iter().flat_map(masks).collect(),
         }),
         condition: conditioning.of_labels(labels.collect(), run.model.device())?,
+        members: members.as_ref().map(repeated),
         ..options
-    };
-    let member = match &args.order {
-        Some(order) => Some(member_of(&*run.model, order, &known)?),
-        None => match run.model.members()[..] {
-            [one] => Some(one),
-            _ => None,
-        },
-    };
-    let model: &dyn Distribution = match member {
-        Some(member) => member,
-        None => &*run.model,
     };
     let started = Instant::now();
     let drawn = draw(model, &options, output)?;
@@ -117,13 +143,15 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         save_levels(&target.file, &drawn.levels, &domain)?;
     } else {
         let shown = rows.iter().zip(completions.chunks(args.count));
-        let shown = shown.map(|((input, _), own)| {
-            let original = pictures(&input.levels, &domain, &run.encoding)?.remove(0);
-            let given = masked_input(&original, &known)?;
+        let shown = shown.map(|(row, own)| {
+            let original = pictures(&row.input.levels, &domain, &run.encoding)?.remove(0);
+            let given = masked_input(&original, row.known)?;
             Ok((original, given, own.to_vec()))
         });
         let conditional = conditioning != Conditioning::None;
-        let classes = rows.iter().filter_map(|row| row.1.filter(|_| conditional));
+        let classes = rows
+            .iter()
+            .filter_map(|row| row.class.filter(|_| conditional));
         let sheet = Sheet {
             scale: args.drawing.scale,
             labels: classes
@@ -134,13 +162,6 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         let shown = shown.collect::<Result<Vec<_>>>()?;
         sheet.completions(&shown).save_png(&target.file)?;
     }
-    let hole_nats: Vec<Option<f64>> = match member {
-        Some(member) => nats_of_holes(member, &rows, &known)?
-            .into_iter()
-            .map(Some)
-            .collect(),
-        None => vec![None; rows.len()],
-    };
     output.preview(&completions[..completions.len().min(8)]);
     output.say(format_args!(
         "{} of {} in {}: {}",
@@ -149,110 +170,179 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         duration(seconds),
         target.file.display()
     ))?;
-    let told: Vec<f64> = hole_nats.iter().copied().flatten().collect();
-    let order = member.and_then(|member| member.order().name());
-    if let (Some(order), [_, ..]) = (order, &told[..]) {
+    let (mut order, mut hole_nats) = (Value::Null, vec![None; rows.len()]);
+    if let Some(members) = members {
+        let told = nats_of_holes(model, &rows, &members)?;
+        let mut names: Vec<String> = members.iter().map(|&m| name(model.members()[m])).collect();
+        hole_nats = told.iter().copied().map(Some).collect();
         let (mean, error) = mean_and_error(&told);
+        let all_one = names.windows(2).all(|pair| pair[0] == pair[1]);
+        if all_one {
+            names.truncate(1);
+        }
+        let orders = match &names[..] {
+            [one] => format!("order {one}"),
+            several => format!("{} orders, each in its own", several.len()),
+        };
         output.say(format_args!(
-            "what the holes held: {mean:.2} ± {error:.2} nats given what comes before in order {order}"
+            "what the holes held: {mean:.2} ± {error:.2} nats given what comes before in {orders}"
         ))?;
+        order = if all_one {
+            json!(names[0])
+        } else {
+            json!(names)
+        };
     }
     output.json(&Report {
         images: drawn.count,
         inputs: inputs.len(),
         seconds,
         file: &target.file,
-        order: order.map(|order| order.to_string()),
+        order,
         hole_nats,
     })?;
     Ok(0)
 }
 
 impl Args {
-    fn inputs(&self, run: &crate::run::Run, output: &Output) -> Result<Vec<Input>> {
+    fn inputs(&self, run: &mut Run, output: &Output) -> Result<Vec<Input>> {
         if let Some(count) = self.test {
-            return of_test(count, run, output);
+            return of_test(count, self.full_size, run, output);
         }
-        let mut inputs = Vec::new();
-        for path in &self.input {
-            inputs.extend(read(path, &self.reading, run, output)?);
-        }
-        Ok(inputs)
-    }
-}
-
-/// The member of `model` whose order is called `name`, or with `auto` that in which the unknown pixels
-/// come last.
-fn member_of<'m>(model: &'m dyn Distribution, name: &str, known: &[bool]) -> Result<&'m dyn Model> {
-    let members = model.members();
-    if name == "auto" {
-        let lateness = |member: &&dyn Model| {
-            let holes = (0..known.len()).filter(|&p| !known[p]);
-            holes.map(|p| member.order().rank(p)).sum::<usize>()
+        let files = Files {
+            paths: &self.input,
+            reading: &self.reading,
+            full_size: self.full_size,
         };
-        // The first of those that are equal.
-        let best = members.iter().rev().max_by_key(|member| lateness(member));
-        return best.copied().context("the model has no members");
+        files.read(run, output)
     }
-    let scan: Scan = name
-        .parse()
-        .map_err(|error| usage(format!("--order: {error}")))?;
-    let found = members
-        .iter()
-        .find(|member| member.order().name() == Some(scan));
-    found.copied().ok_or_else(|| {
-        let orders = crate::run::orders_of(model);
-        usage(format!("--order {scan}: the model knows {orders}"))
-    })
 }
 
-/// Of each row, how unlikely the unknown values of its image are in the order of `model`, in nats.
-fn nats_of_holes(
-    model: &dyn Model,
-    rows: &[(&Input, Option<u32>)],
-    known: &[bool],
-) -> Result<Vec<f64>> {
+/// What the order of `model` is called.
+fn name(model: &dyn Model) -> String {
+    match model.order().name() {
+        Some(scan) => scan.to_string(),
+        None => "known-first".to_owned(),
+    }
+}
+
+/// Which order each row is completed in.
+#[derive(Debug)]
+struct Taken {
+    /// In the place of the run's model, where its weights take orders that are no member's.
+    model: Option<Box<dyn Distribution>>,
+    /// For each row, which member.
+    members: Vec<usize>,
+}
+
+impl Taken {
+    /// For each of `rows` the order called `name`, or with `auto` that in which its unknown pixels come last.
+    fn of(run: &Run, name: &str, rows: &[Row]) -> Result<Self> {
+        let model = &*run.model;
+        let members = model.members();
+        let (domain, steps) = (model.domain(), members[0].order().channel_steps());
+        if name == "auto" {
+            let mut masks: Vec<&[bool]> = Vec::new();
+            for row in rows {
+                if !masks.contains(&row.known) {
+                    masks.push(row.known);
+                }
+            }
+            let place = |row: &Row| masks.iter().position(|mask| *mask == row.known);
+            let places: Vec<usize> = rows.iter().filter_map(place).collect();
+            let own = masks.iter().map(|known| {
+                let order = Order::known_first(&domain, steps, known)?;
+                model.in_order(&order).transpose()
+            });
+            let own: Option<Vec<_>> = own.collect::<ar_core::Result<_>>()?;
+            if let Some(own) = own {
+                return Ok(Self {
+                    model: Some(Box::new(Mixture::new(own)?)),
+                    members: places,
+                });
+            }
+            let best: Vec<usize> = masks.iter().map(|known| latest(&members, known)).collect();
+            return Ok(Self {
+                model: None,
+                members: places.iter().map(|&place| best[place]).collect(),
+            });
+        }
+        let scan: Scan = name
+            .parse()
+            .map_err(|error| usage(format!("--order: {error}")))?;
+        Ok(match in_order(model, scan)? {
+            InOrder::Member(which) => Self {
+                model: None,
+                members: vec![which; rows.len()],
+            },
+            InOrder::Other(own) => Self {
+                model: Some(Box::new(Mixture::new(vec![own])?)),
+                members: vec![0; rows.len()],
+            },
+        })
+    }
+}
+
+/// The member in whose order the unknown pixels come latest; the first of those that are equal.
+fn latest(members: &[&dyn Model], known: &[bool]) -> usize {
+    let lateness = |&which: &usize| {
+        let holes = (0..known.len()).filter(|&p| !known[p]);
+        holes.map(|p| members[which].order().rank(p)).sum::<usize>()
+    };
+    (0..members.len()).rev().max_by_key(lateness).unwrap_or(0)
+}
+
+/// Of each row, how unlikely the unknown values of its image are in the order of its member, in nats.
+fn nats_of_holes(model: &dyn Distribution, rows: &[Row], members: &[usize]) -> Result<Vec<f64>> {
     const AT_ONCE: usize = 16;
     let (domain, device) = (model.domain(), model.device());
-    let mut all = Vec::with_capacity(rows.len());
-    for some in rows.chunks(AT_ONCE) {
-        let levels: Vec<u32> = some.iter().flat_map(|row| row.0.levels.clone()).collect();
-        let levels = domain.tensor(levels, device)?;
-        let labels = some.iter().map(|row| row.1).collect();
-        let condition = model.conditioning().of_labels(labels, device)?;
-        let conditionals = model.conditionals(&levels, condition.as_ref())?;
-        let each = nll_of_values(model, &levels, &conditionals)?.to_dtype(DType::F64)?;
-        for values in each.flatten_from(1)?.to_vec2::<f64>()? {
-            let pixels = values.iter().zip(known.iter().cycle());
-            all.push(
-                pixels
-                    .filter(|(_, known)| !**known)
-                    .map(|(nats, _)| nats)
-                    .sum(),
-            );
+    let mut all = vec![0.0; rows.len()];
+    for (which, member) in model.members().into_iter().enumerate() {
+        let own: Vec<usize> = (0..rows.len()).filter(|&i| members[i] == which).collect();
+        for some in own.chunks(AT_ONCE) {
+            let levels: Vec<u32> = some
+                .iter()
+                .flat_map(|&i| rows[i].input.levels.clone())
+                .collect();
+            let levels = domain.tensor(levels, device)?;
+            let labels = some.iter().map(|&i| rows[i].class).collect();
+            let condition = model.conditioning().of_labels(labels, device)?;
+            let hole: Vec<bool> = some
+                .iter()
+                .flat_map(|&i| rows[i].known)
+                .map(|k| !k)
+                .collect();
+            let nats = score_pixels(member, &levels, condition.as_ref(), &hole)?;
+            some.iter().zip(nats).for_each(|(&i, nats)| all[i] = nats);
         }
     }
     Ok(all)
 }
 
-/// What is completed in each row: an image, as one of which class.
+/// A row for each input, or for each input and class asked for.
 fn rows<'a>(
     inputs: &'a [Input],
+    known: &'a Known,
     classes: &[u32],
     conditioning: Conditioning,
-) -> Result<Vec<(&'a Input, Option<u32>)>> {
+) -> Result<Vec<Row<'a>>> {
     let conditional = conditioning != Conditioning::None;
     let mut rows = Vec::new();
     for (i, input) in inputs.iter().enumerate() {
+        let row = |class| Row {
+            input,
+            known: known.of(i),
+            class,
+        };
         if !classes.is_empty() {
-            rows.extend(classes.iter().map(|&class| (input, Some(class))));
+            rows.extend(classes.iter().map(|&class| row(Some(class))));
         } else if conditional && input.class.is_none() {
             return Err(usage(format!(
                 "the model is conditioned on classes and image {} has no label; name its class with --class",
                 i + 1
             )));
         } else {
-            rows.push((input, input.class));
+            rows.push(row(input.class));
         }
     }
     Ok(rows)

@@ -44,11 +44,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         None => Ok(()),
     };
     check(&mut Destinations::new(args.force))?;
-    let run = args.scoring.open(&args.run)?;
+    let mut run = args.scoring.open(&args.run)?;
     let mut files = Destinations::new(args.force);
     run.is_read(&args.run, &mut files);
     check(&mut files)?;
-    let (data, split) = args.scoring.data(&run, output)?;
+    let (data, split) = args.scoring.data(&mut run, output)?;
     let (images, model) = (data.split(split), run.model.as_ref());
     let nats = with_bar(
         model,

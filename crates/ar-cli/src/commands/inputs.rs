@@ -1,12 +1,13 @@
 //! Images to complete, and which of their pixels are given.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ar_core::Domain;
 use ar_data::{Binarization, Encoding, Images, Layout, LoadOptions, Split, framed, read_images};
 
 use super::scoring::data_of;
+use crate::destination::ending_of;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::paths::absolute;
@@ -21,44 +22,111 @@ pub(super) struct Input {
     pub(super) levels: Vec<u32>,
     /// Its label, where it has one.
     pub(super) class: Option<u32>,
+    /// The picture it is, unless it is one of an array or of the data.
+    picture: Option<PathBuf>,
 }
 
-/// The images of one file. Their class is that of the folder they lie in, where it is called like
-/// a class of the run.
-///
-/// # Errors
-/// When the file cannot be read or its images are not what the run's data are.
-pub(super) fn read(
-    path: &Path,
-    reading: &ReadingArgs,
-    run: &Run,
-    output: &Output,
-) -> Result<Vec<Input>> {
-    let mut levels = Vec::new();
-    let domain = run.model.domain();
-    read_levels(path, reading, run, &mut levels, output)?;
+/// How the files of `--input` are read.
+#[derive(Debug)]
+pub(super) struct Files<'a> {
+    pub(super) paths: &'a [PathBuf],
+    pub(super) reading: &'a ReadingArgs,
+    /// Without the scaling and cutting that the run's own data had.
+    pub(super) full_size: bool,
+}
+
+impl Files<'_> {
+    /// Their images, one size all of them, for which the model of `run` is put together anew where it was
+    /// trained on another. The class of an image is that of the folder it lies in, where that is called like a
+    /// class of the run.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or its images are not what the model can be of.
+    pub(super) fn read(&self, run: &mut Run, output: &Output) -> Result<Vec<Input>> {
+        let mut inputs = Vec::new();
+        for path in all_files(self.paths)? {
+            let images = self.images(&path, run)?;
+            let size = [images.shape().height, images.shape().width];
+            let trained = [run.model.domain().height, run.model.domain().width];
+            if size != trained && !inputs.is_empty() {
+                return Err(usage(format!(
+                    "--input {}: its images are {}x{}, those before it {}x{}; give images of one size",
+                    path.display(),
+                    size[0],
+                    size[1],
+                    trained[0],
+                    trained[1]
+                )));
+            }
+            run.take_size(size, &format!("--input {}, of", path.display()), output)?;
+            let mut levels = Vec::new();
+            encode(&path, &images, run, &mut levels, output)?;
+            let class = class_of(&path, run);
+            let is_picture = !is_array(&path) && images.len() == 1;
+            let own = levels.chunks(run.model.domain().dims());
+            inputs.extend(own.map(|image| Input {
+                levels: image.to_vec(),
+                class,
+                picture: is_picture.then(|| path.clone()),
+            }));
+        }
+        Ok(inputs)
+    }
+}
+
+/// `paths`, with the pictures that lie in them in place of folders.
+fn all_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        is_there("--input", path)?;
+        if path.is_dir() {
+            files.extend(pictures_in("--input", path)?);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+/// The pictures in `folder`, by name.
+fn pictures_in(option: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let cannot = || format!("cannot read {option} {}", folder.display());
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(cannot)? {
+        let path = entry.with_context(cannot)?.path();
+        if ["png", "jpg", "jpeg"].contains(&ending_of(&path).as_str()) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    if found.is_empty() {
+        return Err(usage(format!(
+            "{option} {}: the folder holds no PNG or JPEG pictures",
+            folder.display()
+        )));
+    }
+    Ok(found)
+}
+
+fn class_of(path: &Path, run: &Run) -> Option<u32> {
     let absolute = absolute(path);
-    let folder = absolute.parent().and_then(Path::file_name);
-    let class = folder.and_then(|folder| {
-        let named = |name: &String| folder == name.as_str();
-        run.data.classes.iter().position(named)
-    });
-    let class = class.map(|class| class as u32);
-    let images = levels.chunks(domain.dims());
-    Ok(images
-        .map(|image| Input {
-            levels: image.to_vec(),
-            class,
-        })
-        .collect())
+    let folder = absolute.parent().and_then(Path::file_name)?;
+    let named = |name: &String| folder == name.as_str();
+    let class = run.data.classes.iter().position(named)?;
+    Some(class as u32)
 }
 
 /// The first `count` test images of the run's data, with their labels.
 ///
 /// # Errors
 /// When the data cannot be had.
-pub(super) fn of_test(count: usize, run: &Run, output: &Output) -> Result<Vec<Input>> {
-    let data = data_of(run, None, &ReadingArgs::default(), output)?;
+pub(super) fn of_test(
+    count: usize,
+    full_size: bool,
+    run: &mut Run,
+    output: &Output,
+) -> Result<Vec<Input>> {
+    let data = data_of(run, None, &ReadingArgs::default(), full_size, output)?;
     let (test, encoding) = (data.split(Split::Test), data.encoding.clone().for_scoring());
     if test.is_empty() {
         return Err(usage(format!("--test: {} has no test images", data.name)));
@@ -75,40 +143,114 @@ pub(super) fn of_test(count: usize, run: &Run, output: &Output) -> Result<Vec<In
             let mut levels = Vec::new();
             encoding.encode(test, i, 0, &mut levels)?;
             let class = test.label(i);
-            Ok(Input { levels, class })
+            Ok(Input {
+                levels,
+                class,
+                picture: None,
+            })
         })
         .collect()
 }
 
-/// Which pixels are given, `(H, W)`: what is not black in the picture `mask`, or else the first
-/// `rows` rows.
-///
-/// # Errors
-/// When the mask cannot be read or is of another size, or there are not so many rows.
-pub(super) fn known_pixels(mask: Option<&Path>, rows: usize, domain: &Domain) -> Result<Vec<bool>> {
-    let (height, width) = (domain.height, domain.width);
-    if let Some(path) = mask {
-        is_there("--mask", path)?;
-        let mask = read_images(path, &LoadOptions::default())
-            .with_context(|| format!("cannot read --mask {}", path.display()))?;
-        let shape = mask.shape();
-        if (mask.len(), shape.height, shape.width) != (1, height, width) {
-            let got = format!("{}x{}", shape.height, shape.width);
+/// Which pixels are given.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// `(H, W)`: one for all images, or one for each.
+    masks: Vec<Vec<bool>>,
+}
+
+impl Known {
+    /// The first `rows` rows.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub(super) fn rows(rows: usize, domain: &Domain) -> Result<Self> {
+        if rows > domain.height {
             return Err(usage(format!(
-                "--mask {} is {got} pixels, the model's images are {height}x{width}",
-                path.display()
+                "--keep-rows {rows}: the model's images have {} rows",
+                domain.height
             )));
         }
-        let planes = mask.image(0);
-        let values = (0..height * width).map(|p| planes.iter().skip(p).step_by(height * width));
-        return Ok(values.map(|mut at| at.any(|&v| v > 0)).collect());
+        let mask = (0..domain.positions()).map(|p| p / domain.width < rows);
+        Ok(Self {
+            masks: vec![mask.collect()],
+        })
     }
-    if rows > height {
+
+    /// What is not black: in the picture `path`, or in its images, one for each input, or in the pictures of
+    /// the folder `path`, each for the input of the same name, or for the input in the same place where inputs
+    /// are no files.
+    ///
+    /// # Errors
+    /// When a mask is missing, cannot be read or is of another size.
+    pub(super) fn masks(path: &Path, inputs: &[Input], domain: &Domain) -> Result<Self> {
+        is_there("--mask", path)?;
+        let files = if path.is_dir() {
+            masks_of(path, inputs)?
+        } else {
+            vec![path.to_owned()]
+        };
+        let mut masks = Vec::new();
+        for file in &files {
+            masks.extend(known_in(file, domain)?);
+        }
+        let one_for_all = masks.len() == 1 && !path.is_dir();
+        if !one_for_all && masks.len() != inputs.len() {
+            return Err(usage(format!(
+                "--mask {}: {} for {}",
+                path.display(),
+                counted(masks.len(), "mask"),
+                counted(inputs.len(), "image")
+            )));
+        }
+        Ok(Self { masks })
+    }
+
+    /// Of the `i`-th input.
+    pub(super) fn of(&self, i: usize) -> &[bool] {
+        &self.masks[i % self.masks.len()]
+    }
+}
+
+/// For each input that is a picture the file of the same name in `folder`; in order of names where one is not.
+fn masks_of(folder: &Path, inputs: &[Input]) -> Result<Vec<PathBuf>> {
+    let found = pictures_in("--mask", folder)?;
+    let named: Option<Vec<&PathBuf>> = inputs.iter().map(|i| i.picture.as_ref()).collect();
+    let Some(pictures) = named else {
+        return Ok(found);
+    };
+    let of = |picture: &&PathBuf| {
+        let same = |mask: &&PathBuf| mask.file_stem() == picture.file_stem();
+        found.iter().find(same).cloned().ok_or_else(|| {
+            usage(format!(
+                "--mask {}: there is no mask for {}; it must be called like it",
+                folder.display(),
+                picture.display()
+            ))
+        })
+    };
+    pictures.iter().map(of).collect()
+}
+
+/// Of each image in `file`, which pixels are not black.
+fn known_in(file: &Path, domain: &Domain) -> Result<Vec<Vec<bool>>> {
+    let (height, width) = (domain.height, domain.width);
+    let masks = read_images(file, &LoadOptions::default())
+        .with_context(|| format!("cannot read --mask {}", file.display()))?;
+    let shape = masks.shape();
+    if (shape.height, shape.width) != (height, width) {
+        let got = format!("{}x{}", shape.height, shape.width);
         return Err(usage(format!(
-            "--keep-rows {rows}: the model's images have {height} rows"
+            "--mask {} is {got} pixels, the images are {height}x{width}",
+            file.display()
         )));
     }
-    Ok((0..height * width).map(|p| p / width < rows).collect())
+    let not_black = |i: usize| {
+        let planes = masks.image(i);
+        let values = (0..height * width).map(|p| planes.iter().skip(p).step_by(height * width));
+        values.map(|mut at| at.any(|&v| v > 0)).collect()
+    };
+    Ok((0..masks.len()).map(not_black).collect())
 }
 
 /// Refuses a file that is not there, by the option that names it.
@@ -122,48 +264,52 @@ fn is_there(option: &str, path: &Path) -> Result<()> {
     )))
 }
 
-/// Appends the levels of the images of one input file, scaled and cut as the run's own are where they are of
-/// another size.
-fn read_levels(
+impl Files<'_> {
+    /// The images of one input file, scaled and cut as the run's own are where they are of another size.
+    fn images(&self, path: &Path, run: &Run) -> Result<Images> {
+        let domain = run.model.domain();
+        let config = self.reading.over(run.data.config.clone());
+        let own = LoadOptions {
+            layout: config.layout,
+            data_range: config.data_range,
+            native_levels: config.native_levels.filter(|_| config.data_range.is_some()),
+            ..LoadOptions::default()
+        };
+        let plain = LoadOptions {
+            layout: Some(Layout::Nchw),
+            ..LoadOptions::default()
+        };
+        let cannot = || format!("cannot read --input {}", path.display());
+        // Levels as `sample` writes them, or else what the run's own data look like.
+        let fits = |images: &Images| images.shape().channels == domain.channels;
+        let told = self.reading.first_given().is_some();
+        let images = match read_images(path, &plain) {
+            Ok(images) if !told && (fits(&images) || config.layout.is_none()) => images,
+            _ => read_images(path, &own).with_context(cannot)?,
+        };
+        let shape = images.shape();
+        let fits = [shape.height, shape.width] == [domain.height, domain.width];
+        let images = if fits || self.full_size {
+            images
+        } else {
+            framed(images, &config.framing()).with_context(cannot)?
+        };
+        if images.is_empty() {
+            return Err(usage(format!("--input {} holds no images", path.display())));
+        }
+        Ok(images)
+    }
+}
+
+/// Appends the levels of images of one input file.
+fn encode(
     path: &Path,
-    reading: &ReadingArgs,
+    images: &Images,
     run: &Run,
     levels: &mut Vec<u32>,
     output: &Output,
 ) -> Result<()> {
-    is_there("--input", path)?;
-    let (domain, encoding, config) = (
-        run.model.domain(),
-        &run.encoding,
-        reading.over(run.data.config.clone()),
-    );
-    let own = LoadOptions {
-        layout: config.layout,
-        data_range: config.data_range,
-        native_levels: config.native_levels.filter(|_| config.data_range.is_some()),
-        ..LoadOptions::default()
-    };
-    let plain = LoadOptions {
-        layout: Some(Layout::Nchw),
-        ..LoadOptions::default()
-    };
-    let cannot = || format!("cannot read --input {}", path.display());
-    // Levels as `sample` writes them, or else what the run's own data look like.
-    let fits = |images: &Images| images.shape().channels == domain.channels;
-    let told = reading.first_given().is_some();
-    let images = match read_images(path, &plain) {
-        Ok(images) if !told && (fits(&images) || config.layout.is_none()) => images,
-        _ => read_images(path, &own).with_context(cannot)?,
-    };
-    let shape = images.shape();
-    let images = if [shape.height, shape.width] == [domain.height, domain.width] {
-        images
-    } else {
-        framed(images, &config.framing()).with_context(cannot)?
-    };
-    if images.is_empty() {
-        return Err(usage(format!("--input {} holds no images", path.display())));
-    }
+    let (domain, encoding) = (run.model.domain(), &run.encoding);
     let given = images.shape();
     // Levels as `sample` writes them, or what becomes such levels.
     let shape = if given.channels == domain.channels {
@@ -181,10 +327,7 @@ fn read_levels(
             domain.width
         )));
     }
-    let is_array = path
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
-    if is_array
+    if is_array(path)
         && given.channels == domain.channels
         && images
             .pixels()
@@ -195,7 +338,7 @@ fn read_levels(
         return Ok(());
     }
     let native = encoding.native_levels();
-    let images = with_levels(images, native).map_err(|highest| {
+    let images = with_levels(images.clone(), native).map_err(|highest| {
         usage(format!(
             "--input {}: value {highest} is outside the data's 0..{native}",
             path.display()
@@ -216,6 +359,10 @@ fn read_levels(
         encoding.encode(&images, i, 0, levels)?;
     }
     Ok(())
+}
+
+fn is_array(path: &Path) -> bool {
+    ending_of(path) == "npy"
 }
 
 /// The same images as ones of `native` levels, or the value that is none.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Engine, SampleOptions, Sampled};
+use ar_core::{Engine, SampleOptions, Sampled, Scan};
 use serde::Serialize;
 
 use super::drawing::{Drawing, draw};
@@ -14,7 +14,7 @@ use crate::dataset::{pictures, save_levels};
 use crate::output::Output;
 use crate::picture::{Sheet, save_apng};
 use crate::progress::duration;
-use crate::values::count;
+use crate::values::{Size, count, scan};
 use crate::words::counted;
 
 /// Draw new images from a trained model
@@ -26,6 +26,14 @@ pub(crate) struct Args {
     /// How many images; of a conditional model, of each class [default: 16, or 8 of each class]
     #[arg(short = 'n', long = "count", value_name = "N", value_parser = count, allow_hyphen_values = true)]
     count: Option<usize>,
+
+    /// Images of another size than the model was trained on; for models whose parameters are not tied to one
+    #[arg(long, value_name = "HxW")]
+    size: Option<Size>,
+
+    /// Of a model of several orders, draw in this one; of one trained in every order, in any
+    #[arg(long, value_name = "NAME", value_parser = scan)]
+    order: Option<Scan>,
 
     /// Run the whole network for every value: slow, the check of the default engine
     #[arg(long)]
@@ -67,7 +75,13 @@ const LAST_FRAME_MS: u16 = 3000;
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let animation = args.animate.as_deref().map(|path| ("--animate", path));
     let more: Vec<_> = animation.into_iter().collect();
-    let (run, target) = args.drawing.open("sampled.png", &[], &more)?;
+    let (mut run, target) = args.drawing.open("sampled.png", &[], &more)?;
+    if let Some(Size(size)) = args.size {
+        run.take_size(size, "--size", output)?;
+    }
+    if let Some(order) = args.order {
+        run.take_order(order)?;
+    }
     let (domain, conditioning) = (run.model.domain(), run.spec.conditioning);
     let mut classes = args.drawing.classes(&run)?;
     if classes.is_empty() {

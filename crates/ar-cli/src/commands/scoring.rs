@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Domain};
+use ar_core::{Conditioning, Domain, Scan};
 use ar_data::Split;
 
 use crate::config::DataConfig;
@@ -13,7 +13,7 @@ use crate::failure::usage;
 use crate::output::Output;
 use crate::reading::ReadingArgs;
 use crate::run::Run;
-use crate::values::count;
+use crate::values::{count, scan};
 
 /// Which images, and on what device.
 #[derive(Debug, clap::Args)]
@@ -25,9 +25,18 @@ pub(crate) struct Scoring {
     #[command(flatten)]
     reading: ReadingArgs,
 
+    /// Images as large as they are, without the --resize and --crop of the run; for models whose parameters
+    /// are not tied to a size
+    #[arg(long)]
+    full_size: bool,
+
     /// Which part of the data
     #[arg(long, value_name = "SPLIT", default_value = "test")]
     split: SplitName,
+
+    /// Of a model of several orders, score in this one; of one trained in every order, in any
+    #[arg(long, value_name = "NAME", value_parser = scan)]
+    order: Option<Scan>,
 
     /// Only the first N images
     #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
@@ -61,12 +70,17 @@ impl Scoring {
         Run::open(path, &self.device.open()?)
     }
 
-    /// The data, with the run's encoding, and which part of them to look at; it has images.
+    /// The data, with the run's encoding, and which part of them to look at; it has images. Where they are of
+    /// another size than the run's, so is its model from here on.
     ///
     /// # Errors
     /// When there are none, or they are not of the run's kind.
-    pub(super) fn data(&self, run: &Run, output: &Output) -> Result<(Data, Split)> {
-        let data = data_of(run, self.data.as_deref(), &self.reading, output)?;
+    pub(super) fn data(&self, run: &mut Run, output: &Output) -> Result<(Data, Split)> {
+        let source = self.data.as_deref();
+        let data = data_of(run, source, &self.reading, self.full_size, output)?;
+        if let Some(order) = self.order {
+            run.take_order(order)?;
+        }
         let split = match self.split {
             SplitName::Test => Split::Test,
             SplitName::Validation => Split::Validation,
@@ -88,29 +102,34 @@ impl Scoring {
     }
 }
 
-/// The data of `source`, or those of the run, with the run's encoding.
+/// The data of `source`, or those of the run, with the run's encoding; the model takes their size.
 ///
 /// # Errors
 /// When they cannot be had or are not of the run's kind.
 pub(super) fn data_of(
-    run: &Run,
+    run: &mut Run,
     source: Option<&str>,
     reading: &ReadingArgs,
+    full_size: bool,
     output: &Output,
 ) -> Result<Data> {
-    let own = &run.data.config;
+    let own = run.data.config.clone();
     // How the run's own arrays are laid out says nothing of others.
     let (layout, data_range) = match source {
         None => (own.layout, own.data_range),
         Some(_) => (None, None),
     };
+    let framing = (!full_size).then_some((own.resize, own.crop));
+    let (resize, crop) = framing.unwrap_or_default();
     let config = reading.over(DataConfig {
-        source: source.unwrap_or(&own.source).to_owned(),
+        resize,
+        crop,
+        source: source.map_or(own.source.clone(), str::to_owned),
         layout,
         data_range,
         // Whether labels are needed is for the model to say.
         conditional: false,
-        ..own.clone()
+        ..own
     });
     let data = Data::like(&config, &run.encoding);
     let data = match source {
@@ -125,7 +144,17 @@ pub(super) fn data_of(
         data.with_own_levels(run.encoding.levels())?
     };
     data.encoding.distinguishes(data.split(Split::Train))?;
-    let (got, expected) = (data.domain()?, run.model.domain());
+    let got = data.domain()?;
+    let size = [got.height, got.width];
+    let known = Domain {
+        height: got.height,
+        width: got.width,
+        ..run.model.domain()
+    };
+    if got == known {
+        run.take_size(size, &format!("{}, of", data.name), output)?;
+    }
+    let expected = run.model.domain();
     if got != expected {
         return Err(usage(format!(
             "{} is {}, the model is of {}",

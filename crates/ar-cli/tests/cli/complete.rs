@@ -139,8 +139,8 @@ fn what_does_not_fit_is_refused() {
     complete(&["--keep-rows", "3"]).refused(&["--input"]);
     complete(&["--input", "small.png", "--keep-rows", "3"]).refused(&[
         "small.png",
-        "1x28x27",
-        "1x28x28",
+        "28x27",
+        "tied to images of 28x28",
     ]);
     complete(&["--input", "empty.png", "--keep-rows", "3"]).ended(1, &["empty.png"]);
     complete(&["--input", "no.png", "--keep-rows", "3"]).refused(&["--input no.png"]);
@@ -183,4 +183,155 @@ fn a_hole_is_completed_in_the_order_that_leaves_it_for_last() {
     assert!(mixed["order"].is_null() && mixed["hole_nats"][2].is_null());
     with(&["--order", "hilbert"]).refused(&["raster+flip+mirror"]);
     with(&["--order", "zigzag"]).refused(&["coarse-to-fine"]);
+}
+
+/// A folder of masks beside a folder of pictures: each image has its own hole, and its own order.
+#[test]
+fn every_image_has_its_own_mask() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let orders = ["--set", "orders=2", "--steps", "1", "--run", "run"];
+    ar(path, &tiny(&orders)).ok();
+    for of in ["images", "masks"] {
+        std::fs::create_dir(path.join(of)).unwrap();
+    }
+    let pixels: Vec<u8> = (0..784).map(|i| (i * 5 % 256) as u8).collect();
+    let upper: Vec<u8> = (0..784).map(|p| if p < 392 { 0 } else { 255 }).collect();
+    let lower: Vec<u8> = upper.iter().map(|v| 255 - v).collect();
+    for name in ["a", "b"] {
+        write_png(&path.join(format!("images/{name}.png")), 28, 28, &pixels);
+    }
+    write_png(&path.join("masks/a.png"), 28, 28, &upper);
+    let complete = [
+        "complete", "run", "--mask", "masks", "-n", "2", "--json", "--order", "auto", "-o",
+        "out.npy", "--force",
+    ];
+    let with = |more: &[&str]| ar(path, &[&complete[..], more].concat());
+    with(&["--input", "images"]).refused(&["no mask for", "b.png"]);
+    with(&["--test", "2"]).refused(&["1 mask for 2 images"]);
+    write_png(&path.join("masks/b.png"), 28, 28, &lower);
+    let report = with(&["--input", "images"]).ok().json();
+    let own: Vec<&str> = report["order"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| o.as_str().unwrap())
+        .collect();
+    assert_eq!(own, ["raster+flip+mirror", "raster"]);
+    let levels = read_npy(&path.join("out.npy")).1;
+    for (i, completion) in levels.chunks(784).enumerate() {
+        let mask = if i < 2 { &upper } else { &lower };
+        let kept = (0..784).filter(|&p| mask[p] > 0);
+        assert!(kept.clone().all(|p| completion[p] == pixels[p] / 64));
+        assert!((0..784).any(|p| mask[p] == 0 && completion[p] != pixels[p] / 64));
+    }
+    // In the order of their names, where inputs are no files.
+    with(&["--test", "2"]).ok();
+    write_png(&path.join("images/c.png"), 27, 28, &[9; 27 * 28]);
+    with(&["--input", "images"]).refused(&["c.png", "28x27", "one size"]);
+}
+
+/// A model trained in every order takes one in which all that is known comes first.
+#[test]
+fn a_model_of_every_order_is_given_all_that_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let arguments = [
+        "train",
+        "masked-transformer",
+        "--data",
+        "digits",
+        "--levels",
+        "2",
+        "--steps",
+        "2",
+        "--batch-size",
+        "2",
+        "--set",
+        "every_order=true",
+        "--set",
+        "orders=1",
+        "--set",
+        "embed=8",
+        "--set",
+        "layers=1",
+        "--set",
+        "heads=2",
+        "--run",
+        "run",
+    ];
+    ar(path, &arguments).ok();
+    let complete = [
+        "complete",
+        "run",
+        "--test",
+        "1",
+        "--keep-rows",
+        "25",
+        "-n",
+        "1",
+        "--json",
+        "--order",
+    ];
+    let with = |order: &str| ar(path, &[&complete[..], &[order]].concat());
+    assert_eq!(with("auto").ok().json()["order"], "known-first");
+    assert_eq!(with("spiral").ok().json()["order"], "spiral");
+}
+
+/// Weights without tables of positions take images as large as they are.
+#[test]
+fn images_of_another_size_than_the_model_was_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let free = [
+        "--set",
+        "position=false",
+        "--steps",
+        "1",
+        "--crop",
+        "12x12",
+        "--run",
+        "run",
+    ];
+    ar(path, &tiny(&free)).ok();
+    let sample = ["sample", "run", "-n", "2", "--json", "--size"];
+    let with = |size: &str| {
+        ar(
+            path,
+            &[&sample[..], &[size, "-o", "out.npy", "--force"]].concat(),
+        )
+    };
+    assert_eq!(with("9x14").ok().json()["passes"], 9 * 14);
+    assert_eq!(read_npy(&path.join("out.npy")).0, [2, 1, 9, 14]);
+    with("9").refused(&["--size", "64x64"]);
+    let nats = |more: &[&str]| {
+        let eval = ["eval", "run", "--limit", "2", "--json"];
+        let report = ar(path, &[&eval[..], more].concat()).ok().json();
+        report["nats_per_image"].as_f64().unwrap() / report["nats_per_dim"].as_f64().unwrap()
+    };
+    assert!((nats(&[]) - 144.0).abs() < 1e-6);
+    assert!((nats(&["--full-size"]) - 784.0).abs() < 1e-6);
+    picture(path);
+    let complete = [
+        "complete",
+        "run",
+        "--input",
+        "in.png",
+        "--keep-rows",
+        "5",
+        "-n",
+        "1",
+        "-o",
+        "c.npy",
+        "--force",
+    ];
+    ar(path, &complete).ok();
+    assert_eq!(read_npy(&path.join("c.npy")).0, [1, 1, 12, 12]);
+    ar(path, &[&complete[..], &["--full-size"]].concat()).ok();
+    assert_eq!(read_npy(&path.join("c.npy")).0, [1, 1, 28, 28]);
+    ar(
+        path,
+        &["sample", run_path(), "--size", "9x9", "-o", "no.png"],
+    )
+    .refused(&["--size 9x9", "tied to images of 28x28", "position=false"]);
 }

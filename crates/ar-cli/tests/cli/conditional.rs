@@ -213,7 +213,7 @@ fn likelihoods_are_given_the_label_and_classify() {
     );
     // The images of another set with classes of other names.
     let other = classify(&["--data", "digits"]);
-    other.refused(&["1x28x28"]);
+    other.refused(&["of 28x28"]);
 }
 
 #[test]

@@ -104,6 +104,21 @@ impl Order {
         Ok(Self::of(walked, domain, channel_steps))
     }
 
+    /// First the pixels that `known` marks, `(H, W)`, then the others, each in raster order: every unknown
+    /// value is given all that are known.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when `known` is of another size.
+    pub fn known_first(
+        domain: &Domain,
+        channel_steps: ChannelSteps,
+        known: &[bool],
+    ) -> Result<Self> {
+        let mut positions: Vec<u32> = (0..known.len() as u32).collect();
+        positions.sort_by_key(|&p| !known[p as usize]);
+        Self::permutation(domain, channel_steps, positions)
+    }
+
     /// The pixels in an order drawn from `rng`, every one equally likely.
     pub fn random(domain: &Domain, channel_steps: ChannelSteps, rng: &mut impl Rng) -> Self {
         let mut positions: Vec<u32> = (0..domain.positions() as u32).collect();
@@ -188,6 +203,11 @@ impl Order {
     /// What it is called; nothing, when it is a permutation of the caller's.
     pub fn name(&self) -> Option<Scan> {
         self.scan
+    }
+
+    /// Whether the channels of a pixel are generated one after the other.
+    pub fn channel_steps(&self) -> ChannelSteps {
+        self.channel_steps
     }
 
     /// Rows of the map the order walks.

@@ -12,7 +12,9 @@ Each model has a file of its own with a dictionary CASES: model, domain (C, H, W
 function `net` that makes the network, a function `parameters(net, value)` that gives our names and
 layouts, and `classes` where it is conditional. A network takes levels scaled to 0..1 (with
 `integers=True`: as they are) of shape (B, C, H, W), and the classes if any, and gives logits of
-shape (B, C * K, H, W), channel by channel; of two levels one logit, (B, C, H, W).
+shape (B, C * K, H, W), channel by channel; of two levels one logit, (B, C, H, W). Where P numbers
+describe something else, a case has its own `shape`, (C / V, P), of which the network gives the product,
+and its own `loss(outputs, levels)` of outputs (B, C / V, H, W, P), in nats per image.
 """
 import json
 import pathlib
@@ -24,13 +26,25 @@ from torch.nn import functional as F
 import gated_pixel_cnn
 import image_gpt
 import made
+import masked_transformer
+import multiscale
 import pixel_cnn
+import pixel_cnn_pp
 import pixel_rnn
 import rnn
 import wavenet
 
 HERE = pathlib.Path(__file__).parent
-MODELS = [pixel_cnn, gated_pixel_cnn, pixel_rnn, rnn, wavenet, image_gpt, made]
+MODELS = [pixel_cnn, gated_pixel_cnn, pixel_rnn, rnn, wavenet, image_gpt, made, pixel_cnn_pp, multiscale,
+          masked_transformer]
+
+
+def loss_of_logits(logits, levels):
+    if logits.shape[-1] == 1:
+        loss = F.binary_cross_entropy_with_logits(logits.flatten(), levels.float().flatten(), reduction="sum")
+    else:
+        loss = F.cross_entropy(logits.flatten(0, 3), levels.flatten(), reduction="sum")
+    return loss / len(levels)  # nats per image
 
 
 def export(name, case):
@@ -40,14 +54,12 @@ def export(name, case):
     inputs = [levels if case.get("integers") else levels.float() / (k - 1)]
     if classes:
         inputs.append(torch.randint(0, classes, (2,)))
-    p = 1 if k == 2 else k
-    logits = net(*inputs).view(2, c, p, h, w).permute(0, 1, 3, 4, 2)  # (B, C, H, W, P)
-    if p == 1:
-        loss = F.binary_cross_entropy_with_logits(logits.flatten(), levels.float().flatten(), reduction="sum") / 2
-    else:
-        loss = F.cross_entropy(logits.reshape(-1, k), levels.flatten(), reduction="sum") / 2  # nats per image
+    groups, p = case.get("shape", (c, 1 if k == 2 else k))
+    logits = net(*inputs).view(2, groups, p, h, w).permute(0, 1, 3, 4, 2)  # (B, C / V, H, W, P)
+    loss = case.get("loss", loss_of_logits)(logits, levels)
     loss.backward()
-    tensors = {"levels": levels.to(torch.int64), "logits": logits.detach().contiguous(), "loss": loss.detach()[None]}
+    tensors = {"levels": levels.to(torch.int64), "logits": logits.detach().contiguous(),
+               "loss": loss.detach().float()[None]}
     tensors |= {f"parameter.{n}": t for n, t in case["parameters"](net, lambda p: p.detach()).items()}
     tensors |= {f"gradient.{n}": t for n, t in case["parameters"](net, lambda p: p.grad).items()}
     meta = {"model": case["model"], "config": json.dumps(case["config"]), "domain": json.dumps(

@@ -38,3 +38,27 @@ def parameters(net, value):
         elif isinstance(module, nn.Embedding):
             out[f"{name}.weight"] = value(module.weight).clone()
     return out
+
+
+def logistic_numbers(c, components):
+    """Of each component a logit; of each channel a mean and a log-scale; of each pair of channels a coefficient."""
+    return components * (1 + 2 * c + c * (c - 1) // 2)
+
+
+def logistic_mixture(numbers, levels, k):
+    """Nats per image of a mixture of discretized logistics (arXiv:1701.05517, equations 2 and 3): `numbers`
+    (B, 1, H, W, P), levels (B, C, H, W). In double, as differences of sigmoids lose digits."""
+    b, c = levels.shape[:2]
+    logits, *parts = numbers[:, 0].double().unflatten(-1, (logistic_numbers(c, 1), -1)).unbind(-2)
+    own, pulls = parts[:2 * c], iter(parts[2 * c:])  # mean, log-scale of R, G, B; on G of R, on B of R, of G
+    levels, half = levels[..., None], 1 / (k - 1)
+    x = 2 * half * levels.double() - 1  # (B, C, H, W, 1)
+    log_p = logits.log_softmax(-1)
+    for i in range(c):
+        mean, scale = own[2 * i], own[2 * i + 1].clamp(min=-7).exp()
+        for j in range(i):
+            mean = mean + torch.tanh(next(pulls)) * x[:, j]
+        below = lambda edge: torch.sigmoid((edge - mean) / scale)
+        to = torch.where(levels[:, i] == k - 1, 1, below(x[:, i] + half))
+        log_p = log_p + torch.log(to - torch.where(levels[:, i] == 0, 0, below(x[:, i] - half)))
+    return -log_p.logsumexp(-1).sum() / b

@@ -1,6 +1,7 @@
-use ar_core::harness::prove_sums_and_samples;
-use ar_core::{Conditioning, Domain};
+use ar_core::harness::{no_leak_and_alive, prove_sums_and_samples, step_equals_full};
+use ar_core::{ChannelSteps, Conditioning, Domain, Order, Pass, Weights};
 use ar_models::Spec;
+use candle_core::{Device, Tensor};
 use serde_json::json;
 
 use crate::common::{parameters, prove, prove_class};
@@ -77,4 +78,42 @@ fn masked_transformers() {
         prove("masked-transformer", &config, [1, 4, 5, 3], [1, 2, 3, 2]);
         prove_class("masked-transformer", &config, [2, 3, 3, 3], [1, 2, 2, 3]);
     }
+}
+
+/// Trained in every order, scored in those that are named, and any other can be asked for.
+#[test]
+fn a_model_of_every_order_is_one_distribution_in_each() {
+    let config = json!({
+        "embed": 8, "heads": 2, "layers": 1, "orders": 2, "every_order": true
+    });
+    let domain = Domain::new(2, 2, 2, 2).unwrap();
+    let spec = Spec::new("masked-transformer", config, domain, Conditioning::None).unwrap();
+    let vars = spec.initialise(3, &Device::Cpu).unwrap();
+    let model = spec.build(&Weights::from_vars(&vars)).unwrap();
+    prove_sums_and_samples(&*model).unwrap();
+    let hidden_first =
+        Order::known_first(&domain, ChannelSteps::Separate, &[false, true, true, false]);
+    let hidden_first = hidden_first.unwrap();
+    assert_eq!(hidden_first.sequence(), [1, 2, 0, 3]);
+    let other = model.in_order(&hidden_first).unwrap().unwrap();
+    prove_sums_and_samples(&*other).unwrap();
+    no_leak_and_alive(&*other).unwrap();
+    step_equals_full(&*other).unwrap();
+
+    // Each step of training is one order of all, the same again in a resumed run.
+    let levels = Tensor::from_vec(vec![0u32, 1, 1, 0, 1, 1, 0, 1], (1, 2, 2, 2), &Device::Cpu);
+    let levels = levels.unwrap();
+    let loss = |step| {
+        let pass = Pass {
+            seed: 5,
+            step,
+            training: true,
+        };
+        let (loss, mut gradients) = model.loss_and_gradient(&levels, None, &pass).unwrap();
+        assert!(vars.values().all(|var| gradients.take(var).is_some()));
+        loss
+    };
+    let losses: Vec<f64> = (0..6).map(loss).collect();
+    assert_eq!(losses[3], loss(3));
+    assert!(losses.windows(2).any(|pair| pair[0] != pair[1]));
 }

@@ -8,6 +8,7 @@ mod exp;
 mod gemm;
 mod panel;
 mod rows;
+mod staircase;
 
 pub(crate) use elementwise::{
     add_assign, add_column_sums, each, each_row_with, each_with, each_with_both, scale,
@@ -16,3 +17,4 @@ pub(crate) use exp::{LANES, exp, exp_sum, exp2_or_zero, max, sigmoid, tanh};
 pub(crate) use gemm::{product, product_nt, product_tn};
 pub(crate) use panel::Panels;
 pub(crate) use rows::{add_outer_to_tails, dots_with_heads};
+pub(crate) use staircase::{GRADIENT_ROWS, SIDE, Staircase, outer};

@@ -5,7 +5,6 @@ use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
 use super::mask::Mask;
-use super::product::product;
 
 /// The units of a layer, by when they are known.
 #[derive(Debug, Clone)]
@@ -17,7 +16,7 @@ pub(super) struct Units {
     /// The units in that order; none when they stand in it already.
     pub(super) order: Option<Arc<[u32]>>,
     /// Of each unit, which it is in that order; none likewise.
-    places: Option<Arc<[u32]>>,
+    pub(super) places: Option<Arc<[u32]>>,
 }
 
 impl Units {
@@ -78,16 +77,17 @@ impl Connection {
     /// Parameter `weight (in, out)`, normal with variance `gain / in`.
     pub(super) fn new(
         from: usize,
-        [source, target]: [&Units; 2],
+        ends: [&Units; 2],
         gain: f64,
         vb: &VarBuilder<'_>,
     ) -> Result<Self> {
-        let stdev = (gain / source.len() as f64).sqrt();
+        let [source, target] = ends.map(Units::len);
+        let stdev = (gain / source as f64).sqrt();
         let init = Init::Randn { mean: 0.0, stdev };
         Ok(Self {
             from,
-            weight: vb.get_with_hints((source.len(), target.len()), "weight", init)?,
-            mask: Mask::new(&source.degrees, &target.degrees),
+            weight: vb.get_with_hints((source, target), "weight", init)?,
+            mask: Mask::new(ends),
         })
     }
 }
@@ -99,8 +99,8 @@ pub(super) struct Layer {
     pub(super) connections: Vec<Connection>,
     /// `(out)`.
     pub(super) bias: Tensor,
-    /// `(classes, out)` or `(f, out)`.
-    condition: Option<Tensor>,
+    /// `(classes, out)` or `(f, out)`, all of it live.
+    condition: Option<Connection>,
 }
 
 impl Layer {
@@ -118,9 +118,14 @@ impl Layer {
             _ => 1.0 / (features.max(1) as f64).sqrt(),
         };
         let init = Init::Randn { mean: 0.0, stdev };
-        let weight = || {
-            vb.pp("condition")
-                .get_with_hints((features, units.len()), "weight", init)
+        let weight = || -> Result<Connection> {
+            let known = Units::new(vec![0; features]);
+            let shape = (features, units.len());
+            Ok(Connection {
+                from: 0,
+                weight: vb.pp("condition").get_with_hints(shape, "weight", init)?,
+                mask: Mask::new([&known, &units]),
+            })
         };
         Ok(Self {
             bias: vb.get_with_hints(units.len(), "bias", Init::Const(0.0))?,
@@ -134,12 +139,12 @@ impl Layer {
 
     /// What the condition, as [`super::network::MaskedNetwork`] prepares it, adds: `(B, out)`.
     pub(super) fn conditioned(&self, condition: Option<&Tensor>) -> Result<Option<Tensor>> {
-        let (Some(weight), Some(h)) = (&self.condition, condition) else {
+        let (Some(c), Some(h)) = (&self.condition, condition) else {
             return Ok(None);
         };
         Ok(Some(match h.rank() {
-            1 => weight.index_select(h, 0)?,
-            _ => product(h, weight)?,
+            1 => c.weight.index_select(h, 0)?,
+            _ => c.mask.product(h, &c.weight)?,
         }))
     }
 

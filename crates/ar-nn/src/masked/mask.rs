@@ -1,92 +1,154 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{
-    CpuStorage, CustomOp2, Device, Error, Layout, Result, Shape, Storage, Tensor, WithDType,
+    CpuStorage, CustomOp2, DType, Device, Error, Layout, Result, Shape, Storage, Tensor,
 };
 use rayon::prelude::*;
 
-use super::product::product;
+use super::layer::Units;
+use crate::kernel::{GRADIENT_ROWS, SIDE, Staircase, outer};
 
 /// Which weights `(in, out)` are live: those from a unit that is known no later than the other.
 ///
 /// Applied in the graph, so that the weights that are masked keep their values (another mask may
-/// use them) and get zero gradients. Never stored: two rows of degrees say it all.
+/// use them) and get zero gradients. Never stored: with the units of both sides in order of degrees
+/// what is live is a staircase.
 #[derive(Debug, Clone)]
 pub(super) struct Mask {
-    from: Arc<[u32]>,
-    to: Arc<[u32]>,
+    from: Units,
+    to: Units,
 }
 
 impl Mask {
-    pub(super) fn new(from: &Arc<[u32]>, to: &Arc<[u32]>) -> Self {
+    pub(super) fn new([from, to]: [&Units; 2]) -> Self {
         Self {
             from: from.clone(),
             to: to.clone(),
         }
     }
 
-    /// `x (B, in)` by the live weights, `(B, out)`. On a CPU it is one operation, which neither
-    /// keeps the masked weight nor computes the gradient of an `x` that needs none.
+    /// `x (B, in)` by the live weights, `(B, out)`. In f32 on a CPU the others are not touched, neither here
+    /// nor for the gradient.
     pub(super) fn product(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-        if x.device().is_cpu() {
-            return x.contiguous()?.apply_op2(weight, self.clone());
+        if x.device().is_cpu() && weight.dtype() == DType::F32 {
+            let op = Live {
+                mask: self.clone(),
+                packed: Mutex::default(),
+            };
+            return x.contiguous()?.apply_op2(weight, op);
         }
-        product(x, &self.of_tensors(weight)?)
+        x.matmul(&self.of_tensors(weight)?)
     }
 
-    /// `weight` with zeros where the mask is, a constant, on a CPU.
-    fn apply(&self, weight: &Tensor) -> Result<Tensor> {
-        let (storage, layout) = weight.storage_and_layout();
-        match &*storage {
-            Storage::Cpu(CpuStorage::F32(w)) => self.select(dense(w, layout)?),
-            Storage::Cpu(CpuStorage::F64(w)) => self.select(dense(w, layout)?),
-            _ => Err(other_type()),
-        }
-    }
-
-    /// The same as differentiable tensor operations.
+    /// `weight` with zeros where the mask is, as differentiable tensor operations.
     fn of_tensors(&self, weight: &Tensor) -> Result<Tensor> {
         let device = weight.device();
-        let from = Tensor::from_slice(&self.from, (self.from.len(), 1), device)?;
-        let to = Tensor::from_slice(&self.to, (1, self.to.len()), device)?;
+        let from = Tensor::from_slice(&self.from.degrees, (self.from.len(), 1), device)?;
+        let to = Tensor::from_slice(&self.to.degrees, (1, self.to.len()), device)?;
         weight.mul(&from.broadcast_le(&to)?.to_dtype(weight.dtype())?)
     }
 
-    /// Of plain numbers.
-    fn select<T: WithDType>(&self, weight: &[T]) -> Result<Tensor> {
-        let (rows, n) = (self.from.len(), self.to.len());
-        let mut out = vec![T::zero(); rows * n];
-        out.par_chunks_mut(n)
-            .zip(weight.par_chunks(n))
-            .zip(self.from.par_iter())
-            .with_min_len(64)
-            .for_each(|((out, weight), &from)| {
-                for ((out, w), &to) in out.iter_mut().zip(weight).zip(self.to.iter()) {
-                    *out = if from <= to { *w } else { T::zero() };
+    /// The live part of `weight`.
+    fn pack(&self, weight: &[f32]) -> Staircase {
+        let live = self.to.sorted.iter().map(|d| self.from.below(d + 1));
+        let row = |i: usize| &weight[self.from.unit(i) * self.to.len()..][..self.to.len()];
+        Staircase::pack(live.collect(), self.to.order.as_deref(), row)
+    }
+
+    /// The gradient of the weight from its input `x (B, in)` and the gradient `g (B, out)` of its output.
+    fn gradient(&self, x: &[f32], g: &[f32], batch: usize) -> Vec<f32> {
+        let (k, n) = (self.from.len(), self.to.len());
+        let mut rows = vec![0.0; k * batch]; // (in, B) in order of degrees
+        for (i, row) in rows.chunks_exact_mut(batch).enumerate() {
+            let own = x[self.from.unit(i)..].iter().step_by(k);
+            row.iter_mut().zip(own).for_each(|(out, x)| *out = *x);
+        }
+        let blocks = n.div_ceil(SIDE);
+        let mut columns = vec![0.0; blocks * batch * SIDE]; // (out / SIDE, B, SIDE)
+        for (block, own) in columns.chunks_exact_mut(batch * SIDE).enumerate() {
+            let of = block * SIDE..n.min((block + 1) * SIDE);
+            for (out, g) in own.chunks_exact_mut(SIDE).zip(g.chunks_exact(n)) {
+                let g = of.clone().map(|p| g[self.to.unit(p)]);
+                out.iter_mut().zip(g).for_each(|(out, g)| *out = g);
+            }
+        }
+        let mut all = vec![0.0; k * n];
+        let mut by_degree: Vec<Option<&mut [f32]>> = all.chunks_exact_mut(n).map(Some).collect();
+        let mut sorted: Vec<&mut [f32]> = (0..k)
+            .filter_map(|i| by_degree[self.from.unit(i)].take())
+            .collect();
+        sorted
+            .par_chunks_mut(GRADIENT_ROWS)
+            .zip(rows.par_chunks(GRADIENT_ROWS * batch))
+            .enumerate()
+            .with_min_len(8)
+            .for_each_init(Vec::new, |line: &mut Vec<f32>, (group, (out, x))| {
+                let first = |r| self.to.below(self.from.sorted[group * GRADIENT_ROWS + r]);
+                line.resize(GRADIENT_ROWS * blocks * SIDE, 0.0);
+                let line = &mut line[..out.len() * blocks * SIDE];
+                outer(x, batch, &columns, first(0) / SIDE..blocks, line);
+                for (r, (out, line)) in out
+                    .iter_mut()
+                    .zip(line.chunks_exact(blocks * SIDE))
+                    .enumerate()
+                {
+                    let first = first(r);
+                    match &self.to.places {
+                        None => out[first..].copy_from_slice(&line[first..n]),
+                        Some(places) => {
+                            for (out, &place) in out.iter_mut().zip(places.iter()) {
+                                let place = place as usize;
+                                *out = if place < first { 0.0 } else { line[place] };
+                            }
+                        }
+                    }
                 }
             });
-        Tensor::from_vec(out, (rows, n), &Device::Cpu)
-    }
-
-    fn forward<T: WithDType>(&self, x: &[T], shape: &Shape, weight: &[T]) -> Result<Vec<T>> {
-        let x = Tensor::from_slice(x, shape, &Device::Cpu)?;
-        product(&x, &self.select(weight)?)?.flatten_all()?.to_vec1()
+        all
     }
 }
 
-/// The elements of a contiguous operand.
-fn dense<'a, T>(all: &'a [T], layout: &Layout) -> Result<&'a [T]> {
-    match layout.contiguous_offsets() {
-        Some((start, end)) => Ok(&all[start..end]),
-        None => Err(Error::Msg("a masked product needs dense operands".into())),
+/// Rows `(B, units)` with units in order of degrees and images side by side: `(B / SIDE, units, SIDE)`.
+fn side_by_side(rows: &[f32], units: &Units) -> Vec<f32> {
+    let n = units.len();
+    let batch = rows.len() / n.max(1);
+    let mut all = vec![0.0; batch.div_ceil(SIDE) * n * SIDE];
+    for (block, rows) in all
+        .chunks_exact_mut((n * SIDE).max(1))
+        .zip(rows.chunks(SIDE * n))
+    {
+        for (i, out) in block.chunks_exact_mut(SIDE).enumerate() {
+            let own = rows[units.unit(i)..].iter().step_by(n);
+            out.iter_mut().zip(own).for_each(|(out, x)| *out = *x);
+        }
     }
+    all
 }
 
-fn other_type() -> Error {
-    Error::Msg("a masked product on a CPU is of f32 or f64".into())
+/// The other way round, for `batch` images.
+fn one_by_one(blocks: &[f32], units: &Units, batch: usize) -> Vec<f32> {
+    let n = units.len();
+    let mut rows = vec![0.0; batch * n];
+    for (rows, block) in rows
+        .chunks_mut(SIDE * n)
+        .zip(blocks.chunks_exact((n * SIDE).max(1)))
+    {
+        for (i, own) in block.chunks_exact(SIDE).enumerate() {
+            let out = rows[units.unit(i)..].iter_mut().step_by(n);
+            out.zip(own).for_each(|(out, x)| *out = *x);
+        }
+    }
+    rows
 }
 
-impl CustomOp2 for Mask {
+/// [`Mask::product`] on the host.
+struct Live {
+    mask: Mask,
+    /// The weight as the forward pass packed it, for the backward pass of the same graph.
+    packed: Mutex<Option<Arc<Staircase>>>,
+}
+
+impl CustomOp2 for Live {
     fn name(&self) -> &'static str {
         "masked-product"
     }
@@ -98,21 +160,16 @@ impl CustomOp2 for Mask {
         weight: &CpuStorage,
         weight_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let shape = x_layout.shape();
-        let out = match (x, weight) {
-            (CpuStorage::F32(x), CpuStorage::F32(w)) => CpuStorage::F32(self.forward(
-                dense(x, x_layout)?,
-                shape,
-                dense(w, weight_layout)?,
-            )?),
-            (CpuStorage::F64(x), CpuStorage::F64(w)) => CpuStorage::F64(self.forward(
-                dense(x, x_layout)?,
-                shape,
-                dense(w, weight_layout)?,
-            )?),
-            _ => return Err(other_type()),
-        };
-        Ok((out, Shape::from((shape.dims()[0], self.to.len()))))
+        let (x, weight) = (dense(x, x_layout)?, dense(weight, weight_layout)?);
+        let Mask { from, to } = &self.mask;
+        let batch = x_layout.dims()[0];
+        let packed = Arc::new(self.mask.pack(weight));
+        let x = side_by_side(x, from);
+        let mut y = vec![0.0; batch.div_ceil(SIDE) * to.len() * SIDE];
+        packed.product(&x, from.len(), &mut y);
+        *self.packed.lock().unwrap_or_else(PoisonError::into_inner) = Some(packed);
+        let rows = one_by_one(&y, to, batch);
+        Ok((CpuStorage::F32(rows), Shape::from((batch, to.len()))))
     }
 
     fn bwd(
@@ -122,10 +179,38 @@ impl CustomOp2 for Mask {
         _: &Tensor,
         grad: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let by_x = || grad.matmul(&self.apply(weight)?.t()?);
-        let by_weight = self.apply(&x.detach().t()?.matmul(grad)?)?;
-        Ok((x.track_op().then(by_x).transpose()?, Some(by_weight)))
+        let Mask { from, to } = &self.mask;
+        let (batch, grad) = (x.dim(0)?, grad.contiguous()?);
+        let (x_storage, x_layout) = x.storage_and_layout();
+        let (g_storage, g_layout) = grad.storage_and_layout();
+        let (Storage::Cpu(xs), Storage::Cpu(g)) = (&*x_storage, &*g_storage) else {
+            return Err(not_here());
+        };
+        let (xs, g) = (dense(xs, x_layout)?, dense(g, g_layout)?);
+        let by_weight = self.mask.gradient(xs, g, batch);
+        let by_weight = Tensor::from_vec(by_weight, weight.shape(), &Device::Cpu)?;
+        if !x.track_op() {
+            return Ok((None, Some(by_weight)));
+        }
+        let packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+        let packed = packed.as_ref().ok_or_else(not_here)?;
+        let mut back = vec![0.0; batch.div_ceil(SIDE) * from.len() * SIDE];
+        packed.product_back(&side_by_side(g, to), from.len(), &mut back);
+        let by_x = Tensor::from_vec(one_by_one(&back, from, batch), x.shape(), &Device::Cpu)?;
+        Ok((Some(by_x), Some(by_weight)))
     }
+}
+
+/// The elements of a contiguous operand.
+fn dense<'a>(all: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (all, layout.contiguous_offsets()) {
+        (CpuStorage::F32(all), Some((start, end))) => Ok(&all[start..end]),
+        _ => Err(not_here()),
+    }
+}
+
+fn not_here() -> Error {
+    Error::Msg("a masked product on a CPU needs dense operands of f32".into())
 }
 
 #[cfg(test)]
@@ -133,26 +218,62 @@ mod tests {
     use super::*;
     use candle_core::Var;
 
+    fn vars(n: usize, m: usize) -> Var {
+        let all: Vec<f32> = (0..n * m).map(|i| (i as f32 * 1.3 + 0.4).sin()).collect();
+        Var::from_tensor(&Tensor::from_vec(all, (n, m), &Device::Cpu).unwrap()).unwrap()
+    }
+
+    fn degrees(n: usize, most: u32, by: u32) -> Units {
+        Units::new((0..n as u32).map(|i| i * by % (most + 1)).collect())
+    }
+
     #[test]
-    fn one_operation_agrees_with_several() {
-        let (from, to): ([u32; 4], [u32; 3]) = ([3, 1, 1, 2], [1, 0, 2]);
-        let mask = Mask::new(&from.into(), &to.into());
-        let vars = |n: usize, m: usize| {
-            let all: Vec<f64> = (0..n * m).map(|i| (i as f64 * 1.3 + 0.4).sin()).collect();
-            Var::from_tensor(&Tensor::from_vec(all, (n, m), &Device::Cpu).unwrap()).unwrap()
-        };
-        let (x, weight) = (vars(5, 4), vars(4, 3));
-        let fused = mask.product(&x, &weight).unwrap();
-        let several = product(&x, &mask.of_tensors(&weight).unwrap()).unwrap();
-        let all = |t: &Tensor| t.to_vec2::<f64>().unwrap();
-        assert_eq!(all(&fused), all(&several));
-        let of = |t: &Tensor| t.sqr().unwrap().sum_all().unwrap().backward().unwrap();
-        let (fused, several) = (of(&fused), of(&several));
-        for var in [&x, &weight] {
-            assert_eq!(all(fused.get(var).unwrap()), all(several.get(var).unwrap()));
+    fn live_weights_alone_give_what_masked_weights_give() {
+        for (batch, k, n, by) in [
+            (1, 1, 1, 1),
+            (5, 4, 3, 5),
+            (33, 70, 45, 7),
+            (16, 9, 130, 1),
+            (2, 131, 16, 11),
+        ] {
+            let mask = Mask::new([&degrees(k, 9, by), &degrees(n, 8, by)]);
+            let (x, weight) = (vars(batch, k), vars(k, n));
+            let live = mask.product(&x, &weight).unwrap();
+            let several = x.matmul(&mask.of_tensors(&weight).unwrap()).unwrap();
+            let all = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let close = |a: &Tensor, b: &Tensor| {
+                let (a, b) = (all(a), all(b));
+                a.iter()
+                    .zip(&b)
+                    .all(|(a, b)| (a - b).abs() < 1e-4 * (1.0 + b.abs()))
+            };
+            assert!(close(&live, &several), "{batch} {k} {n}");
+            let of = |t: &Tensor| t.sqr().unwrap().sum_all().unwrap().backward().unwrap();
+            let (by_live, by_several) = (of(&live), of(&several));
+            for var in [&x, &weight] {
+                let (a, b) = (by_live.get(var).unwrap(), by_several.get(var).unwrap());
+                assert!(close(a, b), "{batch} {k} {n}");
+            }
+            let gradient = all(by_live.get(&weight).unwrap());
+            for (i, from) in mask.from.degrees.iter().enumerate() {
+                for (j, to) in mask.to.degrees.iter().enumerate() {
+                    assert!(from <= to || gradient[i * n + j] == 0.0);
+                }
+            }
         }
-        let gradient = all(fused.get(&weight).unwrap());
-        let live = |i: usize, j: usize| from[i] <= to[j];
-        assert!((0..12).all(|k| live(k / 3, k % 3) == (gradient[k / 3][k % 3] != 0.0)));
+    }
+
+    #[test]
+    fn a_row_does_not_know_its_neighbours() {
+        let mask = Mask::new([&degrees(90, 9, 7), &degrees(33, 9, 3)]);
+        let (x, weight) = (vars(50, 90), vars(90, 33));
+        let all = mask.product(&x, &weight).unwrap().to_vec2::<f32>().unwrap();
+        for (first, rows) in [(0, 1), (7, 1), (3, 16), (1, 17), (9, 41)] {
+            let some = mask.product(&x.narrow(0, first, rows).unwrap(), &weight);
+            assert_eq!(
+                some.unwrap().to_vec2::<f32>().unwrap(),
+                all[first..first + rows]
+            );
+        }
     }
 }

@@ -6,7 +6,6 @@ mod degrees;
 mod layer;
 mod mask;
 mod network;
-mod product;
 mod step;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,307 @@
+//! Products with a weight `(k, n)` whose live entries are a staircase: of column p the first `live[p]` rows,
+//! more of them from column to column. What is not live is neither stored nor multiplied.
+//!
+//! Images stand side by side in the vectors, in blocks of [`SIDE`]. Every element is one sum in a fixed order:
+//! its bits depend neither on the other images nor on the number of threads.
+
+use std::ops::Range;
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+/// Columns of a panel.
+const WIDTH: usize = 8;
+
+/// Images of a block.
+pub(crate) const SIDE: usize = 16;
+
+/// A packed weight.
+#[derive(Debug)]
+pub(crate) struct Staircase {
+    /// Of each column, ascending.
+    live: Vec<usize>,
+    /// Where the panels begin in `data`, and where the last one ends.
+    starts: Vec<usize>,
+    /// `(rows, WIDTH)` of each panel, as many rows as its last column has live; zeros above the stairs.
+    data: Vec<f32>,
+}
+
+impl Staircase {
+    /// `row(i)` is row i with its columns wherever they are; `columns[p]` is where column p is in it, or they
+    /// stand in order.
+    pub(crate) fn pack<'w>(
+        live: Vec<usize>,
+        columns: Option<&[u32]>,
+        row: impl Fn(usize) -> &'w [f32] + Sync,
+    ) -> Self {
+        let mut starts = vec![0];
+        for panel in live.chunks(WIDTH) {
+            starts.push(starts[starts.len() - 1] + panel[panel.len() - 1] * WIDTH);
+        }
+        let mut data = vec![0.0; starts[starts.len() - 1]];
+        // Few parts: each reads every row.
+        let (panels, parts) = (starts.len() - 1, 2 * rayon::current_num_threads());
+        let mut rest = &mut data[..];
+        let mut work = Vec::with_capacity(parts);
+        let mut first = 0;
+        for part in 1..=parts {
+            let until = starts.partition_point(|&s| s < starts[panels] * part / parts);
+            let until = match part == parts {
+                true => panels,
+                false => until.clamp(first, panels),
+            };
+            let (own, others) = rest.split_at_mut(starts[until] - starts[first]);
+            work.push((first..until, own));
+            (rest, first) = (others, until);
+        }
+        work.into_par_iter().for_each(|(panels, own)| {
+            let (last, begin) = (panels.end * WIDTH, starts[panels.start]);
+            let Some(rows) = live[..last.min(live.len())].last() else {
+                return;
+            };
+            for i in 0..*rows {
+                let row = row(i);
+                // Panels whose last column reaches down to it.
+                let from = live.partition_point(|&live| live <= i) / WIDTH;
+                for j in from.max(panels.start)..panels.end {
+                    let at = starts[j] - begin + i * WIDTH;
+                    let of = j * WIDTH..live.len().min((j + 1) * WIDTH);
+                    let out = &mut own[at..][..of.len()];
+                    match columns {
+                        None => out.copy_from_slice(&row[of.clone()]),
+                        Some(columns) => {
+                            for (out, &c) in out.iter_mut().zip(&columns[of.clone()]) {
+                                *out = row[c as usize];
+                            }
+                        }
+                    }
+                    if live[of.start] <= i {
+                        for (out, &live) in out.iter_mut().zip(&live[of]) {
+                            *out = if i < live { *out } else { 0.0 };
+                        }
+                    }
+                }
+            }
+        });
+        Self { live, starts, data }
+    }
+
+    /// `y = wᵀ·x`: `x` is `(blocks, k, SIDE)`, `y` is `(blocks, n, SIDE)`.
+    pub(crate) fn product(&self, x: &[f32], k: usize, y: &mut [f32]) {
+        let n = self.live.len();
+        for (x, y) in blocks(x, k).zip(y.chunks_exact_mut((n * SIDE).max(1))) {
+            let panels = y.par_chunks_mut(WIDTH * SIDE).enumerate().with_min_len(4);
+            panels.for_each(|(j, y)| {
+                let panel = &self.data[self.starts[j]..self.starts[j + 1]];
+                Arch::new().dispatch(Columns { panel, x, y });
+            });
+        }
+    }
+
+    /// `x = w·y` of the same shapes.
+    pub(crate) fn product_back(&self, y: &[f32], k: usize, x: &mut [f32]) {
+        let n = self.live.len();
+        for (y, x) in blocks(y, n).zip(x.chunks_exact_mut((k * SIDE).max(1))) {
+            let rows = x.par_chunks_mut(ROWS * SIDE).enumerate().with_min_len(4);
+            rows.for_each(|(r, x)| {
+                let staircase = self;
+                let first = r * ROWS;
+                Arch::new().dispatch(Rows {
+                    staircase,
+                    first,
+                    y,
+                    x,
+                });
+            });
+        }
+    }
+}
+
+/// Rows computed together.
+const ROWS: usize = 4;
+
+fn blocks(x: &[f32], rows: usize) -> std::slice::ChunksExact<'_, f32> {
+    x.chunks_exact((rows * SIDE).max(1))
+}
+
+struct Columns<'a> {
+    /// `(rows, WIDTH)`.
+    panel: &'a [f32],
+    /// `(k, SIDE)`.
+    x: &'a [f32],
+    /// `(columns, SIDE)`.
+    y: &'a mut [f32],
+}
+
+impl WithSimd for Columns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.tiles::<S, 1, 8>(simd),
+            8 => self.tiles::<S, 2, 4>(simd),
+            4 => self.tiles::<S, 4, 2>(simd),
+            _ => self.tiles::<S, SIDE, 1>(simd),
+        }
+    }
+}
+
+impl Columns<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, const V: usize, const R: usize>(self, simd: S) {
+        for (t, y) in self.y.chunks_mut(R * SIDE).enumerate() {
+            let mut sums = [[simd.splat_f32s(0.0); V]; R];
+            for (w, x) in self
+                .panel
+                .chunks_exact(WIDTH)
+                .zip(self.x.chunks_exact(SIDE))
+            {
+                let (x, _) = S::as_simd_f32s(x);
+                for (sums, w) in sums.iter_mut().zip(&w[t * R..][..R]) {
+                    let w = simd.splat_f32s(*w);
+                    for (sum, x) in sums.iter_mut().zip(x) {
+                        *sum = simd.mul_add_e_f32s(w, *x, *sum);
+                    }
+                }
+            }
+            for (y, sums) in y.chunks_exact_mut(SIDE).zip(&sums) {
+                y.copy_from_slice(bytemuck::cast_slice(sums));
+            }
+        }
+    }
+}
+
+struct Rows<'a> {
+    staircase: &'a Staircase,
+    first: usize,
+    /// `(n, SIDE)`.
+    y: &'a [f32],
+    /// `(rows, SIDE)`, at most [`ROWS`].
+    x: &'a mut [f32],
+}
+
+impl WithSimd for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.tile::<S, 1>(simd),
+            8 => self.tile::<S, 2>(simd),
+            4 => self.tile::<S, 4>(simd),
+            _ => self.tile::<S, SIDE>(simd),
+        }
+    }
+}
+
+impl Rows<'_> {
+    #[inline(always)]
+    fn tile<S: Simd, const V: usize>(self, simd: S) {
+        let Staircase { live, starts, data } = self.staircase;
+        let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
+        for (j, (ends, y)) in starts
+            .windows(2)
+            .zip(self.y.chunks(WIDTH * SIDE))
+            .enumerate()
+            .skip(live.partition_point(|&live| live <= self.first) / WIDTH)
+        {
+            let panel = &data[ends[0]..ends[1]];
+            let own = panel.get(self.first * WIDTH..).unwrap_or_default();
+            let own = &own[..own.len().min(ROWS * WIDTH)];
+            let width = WIDTH.min(live.len() - j * WIDTH);
+            if let Ok(own) = <&[f32; ROWS * WIDTH]>::try_from(own) {
+                for (l, y) in y.chunks_exact(SIDE).enumerate().take(width) {
+                    let (y, _) = S::as_simd_f32s(y);
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        let w = simd.splat_f32s(own[r * WIDTH + l]);
+                        for (sum, y) in sums.iter_mut().zip(y) {
+                            *sum = simd.mul_add_e_f32s(w, *y, *sum);
+                        }
+                    }
+                }
+            } else {
+                for (own, sums) in own.chunks_exact(WIDTH).zip(&mut sums) {
+                    for (w, y) in own.iter().zip(y.chunks_exact(SIDE)) {
+                        let (w, (y, _)) = (simd.splat_f32s(*w), S::as_simd_f32s(y));
+                        for (sum, y) in sums.iter_mut().zip(y) {
+                            *sum = simd.mul_add_e_f32s(w, *y, *sum);
+                        }
+                    }
+                }
+            }
+        }
+        for (x, sums) in self.x.chunks_exact_mut(SIDE).zip(&sums) {
+            x.copy_from_slice(bytemuck::cast_slice(sums));
+        }
+    }
+}
+
+/// Rows of the gradient of a weight, `out[r][p] = Σ_b x[r][b] · y[b][p]` for the columns of `blocks` of [`SIDE`].
+///
+/// `x` is `(rows, batch)`, at most [`GRADIENT_ROWS`]; `y` is `(n / SIDE, batch, SIDE)`; `out` is
+/// `(rows, n rounded up to SIDE)`.
+pub(crate) fn outer(x: &[f32], batch: usize, y: &[f32], blocks: Range<usize>, out: &mut [f32]) {
+    if batch > 0 {
+        Arch::new().dispatch(Outer {
+            x,
+            batch,
+            y,
+            blocks,
+            out,
+        });
+    }
+}
+
+/// Rows that [`outer`] takes at once.
+pub(crate) const GRADIENT_ROWS: usize = 4;
+
+struct Outer<'a> {
+    x: &'a [f32],
+    batch: usize,
+    y: &'a [f32],
+    blocks: Range<usize>,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Outer<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.tiles::<S, 1>(simd),
+            8 => self.tiles::<S, 2>(simd),
+            4 => self.tiles::<S, 4>(simd),
+            _ => self.tiles::<S, SIDE>(simd),
+        }
+    }
+}
+
+impl Outer<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, const V: usize>(self, simd: S) {
+        let (batch, rows) = (self.batch, self.x.len() / self.batch);
+        let width = self.out.len() / rows.max(1);
+        // Rows that are missing read the last one and are thrown away.
+        let x: [&[f32]; GRADIENT_ROWS] =
+            std::array::from_fn(|r| &self.x[r.min(rows - 1) * batch..][..batch]);
+        for block in self.blocks {
+            let y = &self.y[block * batch * SIDE..][..batch * SIDE];
+            let mut sums = [[simd.splat_f32s(0.0); V]; GRADIENT_ROWS];
+            for (b, y) in y.chunks_exact(SIDE).enumerate() {
+                let (y, _) = S::as_simd_f32s(y);
+                for (sums, x) in sums.iter_mut().zip(&x) {
+                    let x = simd.splat_f32s(x[b]);
+                    for (sum, y) in sums.iter_mut().zip(y) {
+                        *sum = simd.mul_add_e_f32s(x, *y, *sum);
+                    }
+                }
+            }
+            for (r, sums) in sums.iter().take(rows).enumerate() {
+                let out = &mut self.out[r * width + block * SIDE..][..SIDE];
+                out.copy_from_slice(bytemuck::cast_slice(sums));
+            }
+        }
+    }
+}

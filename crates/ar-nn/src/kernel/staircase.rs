@@ -46,9 +46,10 @@ impl Staircase {
         let mut first = 0;
         for part in 1..=parts {
             let until = starts.partition_point(|&s| s < starts[panels] * part / parts);
-            let until = match part == parts {
-                true => panels,
-                false => until.clamp(first, panels),
+            let until = if part == parts {
+                panels
+            } else {
+                until.clamp(first, panels)
             };
             let (own, others) = rest.split_at_mut(starts[until] - starts[first]);
             work.push((first..until, own));
@@ -63,8 +64,9 @@ impl Staircase {
                 let row = row(i);
                 // Panels whose last column reaches down to it.
                 let from = live.partition_point(|&live| live <= i) / WIDTH;
-                for j in from.max(panels.start)..panels.end {
-                    let at = starts[j] - begin + i * WIDTH;
+                let first = from.max(panels.start);
+                for (j, start) in starts[..panels.end].iter().enumerate().skip(first) {
+                    let at = start - begin + i * WIDTH;
                     let of = j * WIDTH..live.len().min((j + 1) * WIDTH);
                     let out = &mut own[at..][..of.len()];
                     match columns {

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{
-    Conditioning, Distribution, Domain, Error, Member, Mixture, Model, Order, Scan, Weights,
-};
+use ar_core::{Conditioning, Distribution, Domain, Error, Mixture, Model, Order, Scan, Weights};
 use ar_data::{Encoding, Source};
 use ar_models::Spec;
 use ar_train::names::{BEST, CONFIG, MODEL};
@@ -154,15 +152,28 @@ impl Run {
     /// # Errors
     /// When it does not know the order.
     pub(crate) fn take_order(&mut self, scan: Scan) -> Result<()> {
-        let which = in_order(&*self.model, scan)?;
-        self.model = match which {
-            InOrder::Member(which) => {
-                let whole = self.spec.build(&self.weights)?;
-                Box::new(Member::new(whole, which)?)
-            }
-            InOrder::Other(model) => Box::new(Mixture::new(vec![model])?),
-        };
+        if let Some(alone) = self.in_order(scan)? {
+            self.model = Box::new(alone);
+        }
         Ok(())
+    }
+
+    /// The model in the order `scan` alone; none where it has no other.
+    ///
+    /// # Errors
+    /// When it does not know the order.
+    pub(crate) fn in_order(&self, scan: Scan) -> Result<Option<Mixture>> {
+        let members = self.model.members();
+        let steps = members[0].order().channel_steps();
+        let order = Order::scan(scan, &self.model.domain(), steps);
+        if members.len() == 1 && members[0].order().same_steps(&order) {
+            return Ok(None);
+        }
+        let found = self.model.in_order(&order).ok_or_else(|| {
+            let orders = orders_of(&*self.model);
+            usage(format!("--order {scan}: the model knows {orders}"))
+        })?;
+        Ok(Some(Mixture::new(vec![found?])?))
     }
 
     /// Keeps `files` from what this run, opened as `path`, is read from: its data and, if it is one, the file.
@@ -309,33 +320,6 @@ pub(crate) fn manifest(
         order: orders_of(model).into(),
         dataset: serde_json::to_value(data)?,
     })
-}
-
-/// Where a model has an order.
-#[derive(Debug)]
-pub(crate) enum InOrder {
-    /// As the member of that number.
-    Member(usize),
-    /// As none of its members, but its weights take it.
-    Other(Box<dyn Model>),
-}
-
-/// The order `scan` of `model`.
-///
-/// # Errors
-/// When it does not know it.
-pub(crate) fn in_order(model: &dyn Distribution, scan: Scan) -> Result<InOrder> {
-    let members = model.members();
-    let found = members.iter().position(|m| m.order().name() == Some(scan));
-    if let Some(which) = found {
-        return Ok(InOrder::Member(which));
-    }
-    let order = Order::scan(scan, &model.domain(), members[0].order().channel_steps());
-    let other = model.in_order(&order).transpose()?.ok_or_else(|| {
-        let orders = orders_of(model);
-        usage(format!("--order {scan}: the model knows {orders}"))
-    })?;
-    Ok(InOrder::Other(other))
 }
 
 /// What the orders of a model's members are called.

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
@@ -7,7 +8,7 @@ use crate::{
     ChannelSteps, Conditioning, Distribution, Domain, Gradients, Model, Order, Pass, Result,
 };
 
-type InOrder = dyn Fn(&Order) -> Result<Box<dyn Model>> + Send + Sync;
+type InOrder = dyn Fn(&Order) -> Result<Arc<dyn Model>> + Send + Sync;
 
 /// One set of weights for every order (Uria, Murray, Larochelle 2014, arXiv:1310.1757): each step of training
 /// draws a new one, all equally likely. What it is as a distribution is for `scored` to say, the same weights
@@ -32,7 +33,7 @@ impl AnyOrder {
     pub fn new(
         scored: Box<dyn Distribution>,
         channel_steps: ChannelSteps,
-        in_order: impl Fn(&Order) -> Result<Box<dyn Model>> + Send + Sync + 'static,
+        in_order: impl Fn(&Order) -> Result<Arc<dyn Model>> + Send + Sync + 'static,
     ) -> Self {
         Self {
             scored,
@@ -59,7 +60,7 @@ impl Distribution for AnyOrder {
         self.scored.members()
     }
 
-    fn in_order(&self, order: &Order) -> Option<Result<Box<dyn Model>>> {
+    fn in_order(&self, order: &Order) -> Option<Result<Arc<dyn Model>>> {
         Some((self.in_order)(order))
     }
 

@@ -39,7 +39,7 @@ pub use draw::Tempering;
 pub use error::{Error, Result};
 pub use likelihood::{Likelihood, LogisticMixture};
 pub use mask::{ChannelGroups, MaskType};
-pub use mixture::{Member, Mixture};
+pub use mixture::Mixture;
 pub use model::{
     Distribution, Gradients, Model, Pass, Stepper, Turn, nll_of, nll_of_conditionals, nll_of_values,
 };

@@ -1,19 +1,21 @@
+use std::sync::Arc;
+
 use candle_core::{D, Device, Tensor};
 
-use crate::{Conditioning, Distribution, Domain, Error, Gradients, Model, Pass, Result};
+use crate::{Conditioning, Distribution, Domain, Error, Gradients, Model, Order, Pass, Result};
 
 /// An equal mixture of models over the same domain: p(x) = 1/K Σ pₖ(x), such as one network in
 /// several orders. Probabilities of whole images are averaged; averaging logits would let every
 /// value see every other and is not a likelihood.
 #[derive(Debug)]
 pub struct Mixture {
-    members: Vec<Box<dyn Model>>,
+    members: Vec<Arc<dyn Model>>,
 }
 
 impl Mixture {
     /// # Errors
     /// [`Error::Config`] without members, or when they differ in domain or conditioning.
-    pub fn new(members: Vec<Box<dyn Model>>) -> Result<Self> {
+    pub fn new(members: Vec<Arc<dyn Model>>) -> Result<Self> {
         let Some(first) = members.first() else {
             return Err(Error::config("members", "a mixture needs at least one"));
         };
@@ -47,6 +49,12 @@ impl Distribution for Mixture {
         self.members.iter().map(|m| &**m).collect()
     }
 
+    /// Where it is that of a member.
+    fn in_order(&self, order: &Order) -> Option<Result<Arc<dyn Model>>> {
+        let found = self.members.iter().find(|m| m.order().same_steps(order));
+        found.cloned().map(Ok)
+    }
+
     fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
         let each = self.members.iter().map(|m| m.nll(levels, condition));
         let all = Tensor::stack(&each.collect::<Result<Vec<_>>>()?, 1)?; // (B, K)
@@ -68,66 +76,5 @@ impl Distribution for Mixture {
 
     fn output_bias(&self) -> Option<&Tensor> {
         self.members[0].output_bias()
-    }
-}
-
-/// One member of a distribution, alone.
-#[derive(Debug)]
-pub struct Member {
-    whole: Box<dyn Distribution>,
-    which: usize,
-}
-
-impl Member {
-    /// The member of `whole` whose number among its [`Distribution::members`] is `which`.
-    ///
-    /// # Errors
-    /// [`Error::Config`] when it has no such member.
-    pub fn new(whole: Box<dyn Distribution>, which: usize) -> Result<Self> {
-        let count = whole.members().len();
-        if which >= count {
-            let problem = format!("there is no number {which} of {count}");
-            return Err(Error::config("members", problem));
-        }
-        Ok(Self { whole, which })
-    }
-
-    fn model(&self) -> &dyn Model {
-        self.whole.members()[self.which]
-    }
-}
-
-impl Distribution for Member {
-    fn domain(&self) -> Domain {
-        self.whole.domain()
-    }
-
-    fn conditioning(&self) -> Conditioning {
-        self.whole.conditioning()
-    }
-
-    fn device(&self) -> &Device {
-        self.whole.device()
-    }
-
-    fn members(&self) -> Vec<&dyn Model> {
-        vec![self.model()]
-    }
-
-    fn nll(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
-        self.model().nll(levels, condition)
-    }
-
-    fn loss_and_gradient(
-        &self,
-        levels: &Tensor,
-        condition: Option<&Tensor>,
-        pass: &Pass,
-    ) -> Result<(f64, Gradients)> {
-        self.model().loss_and_gradient(levels, condition, pass)
-    }
-
-    fn output_bias(&self) -> Option<&Tensor> {
-        self.whole.output_bias()
     }
 }

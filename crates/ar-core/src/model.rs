@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Device, Tensor, TensorId};
@@ -25,8 +26,8 @@ pub trait Distribution: Debug + Send + Sync {
     /// The models of which this is an equal mixture: itself alone, when it is one.
     fn members(&self) -> Vec<&dyn Model>;
 
-    /// The same weights in an order of the caller's: of a distribution that is trained to take any.
-    fn in_order(&self, _: &Order) -> Option<Result<Box<dyn Model>>> {
+    /// The same weights in one order: a member's, or any where they are trained to take any.
+    fn in_order(&self, _: &Order) -> Option<Result<Arc<dyn Model>>> {
         None
     }
 

@@ -22,6 +22,8 @@
 //! the network its mask (section 4.4) is left out. In a step pass the
 //! units run in order of degrees, each once.
 
+use std::sync::Arc;
+
 use ar_core::random::stream;
 use ar_core::{
     ChannelSteps, Conditioning, Domain, Error, Mixture, Model, Order, Result, Scan, Walk,
@@ -208,7 +210,7 @@ impl Configuration for MadeConfig {
         if self.sets() == 1 {
             return Ok(Built::Other(Box::new(network(0)?)));
         }
-        let member = |k| Ok(Box::new(network(k)?) as Box<dyn Model>);
+        let member = |k| Ok(Arc::new(network(k)?) as Arc<dyn Model>);
         let members = (0..self.sets()).map(member).collect::<Result<_>>()?;
         Ok(Built::Other(Box::new(Mixture::new(members)?)))
     }

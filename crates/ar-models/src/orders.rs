@@ -1,5 +1,7 @@
 //! One set of weights in one order, or in several that are a mixture.
 
+use std::sync::Arc;
+
 use ar_core::{
     AnyOrder, ChannelSteps, Distribution, Domain, Error, Mixture, Model, Order, Result, Scan, Walk,
     Weights,
@@ -23,7 +25,7 @@ pub(crate) fn in_orders(
     if let [one] = &scans[..] {
         return of(one).map(Built::Network);
     }
-    let member = |scan| Ok(Box::new(of(scan)?) as Box<dyn Model>);
+    let member = |scan| Ok(Arc::new(of(scan)?) as Arc<dyn Model>);
     let members = scans.iter().map(member).collect::<Result<_>>()?;
     Ok(Built::Other(Box::new(Mixture::new(members)?)))
 }
@@ -42,8 +44,8 @@ pub(crate) fn in_every_order(
         Ok((name, tensor))
     });
     let weights: Weights = shared.collect::<Result<_>>()?;
-    let in_order = move |order: &Order| -> Result<Box<dyn Model>> {
-        Ok(Box::new(network(order, &existing(&weights))?))
+    let in_order = move |order: &Order| -> Result<Arc<dyn Model>> {
+        Ok(Arc::new(network(order, &existing(&weights))?))
     };
     let scored: Box<dyn Distribution> = match scored {
         Built::Network(network) => Box::new(network),

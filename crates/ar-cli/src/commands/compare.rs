@@ -78,6 +78,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let (data, split) = args.scoring.data(&mut first, output)?;
     let Domain { height, width, .. } = first.model.domain();
     second.take_size([height, width], "images of", output)?;
+    args.scoring.take_order(&mut second)?;
     let images = data.split(split);
     let score = |run: &Run, which: &str| {
         let (batch, limit) = (args.scoring.batch_size, args.scoring.limit());

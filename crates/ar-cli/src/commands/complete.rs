@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::picture::{Sheet, masked_input};
 use crate::progress::duration;
 use crate::reading::ReadingArgs;
-use crate::run::{InOrder, Run, in_order};
+use crate::run::Run;
 use crate::values::count;
 use crate::words::counted;
 
@@ -114,8 +114,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         .as_deref()
         .map(|order| Taken::of(&run, order, &rows));
     let taken = taken.transpose()?;
-    let model = taken.as_ref().and_then(|taken| taken.model.as_deref());
-    let model = model.unwrap_or(&*run.model);
+    let model: &dyn Distribution = match &taken {
+        Some(Taken {
+            model: Some(own), ..
+        }) => own,
+        _ => &*run.model,
+    };
     let members = match (&taken, model.members().len()) {
         (Some(taken), _) => Some(taken.members.clone()),
         (None, 1) => Some(vec![0; rows.len()]),
@@ -229,56 +233,47 @@ fn name(model: &dyn Model) -> String {
 /// Which order each row is completed in.
 #[derive(Debug)]
 struct Taken {
-    /// In the place of the run's model, where its weights take orders that are no member's.
-    model: Option<Box<dyn Distribution>>,
+    /// In the place of the run's model, where that has not these orders alone.
+    model: Option<Mixture>,
     /// For each row, which member.
     members: Vec<usize>,
 }
 
 impl Taken {
-    /// For each of `rows` the order called `name`, or with `auto` that in which its unknown pixels come last.
+    /// For each of `rows` the order called `name`, or with `auto` one in which its unknown pixels come last.
     fn of(run: &Run, name: &str, rows: &[Row]) -> Result<Self> {
-        let model = &*run.model;
-        let members = model.members();
-        let (domain, steps) = (model.domain(), members[0].order().channel_steps());
         if name == "auto" {
-            let mut masks: Vec<&[bool]> = Vec::new();
-            for row in rows {
-                if !masks.contains(&row.known) {
-                    masks.push(row.known);
-                }
-            }
-            let place = |row: &Row| masks.iter().position(|mask| *mask == row.known);
-            let places: Vec<usize> = rows.iter().filter_map(place).collect();
-            let own = masks.iter().map(|known| {
-                let order = Order::known_first(&domain, steps, known)?;
-                model.in_order(&order).transpose()
-            });
-            let own: Option<Vec<_>> = own.collect::<ar_core::Result<_>>()?;
-            if let Some(own) = own {
-                return Ok(Self {
-                    model: Some(Box::new(Mixture::new(own)?)),
-                    members: places,
-                });
-            }
-            let best: Vec<usize> = masks.iter().map(|known| latest(&members, known)).collect();
-            return Ok(Self {
-                model: None,
-                members: places.iter().map(|&place| best[place]).collect(),
-            });
+            return Self::latest(&*run.model, rows);
         }
         let scan: Scan = name
             .parse()
             .map_err(|error| usage(format!("--order: {error}")))?;
-        Ok(match in_order(model, scan)? {
-            InOrder::Member(which) => Self {
-                model: None,
-                members: vec![which; rows.len()],
-            },
-            InOrder::Other(own) => Self {
-                model: Some(Box::new(Mixture::new(vec![own])?)),
-                members: vec![0; rows.len()],
-            },
+        Ok(Self {
+            model: run.in_order(scan)?,
+            members: vec![0; rows.len()],
+        })
+    }
+
+    /// For each of `rows` what it knows first, where the model takes that, or else the latest of its orders.
+    fn latest(model: &dyn Distribution, rows: &[Row]) -> Result<Self> {
+        let members = model.members();
+        let (domain, steps) = (model.domain(), members[0].order().channel_steps());
+        let mut masks: Vec<&[bool]> = rows.iter().map(|row| row.known).collect();
+        masks.sort_unstable();
+        masks.dedup();
+        let known_first = masks.iter().map(|known| {
+            let order = Order::known_first(&domain, steps, known)?;
+            model.in_order(&order).transpose()
+        });
+        let known_first: Option<Vec<_>> = known_first.collect::<ar_core::Result<_>>()?;
+        let of_mask: Vec<usize> = match known_first {
+            Some(_) => (0..masks.len()).collect(),
+            None => masks.iter().map(|known| latest(&members, known)).collect(),
+        };
+        let own = |row: &Row| masks.binary_search(&row.known).ok();
+        Ok(Self {
+            model: known_first.map(Mixture::new).transpose()?,
+            members: rows.iter().filter_map(own).map(|i| of_mask[i]).collect(),
         })
     }
 }

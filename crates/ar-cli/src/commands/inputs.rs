@@ -60,9 +60,9 @@ impl Files<'_> {
             }
             run.take_size(size, &format!("--input {}, of", path.display()), output)?;
             let mut levels = Vec::new();
-            encode(&path, &images, run, &mut levels, output)?;
-            let class = class_of(&path, run);
             let is_picture = !is_array(&path) && images.len() == 1;
+            encode(&path, images, run, &mut levels, output)?;
+            let class = class_of(&path, run);
             let own = levels.chunks(run.model.domain().dims());
             inputs.extend(own.map(|image| Input {
                 levels: image.to_vec(),
@@ -304,7 +304,7 @@ impl Files<'_> {
 /// Appends the levels of images of one input file.
 fn encode(
     path: &Path,
-    images: &Images,
+    images: Images,
     run: &Run,
     levels: &mut Vec<u32>,
     output: &Output,
@@ -338,7 +338,7 @@ fn encode(
         return Ok(());
     }
     let native = encoding.native_levels();
-    let images = with_levels(images.clone(), native).map_err(|highest| {
+    let images = with_levels(images, native).map_err(|highest| {
         usage(format!(
             "--input {}: value {highest} is outside the data's 0..{native}",
             path.display()

@@ -78,9 +78,7 @@ impl Scoring {
     pub(super) fn data(&self, run: &mut Run, output: &Output) -> Result<(Data, Split)> {
         let source = self.data.as_deref();
         let data = data_of(run, source, &self.reading, self.full_size, output)?;
-        if let Some(order) = self.order {
-            run.take_order(order)?;
-        }
+        self.take_order(run)?;
         let split = match self.split {
             SplitName::Test => Split::Test,
             SplitName::Validation => Split::Validation,
@@ -94,6 +92,14 @@ impl Scoring {
             )));
         }
         Ok((data, split))
+    }
+
+    /// Leaves of the model of `run` the order asked for.
+    ///
+    /// # Errors
+    /// When it does not know it.
+    pub(super) fn take_order(&self, run: &mut Run) -> Result<()> {
+        self.order.map_or(Ok(()), |order| run.take_order(order))
     }
 
     /// At most so many images; 0 for all.
@@ -144,15 +150,10 @@ pub(super) fn data_of(
         data.with_own_levels(run.encoding.levels())?
     };
     data.encoding.distinguishes(data.split(Split::Train))?;
-    let got = data.domain()?;
-    let size = [got.height, got.width];
-    let known = Domain {
-        height: got.height,
-        width: got.width,
-        ..run.model.domain()
-    };
-    if got == known {
-        run.take_size(size, &format!("{}, of", data.name), output)?;
+    let (got, own) = (data.domain()?, run.model.domain());
+    if (got.channels, got.levels) == (own.channels, own.levels) {
+        let of = format!("{}, of", data.name);
+        run.take_size([got.height, got.width], &of, output)?;
     }
     let expected = run.model.domain();
     if got != expected {

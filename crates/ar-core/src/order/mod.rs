@@ -210,6 +210,13 @@ impl Order {
         self.channel_steps
     }
 
+    /// Whether it fixes the same values in the same steps as `other`, whatever each is called.
+    pub fn same_steps(&self, other: &Self) -> bool {
+        self.channel_steps == other.channel_steps
+            && self.channels == other.channels
+            && self.ranks == other.ranks
+    }
+
     /// Rows of the map the order walks.
     pub fn height(&self) -> usize {
         self.height

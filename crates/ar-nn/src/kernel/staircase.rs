@@ -22,7 +22,8 @@ pub(crate) struct Staircase {
     live: Vec<usize>,
     /// Where the panels begin in `data`, and where the last one ends.
     starts: Vec<usize>,
-    /// `(rows, WIDTH)` of each panel, as many rows as its last column has live; zeros above the stairs.
+    /// `(rows, WIDTH)` of each panel, as many rows as its last column has live, rounded up to whole [`ROWS`];
+    /// zeros above the stairs.
     data: Vec<f32>,
 }
 
@@ -36,7 +37,8 @@ impl Staircase {
     ) -> Self {
         let mut starts = vec![0];
         for panel in live.chunks(WIDTH) {
-            starts.push(starts[starts.len() - 1] + panel[panel.len() - 1] * WIDTH);
+            let rows = panel[panel.len() - 1].next_multiple_of(ROWS);
+            starts.push(starts[starts.len() - 1] + rows * WIDTH);
         }
         let mut data = vec![0.0; starts[starts.len() - 1]];
         // Few parts: each reads every row.
@@ -126,6 +128,22 @@ fn blocks(x: &[f32], rows: usize) -> std::slice::ChunksExact<'_, f32> {
     x.chunks_exact((rows * SIDE).max(1))
 }
 
+/// `sums[r] += w(r) · x`.
+#[inline(always)]
+fn add<S: Simd, const V: usize, const R: usize>(
+    simd: S,
+    sums: &mut [[S::f32s; V]; R],
+    w: impl Fn(usize) -> f32,
+    x: &[S::f32s],
+) {
+    for (r, sums) in sums.iter_mut().enumerate() {
+        let w = simd.splat_f32s(w(r));
+        for (sum, x) in sums.iter_mut().zip(x) {
+            *sum = simd.mul_add_e_f32s(w, *x, *sum);
+        }
+    }
+}
+
 struct Columns<'a> {
     /// `(rows, WIDTH)`.
     panel: &'a [f32],
@@ -160,12 +178,7 @@ impl Columns<'_> {
                 .zip(self.x.chunks_exact(SIDE))
             {
                 let (x, _) = S::as_simd_f32s(x);
-                for (sums, w) in sums.iter_mut().zip(&w[t * R..][..R]) {
-                    let w = simd.splat_f32s(*w);
-                    for (sum, x) in sums.iter_mut().zip(x) {
-                        *sum = simd.mul_add_e_f32s(w, *x, *sum);
-                    }
-                }
+                add(simd, &mut sums, |r| w[t * R + r], x);
             }
             for (y, sums) in y.chunks_exact_mut(SIDE).zip(&sums) {
                 y.copy_from_slice(bytemuck::cast_slice(sums));
@@ -202,35 +215,18 @@ impl Rows<'_> {
     fn tile<S: Simd, const V: usize>(self, simd: S) {
         let Staircase { live, starts, data } = self.staircase;
         let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
-        for (j, (ends, y)) in starts
-            .windows(2)
-            .zip(self.y.chunks(WIDTH * SIDE))
-            .enumerate()
-            .skip(live.partition_point(|&live| live <= self.first) / WIDTH)
-        {
-            let panel = &data[ends[0]..ends[1]];
-            let own = panel.get(self.first * WIDTH..).unwrap_or_default();
-            let own = &own[..own.len().min(ROWS * WIDTH)];
-            let width = WIDTH.min(live.len() - j * WIDTH);
-            if let Ok(own) = <&[f32; ROWS * WIDTH]>::try_from(own) {
-                for (l, y) in y.chunks_exact(SIDE).enumerate().take(width) {
-                    let (y, _) = S::as_simd_f32s(y);
-                    for (r, sums) in sums.iter_mut().enumerate() {
-                        let w = simd.splat_f32s(own[r * WIDTH + l]);
-                        for (sum, y) in sums.iter_mut().zip(y) {
-                            *sum = simd.mul_add_e_f32s(w, *y, *sum);
-                        }
-                    }
-                }
-            } else {
-                for (own, sums) in own.chunks_exact(WIDTH).zip(&mut sums) {
-                    for (w, y) in own.iter().zip(y.chunks_exact(SIDE)) {
-                        let (w, (y, _)) = (simd.splat_f32s(*w), S::as_simd_f32s(y));
-                        for (sum, y) in sums.iter_mut().zip(y) {
-                            *sum = simd.mul_add_e_f32s(w, *y, *sum);
-                        }
-                    }
-                }
+        if live.last().is_none_or(|&most| most <= self.first) {
+            self.x.fill(0.0);
+            return;
+        }
+        // Panels whose last column reaches down to the first row.
+        let reaching = live.partition_point(|&live| live <= self.first) / WIDTH;
+        let panels = starts.iter().zip(self.y.chunks(WIDTH * SIDE));
+        for (start, y) in panels.skip(reaching) {
+            let own = &data[start + self.first * WIDTH..][..ROWS * WIDTH];
+            for (l, y) in y.chunks_exact(SIDE).enumerate() {
+                let (y, _) = S::as_simd_f32s(y);
+                add(simd, &mut sums, |r| own[r * WIDTH + l], y);
             }
         }
         for (x, sums) in self.x.chunks_exact_mut(SIDE).zip(&sums) {
@@ -293,12 +289,7 @@ impl Outer<'_> {
             let mut sums = [[simd.splat_f32s(0.0); V]; GRADIENT_ROWS];
             for (b, y) in y.chunks_exact(SIDE).enumerate() {
                 let (y, _) = S::as_simd_f32s(y);
-                for (sums, x) in sums.iter_mut().zip(&x) {
-                    let x = simd.splat_f32s(x[b]);
-                    for (sum, y) in sums.iter_mut().zip(y) {
-                        *sum = simd.mul_add_e_f32s(x, *y, *sum);
-                    }
-                }
+                add(simd, &mut sums, |r| x[r][b], y);
             }
             for (r, sums) in sums.iter().take(rows).enumerate() {
                 let out = &mut self.out[r * width + block * SIDE..][..SIDE];

@@ -97,6 +97,14 @@ impl Gradients {
         Self(Found::Computed(gradients.into_iter().collect()))
     }
 
+    /// Adds the gradient of a parameter that has none yet.
+    pub fn put(&mut self, parameter: &Tensor, gradient: Tensor) {
+        match &mut self.0 {
+            Found::Recorded(store) => store.insert(parameter, gradient),
+            Found::Computed(own) => own.insert(parameter.id(), gradient),
+        };
+    }
+
     /// The gradient of `parameter`, which is no longer here then.
     pub fn take(&mut self, parameter: &Tensor) -> Option<Tensor> {
         match &mut self.0 {

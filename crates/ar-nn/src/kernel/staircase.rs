@@ -15,16 +15,17 @@ const WIDTH: usize = 8;
 /// Images of a block.
 pub(crate) const SIDE: usize = 16;
 
+/// Panels packed by one thread in a row: it reads the rows of the weight in pieces of so many columns.
+const PANELS: usize = 32;
+
 /// A packed weight.
 #[derive(Debug)]
 pub(crate) struct Staircase {
     /// Of each column, ascending.
     live: Vec<usize>,
-    /// Where the panels begin in `data`, and where the last one ends.
-    starts: Vec<usize>,
-    /// `(rows, WIDTH)` of each panel, as many rows as its last column has live, rounded up to whole [`ROWS`];
-    /// zeros above the stairs.
-    data: Vec<f32>,
+    /// `(rows, WIDTH)` each, as many rows as its last column has live, rounded up to whole [`ROWS`]; zeros
+    /// above the stairs.
+    panels: Vec<Vec<f32>>,
 }
 
 impl Staircase {
@@ -35,68 +36,53 @@ impl Staircase {
         columns: Option<&[u32]>,
         row: impl Fn(usize) -> &'w [f32] + Sync,
     ) -> Self {
-        let mut starts = vec![0];
-        for panel in live.chunks(WIDTH) {
-            let rows = panel[panel.len() - 1].next_multiple_of(ROWS);
-            starts.push(starts[starts.len() - 1] + rows * WIDTH);
-        }
-        let mut data = vec![0.0; starts[starts.len() - 1]];
-        // Few parts: each reads every row.
-        let (panels, parts) = (starts.len() - 1, 2 * rayon::current_num_threads());
-        let mut rest = &mut data[..];
-        let mut work = Vec::with_capacity(parts);
-        let mut first = 0;
-        for part in 1..=parts {
-            let until = starts.partition_point(|&s| s < starts[panels] * part / parts);
-            let until = if part == parts {
-                panels
-            } else {
-                until.clamp(first, panels)
-            };
-            let (own, others) = rest.split_at_mut(starts[until] - starts[first]);
-            work.push((first..until, own));
-            (rest, first) = (others, until);
-        }
-        work.into_par_iter().for_each(|(panels, own)| {
-            let (last, begin) = (panels.end * WIDTH, starts[panels.start]);
-            let Some(rows) = live[..last.min(live.len())].last() else {
-                return;
-            };
-            for i in 0..*rows {
+        let some = |(part, live): (usize, &[usize])| {
+            let rows = |live: &[usize]| live[live.len() - 1].next_multiple_of(ROWS);
+            let empty = |live: &[usize]| vec![0.0; rows(live) * WIDTH];
+            let mut panels: Vec<Vec<f32>> = live.chunks(WIDTH).map(empty).collect();
+            let mut reaching = 0; // The first panel whose last column reaches down to the row.
+            for i in 0..live[live.len() - 1] {
                 let row = row(i);
-                // Panels whose last column reaches down to it.
-                let from = live.partition_point(|&live| live <= i) / WIDTH;
-                let first = from.max(panels.start);
-                for (j, start) in starts[..panels.end].iter().enumerate().skip(first) {
-                    let at = start - begin + i * WIDTH;
-                    let of = j * WIDTH..live.len().min((j + 1) * WIDTH);
-                    let out = &mut own[at..][..of.len()];
+                while live[live.len().min((reaching + 1) * WIDTH) - 1] <= i {
+                    reaching += 1;
+                }
+                for (j, panel) in panels.iter_mut().enumerate().skip(reaching) {
+                    let live = &live[j * WIDTH..live.len().min((j + 1) * WIDTH)];
+                    let out = &mut panel[i * WIDTH..][..live.len()];
+                    let first = (part * PANELS + j) * WIDTH;
                     match columns {
-                        None => out.copy_from_slice(&row[of.clone()]),
+                        None => match out.as_chunks_mut::<WIDTH>().0 {
+                            // Eight at once, without a call.
+                            [out] => out.copy_from_slice(&row[first..first + WIDTH]),
+                            _ => out.copy_from_slice(&row[first..][..live.len()]),
+                        },
                         Some(columns) => {
-                            for (out, &c) in out.iter_mut().zip(&columns[of.clone()]) {
+                            for (out, &c) in out.iter_mut().zip(&columns[first..]) {
                                 *out = row[c as usize];
                             }
                         }
                     }
-                    if live[of.start] <= i {
-                        for (out, &live) in out.iter_mut().zip(&live[of]) {
+                    if live[0] <= i {
+                        let out = &mut panel[i * WIDTH..];
+                        for (out, &live) in out.iter_mut().zip(live) {
                             *out = if i < live { *out } else { 0.0 };
                         }
                     }
                 }
             }
-        });
-        Self { live, starts, data }
+            panels
+        };
+        let parts = live.par_chunks(WIDTH * PANELS).enumerate();
+        let panels = parts.flat_map_iter(some).collect();
+        Self { live, panels }
     }
 
     /// `y = wᵀ·x`: `x` is `(blocks, k, SIDE)`, `y` is `(blocks, n, SIDE)`.
     pub(crate) fn product(&self, x: &[f32], k: usize, y: &mut [f32]) {
         let n = self.live.len();
         for (x, y) in blocks(x, k).zip(y.chunks_exact_mut((n * SIDE).max(1))) {
-            let panels = y.par_chunks_mut(WIDTH * SIDE).enumerate().with_min_len(4);
-            panels.for_each(|(j, y)| {
-                let panel = &self.data[self.starts[j]..self.starts[j + 1]];
+            let panels = y.par_chunks_mut(WIDTH * SIDE).zip(&self.panels);
+            panels.with_min_len(4).for_each(|(y, panel)| {
                 Arch::new().dispatch(Columns { panel, x, y });
             });
         }
@@ -106,13 +92,11 @@ impl Staircase {
     pub(crate) fn product_back(&self, y: &[f32], k: usize, x: &mut [f32]) {
         let n = self.live.len();
         for (y, x) in blocks(y, n).zip(x.chunks_exact_mut((k * SIDE).max(1))) {
-            let rows = x.par_chunks_mut(ROWS * SIDE).enumerate().with_min_len(4);
-            rows.for_each(|(r, x)| {
-                let staircase = self;
-                let first = r * ROWS;
+            let rows = x.par_chunks_mut(ROWS * SIDE).enumerate();
+            rows.with_min_len(4).for_each(|(r, x)| {
                 Arch::new().dispatch(Rows {
-                    staircase,
-                    first,
+                    staircase: self,
+                    first: r * ROWS,
                     y,
                     x,
                 });
@@ -213,7 +197,7 @@ impl WithSimd for Rows<'_> {
 impl Rows<'_> {
     #[inline(always)]
     fn tile<S: Simd, const V: usize>(self, simd: S) {
-        let Staircase { live, starts, data } = self.staircase;
+        let Staircase { live, panels } = self.staircase;
         let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
         if live.last().is_none_or(|&most| most <= self.first) {
             self.x.fill(0.0);
@@ -221,9 +205,9 @@ impl Rows<'_> {
         }
         // Panels whose last column reaches down to the first row.
         let reaching = live.partition_point(|&live| live <= self.first) / WIDTH;
-        let panels = starts.iter().zip(self.y.chunks(WIDTH * SIDE));
-        for (start, y) in panels.skip(reaching) {
-            let own = &data[start + self.first * WIDTH..][..ROWS * WIDTH];
+        let panels = panels.iter().zip(self.y.chunks(WIDTH * SIDE));
+        for (panel, y) in panels.skip(reaching) {
+            let own = &panel[self.first * WIDTH..][..ROWS * WIDTH];
             for (l, y) in y.chunks_exact(SIDE).enumerate() {
                 let (y, _) = S::as_simd_f32s(y);
                 add(simd, &mut sums, |r| own[r * WIDTH + l], y);

@@ -4,7 +4,7 @@ use ar_core::{Conditioning, Result};
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
-use super::mask::Mask;
+use super::mask::{Apart, Mask};
 
 /// The units of a layer, by when they are known.
 #[derive(Debug, Clone)]
@@ -144,16 +144,22 @@ impl Layer {
         };
         Ok(Some(match h.rank() {
             1 => c.weight.index_select(h, 0)?,
-            _ => c.mask.product(h, &c.weight)?,
+            _ => c.mask.product(h, &c.weight, None)?,
         }))
     }
 
     /// Before the activation, `(B, out)`, from the inputs and the layers before, `(B, in)` each.
-    pub(super) fn forward(&self, values: &[Tensor], condition: Option<&Tensor>) -> Result<Tensor> {
+    /// Gradients of weights go to `apart` where there is one.
+    pub(super) fn forward(
+        &self,
+        values: &[Tensor],
+        condition: Option<&Tensor>,
+        apart: Option<&Apart>,
+    ) -> Result<Tensor> {
         let batch = values[0].dim(0)?;
         let mut sum = self.bias.broadcast_as((batch, self.units.len()))?;
         for c in &self.connections {
-            sum = (c.mask.product(&values[c.from], &c.weight)? + sum)?;
+            sum = (c.mask.product(&values[c.from], &c.weight, apart)? + sum)?;
         }
         match self.conditioned(condition)? {
             Some(added) => Ok((sum + added)?),

@@ -28,12 +28,18 @@ impl Mask {
     }
 
     /// `x (B, in)` by the live weights, `(B, out)`. In f32 on a CPU the others are not touched, neither here
-    /// nor for the gradient.
-    pub(super) fn product(&self, x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    /// nor for the gradient, which then goes to `apart` where there is one.
+    pub(super) fn product(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        apart: Option<&Apart>,
+    ) -> Result<Tensor> {
         if x.device().is_cpu() && weight.dtype() == DType::F32 {
             let op = Live {
                 mask: self.clone(),
                 packed: Mutex::default(),
+                apart: apart.cloned(),
             };
             return x.contiguous()?.apply_op2(weight, op);
         }
@@ -55,8 +61,9 @@ impl Mask {
         Staircase::pack(live.collect(), self.to.order.as_deref(), row)
     }
 
-    /// The gradient of the weight from its input `x (B, in)` and the gradient `g (B, out)` of its output.
-    fn gradient(&self, x: &[f32], g: &[f32], batch: usize) -> Vec<f32> {
+    /// Writes the gradient of the weight, zero so far, from its input `x (B, in)` and the gradient `g (B, out)`
+    /// of its output.
+    fn gradient(&self, x: &[f32], g: &[f32], batch: usize, all: &mut [f32]) {
         let (k, n) = (self.from.len(), self.to.len());
         let mut rows = vec![0.0; k * batch]; // (in, B) in order of degrees
         for (i, row) in rows.chunks_exact_mut(batch).enumerate() {
@@ -72,7 +79,6 @@ impl Mask {
                 out.iter_mut().zip(g).for_each(|(out, g)| *out = g);
             }
         }
-        let mut all = vec![0.0; k * n];
         let mut by_degree: Vec<Option<&mut [f32]>> = all.chunks_exact_mut(n).map(Some).collect();
         let mut sorted: Vec<&mut [f32]> = (0..k)
             .filter_map(|i| by_degree[self.from.unit(i)].take())
@@ -104,7 +110,6 @@ impl Mask {
                     }
                 }
             });
-        all
     }
 }
 
@@ -141,9 +146,26 @@ fn one_by_one(blocks: &[f32], units: &Units, batch: usize) -> Vec<f32> {
     rows
 }
 
+/// Gradients of weights that the backward pass of one graph leaves here, each with its weight. The tensor
+/// library adds every gradient it is given to zeros of the same shape: with large weights a third of a step.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Apart(Arc<Mutex<Vec<(Tensor, Tensor)>>>);
+
+impl Apart {
+    pub(super) fn take(&self) -> Vec<(Tensor, Tensor)> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn put(&self, weight: &Tensor, gradient: Tensor) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push((weight.clone(), gradient));
+    }
+}
+
 /// [`Mask::product`] on the host.
 struct Live {
     mask: Mask,
+    apart: Option<Apart>,
     /// The weight as the forward pass packed it, for the backward pass of the same graph.
     packed: Mutex<Option<Arc<Staircase>>>,
 }
@@ -187,17 +209,27 @@ impl CustomOp2 for Live {
             return Err(not_here());
         };
         let (xs, g) = (dense(xs, x_layout)?, dense(g, g_layout)?);
-        let by_weight = self.mask.gradient(xs, g, batch);
+        let by_x = || {
+            let packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+            let packed = packed.as_ref().ok_or_else(not_here)?;
+            let mut back = vec![0.0; batch.div_ceil(SIDE) * from.len() * SIDE];
+            packed.product_back(&side_by_side(g, to), from.len(), &mut back);
+            Tensor::from_vec(one_by_one(&back, from, batch), x.shape(), &Device::Cpu)
+        };
+        // The zeros meanwhile: they are most of what is written.
+        let (mut by_weight, by_x) = rayon::join(
+            || vec![0.0; weight.elem_count()],
+            || x.track_op().then(by_x).transpose(),
+        );
+        self.mask.gradient(xs, g, batch, &mut by_weight);
         let by_weight = Tensor::from_vec(by_weight, weight.shape(), &Device::Cpu)?;
-        if !x.track_op() {
-            return Ok((None, Some(by_weight)));
+        match &self.apart {
+            None => Ok((by_x?, Some(by_weight))),
+            Some(apart) => {
+                apart.put(weight, by_weight);
+                Ok((by_x?, None))
+            }
         }
-        let packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
-        let packed = packed.as_ref().ok_or_else(not_here)?;
-        let mut back = vec![0.0; batch.div_ceil(SIDE) * from.len() * SIDE];
-        packed.product_back(&side_by_side(g, to), from.len(), &mut back);
-        let by_x = Tensor::from_vec(one_by_one(&back, from, batch), x.shape(), &Device::Cpu)?;
-        Ok((Some(by_x), Some(by_weight)))
     }
 }
 
@@ -238,7 +270,7 @@ mod tests {
         ] {
             let mask = Mask::new([&degrees(k, 9, by), &degrees(n, 8, by)]);
             let (x, weight) = (vars(batch, k), vars(k, n));
-            let live = mask.product(&x, &weight).unwrap();
+            let live = mask.product(&x, &weight, None).unwrap();
             let several = x.matmul(&mask.of_tensors(&weight).unwrap()).unwrap();
             let all = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let close = |a: &Tensor, b: &Tensor| {
@@ -254,7 +286,15 @@ mod tests {
                 let (a, b) = (by_live.get(var).unwrap(), by_several.get(var).unwrap());
                 assert!(close(a, b), "{batch} {k} {n}");
             }
-            let gradient = all(by_live.get(&weight).unwrap());
+            let apart = Apart::default();
+            let mut elsewhere = of(&mask.product(&x, &weight, Some(&apart)).unwrap());
+            assert!(elsewhere.remove(&weight).is_none());
+            let [(of_weight, gradient)] = &apart.take()[..] else {
+                panic!("one gradient of one weight")
+            };
+            assert_eq!(of_weight.id(), weight.id());
+            let gradient = all(gradient);
+            assert_eq!(gradient, all(by_live.get(&weight).unwrap()));
             for (i, from) in mask.from.degrees.iter().enumerate() {
                 for (j, to) in mask.to.degrees.iter().enumerate() {
                     assert!(from <= to || gradient[i * n + j] == 0.0);
@@ -267,9 +307,10 @@ mod tests {
     fn a_row_does_not_know_its_neighbours() {
         let mask = Mask::new([&degrees(90, 9, 7), &degrees(33, 9, 3)]);
         let (x, weight) = (vars(50, 90), vars(90, 33));
-        let all = mask.product(&x, &weight).unwrap().to_vec2::<f32>().unwrap();
+        let all = mask.product(&x, &weight, None).unwrap();
+        let all = all.to_vec2::<f32>().unwrap();
         for (first, rows) in [(0, 1), (7, 1), (3, 16), (1, 17), (9, 41)] {
-            let some = mask.product(&x.narrow(0, first, rows).unwrap(), &weight);
+            let some = mask.product(&x.narrow(0, first, rows).unwrap(), &weight, None);
             assert_eq!(
                 some.unwrap().to_vec2::<f32>().unwrap(),
                 all[first..first + rows]

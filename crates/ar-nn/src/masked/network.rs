@@ -1,10 +1,12 @@
 use ar_core::{
-    Conditioning, Distribution, Domain, Error, Likelihood, Model, Order, Result, Stepper, nll_of,
+    Conditioning, Distribution, Domain, Error, Gradients, Likelihood, Model, Order, Pass, Result,
+    Stepper, nll_of, nll_of_conditionals,
 };
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
 
 use super::layer::{Connection, Layer, Units};
+use super::mask::Apart;
 use super::step::MaskedStepper;
 use super::{InputCoding, MaskedConfig};
 
@@ -129,6 +131,30 @@ impl MaskedNetwork {
         })
     }
 
+    /// The conditionals. Gradients of weights go to `apart` where there is one.
+    fn outputs(
+        &self,
+        levels: &Tensor,
+        condition: Option<&Tensor>,
+        apart: Option<&Apart>,
+    ) -> Result<Tensor> {
+        let batch = self.domain.batch_of(levels)?;
+        let condition = self.condition(condition, batch)?;
+        let mut values = vec![self.encode(levels)?];
+        for layer in &self.hidden {
+            values.push(layer.forward(&values, condition.as_ref(), apart)?.relu()?);
+        }
+        let outputs = self.output.forward(&values, condition.as_ref(), apart)?; // (B, C·H·W·P)
+        let Domain {
+            channels,
+            height,
+            width,
+            ..
+        } = self.domain;
+        let shape = (batch, channels, height, width, self.likelihood.parameters());
+        Ok(outputs.reshape(shape)?)
+    }
+
     pub(super) fn levels(&self) -> usize {
         self.domain.levels
     }
@@ -214,6 +240,22 @@ impl Distribution for MaskedNetwork {
         nll_of(self, levels, condition)
     }
 
+    fn loss_and_gradient(
+        &self,
+        levels: &Tensor,
+        condition: Option<&Tensor>,
+        _: &Pass,
+    ) -> Result<(f64, Gradients)> {
+        let apart = Apart::default();
+        let outputs = self.outputs(levels, condition, Some(&apart))?;
+        let nll = nll_of_conditionals(self, levels, &outputs)?;
+        let (loss, mut gradients) = Gradients::of_loss(&nll.mean(0)?)?;
+        for (weight, gradient) in apart.take() {
+            gradients.put(&weight, gradient);
+        }
+        Ok((loss, gradients))
+    }
+
     fn output_bias(&self) -> Option<&Tensor> {
         Some(&self.output.bias)
     }
@@ -240,21 +282,7 @@ impl Model for MaskedNetwork {
     }
 
     fn conditionals(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
-        let batch = self.domain.batch_of(levels)?;
-        let condition = self.condition(condition, batch)?;
-        let mut values = vec![self.encode(levels)?];
-        for layer in &self.hidden {
-            values.push(layer.forward(&values, condition.as_ref())?.relu()?);
-        }
-        let outputs = self.output.forward(&values, condition.as_ref())?; // (B, C·H·W·P)
-        let Domain {
-            channels,
-            height,
-            width,
-            ..
-        } = self.domain;
-        let shape = (batch, channels, height, width, self.likelihood.parameters());
-        Ok(outputs.reshape(shape)?)
+        self.outputs(levels, condition, None)
     }
 
     fn stepper(&self, batch: usize, condition: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>> {

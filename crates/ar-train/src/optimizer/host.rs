@@ -12,16 +12,25 @@ use crate::container::Array;
 /// Values updated at a time: their five arrays stay in the second-level cache.
 const CHUNK: usize = 1 << 13;
 
+/// Values of a chunk that rest together until one of them has a gradient.
+const LINE: usize = 1 << 8;
+
 #[derive(Debug)]
 pub(super) struct Memory {
     first: Vec<f32>,
     second: Vec<f32>,
     averaged: Option<Vec<f32>>,
+    /// Of each [`LINE`], whether no gradient was ever there: moments are zero and the average is the weights.
+    /// Half the weights under a triangular mask rest for good, and are not read for each update.
+    rests: Vec<bool>,
 }
 
 impl Memory {
     pub(super) fn new(first: Array, second: Array, averaged: Option<Array>) -> Self {
+        let lines = first.values.chunks(LINE).zip(second.values.chunks(LINE));
+        let rests = lines.map(|(m, v)| is_zero(m) && is_zero(v)).collect();
         Self {
+            rests,
             first: first.values,
             second: second.values,
             averaged: averaged.map(|array| array.values),
@@ -89,6 +98,7 @@ impl InplaceOp2 for Fused<'_> {
             first,
             second,
             averaged,
+            rests,
         } = &mut **memory;
         if [gradient.len(), first.len(), second.len()] != [weights.len(); 3] {
             bail!(
@@ -98,37 +108,58 @@ impl InplaceOp2 for Fused<'_> {
             );
         }
         let factors = self.factors;
-        let adam = weights
+        let averages: Vec<Option<&mut [f32]>> = match averaged {
+            Some(averaged) => averaged.chunks_mut(CHUNK).map(Some).collect(),
+            None => weights.chunks(CHUNK).map(|_| None).collect(),
+        };
+        weights
             .par_chunks_mut(CHUNK)
             .zip(gradient.par_chunks(CHUNK))
             .zip(first.par_chunks_mut(CHUNK))
-            .zip(second.par_chunks_mut(CHUNK));
-        if let Some(averaged) = averaged {
-            adam.zip(averaged.par_chunks_mut(CHUNK))
-                .for_each(|((((w, g), m), v), e)| {
-                    adam_chunk(w, g, m, v, factors);
-                    for (e, w) in e.iter_mut().zip(w) {
-                        *e += factors.blend * (*w - *e);
+            .zip(second.par_chunks_mut(CHUNK))
+            .zip(rests.par_chunks_mut(CHUNK / LINE))
+            .zip(averages)
+            .for_each(|(((((w, g), m), v), rests), mut e)| {
+                for (i, rests) in rests.iter_mut().enumerate() {
+                    let line = i * LINE..w.len().min((i + 1) * LINE);
+                    *rests &= factors.keep == 1.0 && is_zero(&g[line.clone()]);
+                    if *rests {
+                        continue;
                     }
-                });
-        } else {
-            adam.for_each(|(((w, g), m), v)| adam_chunk(w, g, m, v, factors));
-        }
+                    let w = &mut w[line.clone()];
+                    adam(
+                        w,
+                        &g[line.clone()],
+                        &mut m[line.clone()],
+                        &mut v[line.clone()],
+                        factors,
+                    );
+                    if let Some(e) = &mut e {
+                        for (e, w) in e[line].iter_mut().zip(w) {
+                            *e += factors.blend * (*w - *e);
+                        }
+                    }
+                }
+            });
         Ok(())
     }
 }
 
-fn adam_chunk(
-    weights: &mut [f32],
-    gradient: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    f: Factors,
-) {
+/// Never for NaN.
+fn is_zero(values: &[f32]) -> bool {
+    values.iter().fold(true, |all, &v| all & (v == 0.0))
+}
+
+fn adam(weights: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32], f: Factors) {
     for (((w, g), m), v) in weights.iter_mut().zip(gradient).zip(first).zip(second) {
         let g = g * f.scale;
-        *m = *m * f.beta1 + g * f.one_minus_beta1;
-        *v = *v * f.beta2 + g * g * f.one_minus_beta2;
-        *w = *w * f.keep - *m * f.rate / (v.sqrt() * f.root + f.epsilon);
+        // Stored together: arrays as large as these begin at the same place of a page each, and a load that
+        // follows a store to the same place of another waits for it.
+        let moments = (
+            *m * f.beta1 + g * f.one_minus_beta1,
+            *v * f.beta2 + g * g * f.one_minus_beta2,
+        );
+        *w = *w * f.keep - moments.0 * f.rate / (moments.1.sqrt() * f.root + f.epsilon);
+        (*m, *v) = moments;
     }
 }

@@ -25,10 +25,13 @@ fn parameters() -> BTreeMap<String, Var> {
         .into()
 }
 
-/// Gradients that differ from step to step.
+/// Gradients that differ from step to step; those of the matrix's first 60 rows are zero until the fourth.
 fn gradients(optimizer: &Optimizer, step: u64) -> Gradients {
     let scale = f64::from(step as u32);
     let loss = optimizer.named().map(|(_, w)| {
+        let rows = w.dim(0).unwrap();
+        let skip = if rows > 60 && step < 4 { 60 } else { 0 };
+        let w = w.narrow(0, skip, rows - skip).unwrap();
         ((w * scale).unwrap() + 0.3)
             .unwrap()
             .sin()
@@ -74,6 +77,14 @@ impl Reference {
 
 #[test]
 fn agrees_with_a_reference_in_double_precision() {
+    agrees(UPDATE);
+    agrees(Update {
+        weight_decay: 0.0,
+        ..UPDATE
+    });
+}
+
+fn agrees(update: Update) {
     let vars = parameters();
     let mut optimizer = Optimizer::new(&vars, true).unwrap();
     let start = |var: &Var| {
@@ -89,7 +100,7 @@ fn agrees_with_a_reference_in_double_precision() {
     };
     let mut expected: Vec<Vec<Reference>> = vars.values().map(start).collect();
     for step in 1..=5 {
-        let update = Update { step, ..UPDATE };
+        let update = Update { step, ..update };
         let gradients = gradients(&optimizer, step);
         for ((of_one, gradient), var) in expected
             .iter_mut()
@@ -97,7 +108,7 @@ fn agrees_with_a_reference_in_double_precision() {
             .zip(vars.values())
         {
             let decay = if var.rank() >= 2 {
-                UPDATE.weight_decay
+                update.weight_decay
             } else {
                 0.0
             };

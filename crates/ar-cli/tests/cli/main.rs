@@ -25,5 +25,6 @@ mod reading;
 mod resume;
 mod runs;
 mod sample;
+mod threads;
 mod train;
 mod vectors;

@@ -95,3 +95,31 @@ fn likelihoods_of_different_things_are_not_compared() {
     .ok();
     ar(path, &["compare", "given", other, "-o", "c.svg"]).refused(&["given different things"]);
 }
+
+/// Both runs are scored in the order that was asked for, as `eval` scores each of them.
+#[test]
+fn runs_are_compared_in_one_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for (run, seed) in [("a", "1"), ("b", "2")] {
+        let orders = [
+            "--set", "orders=2", "--steps", "1", "--seed", seed, "--run", run,
+        ];
+        ar(path, &tiny(&orders)).ok();
+    }
+    let nats = |args: &[&str]| {
+        let report = ar(
+            path,
+            &[args, &["--json", "--order", "raster+flip+mirror"]].concat(),
+        );
+        report.ok().json()
+    };
+    let compared = nats(&["compare", "a", "b"]);
+    for (i, run) in ["a", "b"].into_iter().enumerate() {
+        let own = nats(&["eval", run]);
+        let side = &compared["runs"][i]["score"]["nats_per_image"];
+        assert_eq!(side, &own["nats_per_image"]);
+        let mixed = ar(path, &["eval", run, "--json"]).ok().json();
+        assert_ne!(side, &mixed["nats_per_image"]);
+    }
+}

@@ -392,3 +392,30 @@ fn images_may_weigh_differently_in_the_gradient() {
             .all(|(a, b)| (a - b).abs() < 1e-4 * (1.0 + b.abs()))
     );
 }
+
+/// 257 is no number of this type, nor is 999: they would be their neighbours.
+#[test]
+fn in_half_precision_levels_and_classes_stay_what_they_are() {
+    let domain = Domain::new(1, 1, 4, 300).unwrap();
+    let order = Order::raster(&domain, ChannelSteps::Separate);
+    let init = Initializer::new(5);
+    let vb = init.builder(DType::F32, &Device::Cpu);
+    let conditioning = Conditioning::Class { classes: 1001 };
+    sequence(&domain, &order, conditioning, &vb).unwrap();
+    let named: Weights = init
+        .into_vars()
+        .into_iter()
+        .map(|(n, v)| (n, v.as_tensor().to_dtype(DType::BF16).unwrap()))
+        .collect();
+    let net = sequence(&domain, &order, conditioning, &existing(&named)).unwrap();
+    let of = |level: u32, class: u32| {
+        let x = Tensor::full(level, (1, 1, 1, 4), &Device::Cpu).unwrap();
+        let class = Tensor::new(&[class], &Device::Cpu).unwrap();
+        let all = net.conditionals(&x, Some(&class)).unwrap();
+        let all = all.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
+        all.to_vec1::<f32>().unwrap()
+    };
+    assert!(of(257, 999) != of(256, 999));
+    assert!(of(257, 999) != of(257, 1000));
+    assert!(of(257, 999) == of(257, 999));
+}

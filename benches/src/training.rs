@@ -35,6 +35,7 @@ pub fn step_times(spec: &Spec, batch: usize, steps: u64) -> Result<Vec<Duration>
     let source = OneBatch(Batch {
         levels: levels(&spec.domain, batch)?,
         condition: None,
+        scored: None,
     });
     let mut stopwatch = Stopwatch {
         laps: Vec::new(),

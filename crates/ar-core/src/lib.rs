@@ -41,7 +41,8 @@ pub use likelihood::{Likelihood, LogisticMixture};
 pub use mask::{ChannelGroups, MaskType};
 pub use mixture::Mixture;
 pub use model::{
-    Distribution, Gradients, Model, Pass, Stepper, Turn, nll_of, nll_of_conditionals, nll_of_values,
+    Distribution, Gradients, Model, Pass, Stepper, Turn, nll_of, nll_of_conditionals, nll_of_parts,
+    nll_of_values,
 };
 pub use order::{ChannelSteps, Order, Scan, Step, Walk};
 pub use sample::{Engine, SampleOptions, Sampled, sample};

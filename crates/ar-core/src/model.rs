@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::backprop::GradStore;
@@ -48,8 +49,9 @@ pub trait Distribution: Debug + Send + Sync {
         &self,
         levels: &Tensor,
         condition: Option<&Tensor>,
-        _: &Pass,
+        pass: &Pass,
     ) -> Result<(f64, Gradients)> {
+        pass.scores_all()?;
         Gradients::of_loss(&self.nll(levels, condition)?.mean(0)?)
     }
 
@@ -62,7 +64,7 @@ pub trait Distribution: Debug + Send + Sync {
 }
 
 /// Which pass of training this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pass {
     /// The run's.
     pub seed: u64,
@@ -70,6 +72,45 @@ pub struct Pass {
     pub step: u64,
     /// Whether what is only for training, such as dropout, takes part.
     pub training: bool,
+    /// Of each image, the positions `row * width + column` whose likelihood is the loss; without it, of all.
+    /// The others are what these are given, or padding.
+    pub scored: Option<Arc<[Range<usize>]>>,
+}
+
+impl Pass {
+    /// The positions of each of `batch` images that the loss is of, checked; none for all.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when there is not one range within the image for each.
+    pub fn parts(&self, domain: &Domain, batch: usize) -> Result<Option<&[Range<usize>]>> {
+        let Some(scored) = self.scored.as_deref() else {
+            return Ok(None);
+        };
+        let n = domain.positions();
+        if scored.len() == batch && scored.iter().all(|r| r.start <= r.end && r.end <= n) {
+            return Ok(Some(scored));
+        }
+        Err(Error::Input {
+            what: "positions of the loss",
+            expected: format!("{batch} ranges within 0..{n}"),
+            got: format!("{scored:?}"),
+        })
+    }
+
+    /// For a model whose loss is that of whole images.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when it is to be that of parts.
+    pub fn scores_all(&self) -> Result<()> {
+        match self.scored {
+            None => Ok(()),
+            Some(_) => Err(Error::Input {
+                what: "positions of the loss",
+                expected: "all of them, for this model".to_owned(),
+                got: "parts of images".to_owned(),
+            }),
+        }
+    }
 }
 
 /// A gradient for every parameter of a model.
@@ -175,7 +216,30 @@ pub fn nll_of_conditionals(
     levels: &Tensor,
     conditionals: &Tensor,
 ) -> Result<Tensor> {
-    let each = nll_of_values(model, levels, conditionals)?;
+    nll_of_parts(model, levels, conditionals, None)
+}
+
+/// [`nll_of_conditionals`] of the positions of each image that are `scored`; of all without it.
+///
+/// # Errors
+/// A tensor error when the shapes do not fit.
+pub fn nll_of_parts(
+    model: &(impl Model + ?Sized),
+    levels: &Tensor,
+    conditionals: &Tensor,
+    scored: Option<&[Range<usize>]>,
+) -> Result<Tensor> {
+    let mut each = nll_of_values(model, levels, conditionals)?; // (B, C / V, H, W)
+    if let Some(scored) = scored {
+        let Domain { height, width, .. } = model.domain();
+        let of = |range: &Range<usize>| {
+            let counts = move |p| f32::from(u8::from(range.contains(&p)));
+            (0..height * width).map(counts).collect::<Vec<_>>()
+        };
+        let all: Vec<f32> = scored.iter().flat_map(of).collect();
+        let all = Tensor::from_vec(all, (scored.len(), 1, height, width), each.device())?;
+        each = each.broadcast_mul(&all.to_dtype(each.dtype())?)?;
+    }
     let each = if each.device().is_metal() {
         each
     } else {

@@ -1,5 +1,6 @@
 //! Which images are in which batch.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::frames::anywhere;
@@ -12,6 +13,9 @@ pub struct LevelBatch {
     pub levels: Vec<u32>,
     /// `len` classes, where the set has classes.
     pub labels: Option<Vec<u32>>,
+    /// Of windows of recordings, the values of each that count: the others are what these are given, or
+    /// padding.
+    pub scored: Option<Vec<Range<usize>>>,
     /// Where each image is in the [`Images`] the batch was made of.
     pub indices: Vec<u32>,
     /// Images in this batch; the last one of an epoch may have fewer than the others.
@@ -101,21 +105,43 @@ impl Epoch {
             Some((_, order)) => order[start..end].to_vec(),
             None => (start as u32..end as u32).collect(),
         };
+        let windows = indices.iter().map(|&i| (i, self.corner(i as usize)));
+        Some(self.windows(windows.collect()))
+    }
+
+    /// These windows, each an image and the upper left corner in it.
+    fn windows(&self, windows: Vec<(u32, [usize; 2])>) -> LevelBatch {
+        let images = &self.images;
         let mut levels =
-            Vec::with_capacity(indices.len() * self.encoding.shape(self.images.shape()).dims());
-        for &i in &indices {
-            let (images, i) = (&self.images, i as usize);
-            let corner = self.corner(i);
+            Vec::with_capacity(windows.len() * self.encoding.shape(images.shape()).dims());
+        for &(i, corner) in &windows {
             self.encoding
-                .encode_checked(images, i, self.number, corner, &mut levels);
+                .encode_checked(images, i as usize, self.number, corner, &mut levels);
         }
-        let labels = self.images.labels();
-        let labels = labels.map(|labels| indices.iter().map(|&i| labels[i as usize]).collect());
-        Some(LevelBatch {
+        let scored = windows.iter();
+        let scored = scored.map(|&(i, corner)| images.scored(i as usize, corner[1]));
+        let indices: Vec<u32> = windows.iter().map(|&(i, _)| i).collect();
+        let labels = images.labels();
+        LevelBatch {
             levels,
-            labels,
+            scored: scored.collect(),
+            labels: labels.map(|labels| indices.iter().map(|&i| labels[i as usize]).collect()),
             len: indices.len(),
             indices,
+        }
+    }
+
+    /// The first `limit` recordings, each in the [pieces](Images::pieces) that together count all of it once,
+    /// so many at a time.
+    pub fn in_pieces(&self, limit: usize) -> impl Iterator<Item = LevelBatch> + '_ {
+        let of = |i: usize| {
+            let pieces = self.images.pieces(i);
+            pieces.map(move |start| (i as u32, [0, start]))
+        };
+        let mut all = (0..self.images.len().min(limit)).flat_map(of);
+        std::iter::from_fn(move || {
+            let some: Vec<_> = all.by_ref().take(self.batch_size).collect();
+            (!some.is_empty()).then(|| self.windows(some))
         })
     }
 

@@ -29,13 +29,13 @@ pub(crate) fn frames(
 
 /// The upper left corner of the window in the middle.
 pub(crate) fn middle(size: [usize; 2], window: [usize; 2]) -> [usize; 2] {
-    [0, 1].map(|axis: usize| (size[axis] - window[axis]) / 2)
+    [0, 1].map(|axis: usize| size[axis].saturating_sub(window[axis]) / 2)
 }
 
 /// The upper left corner of a window, each place as likely as the others.
 pub(crate) fn anywhere(size: [usize; 2], window: [usize; 2], rng: &mut ChaCha8Rng) -> [usize; 2] {
     [0, 1].map(|axis: usize| {
-        let places = size[axis] - window[axis] + 1;
+        let places = size[axis].saturating_sub(window[axis]) + 1;
         random::below(rng, places as u32) as usize
     })
 }

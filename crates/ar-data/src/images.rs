@@ -1,5 +1,6 @@
 //! Images in memory, with the levels they were stored with.
 
+mod recordings;
 mod selection;
 
 use std::borrow::Cow;
@@ -22,6 +23,8 @@ pub struct Images {
     pixels: Vec<u16>,
     /// The pictures in `pixels`, where some are larger than the window.
     frames: Option<Vec<Frame>>,
+    /// Of recordings: how many values of a window are context alone.
+    context: Option<usize>,
     labels: Option<Vec<u32>>,
     split: Split,
     ids: Vec<u32>,
@@ -84,6 +87,7 @@ impl Images {
             native_levels,
             pixels,
             frames: is_larger.then_some(frames),
+            context: None,
             labels,
             split: Split::Train,
             ids,
@@ -161,7 +165,10 @@ impl Images {
             return Cow::Borrowed(picture);
         }
         let mut out = Vec::with_capacity(self.shape.dims());
-        cut(picture, size, corner, window, &mut out);
+        let inside = [0, 1].map(|axis: usize| window[axis].min(size[axis] - corner[axis]));
+        cut(picture, size, corner, inside, &mut out);
+        // After the end of a recording there is silence.
+        out.resize(self.shape.dims(), (self.native_levels / 2) as u16);
         Cow::Owned(out)
     }
 
@@ -202,6 +209,7 @@ impl Images {
             shape,
             pixels,
             frames: None,
+            context: None,
             ..self
         }
     }

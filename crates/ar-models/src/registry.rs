@@ -42,6 +42,12 @@ pub trait Configuration: Serialize + DeserializeOwned + Default + 'static {
         Values::new()
     }
 
+    /// How many values before its own a conditional depends on at most, in an image of one row however long;
+    /// none where that grows with the image. A model that says it learns from parts of recordings.
+    fn reach(&self) -> Option<usize> {
+        None
+    }
+
     /// Puts the model together from parameters that `vb` makes or holds.
     ///
     /// # Errors
@@ -84,6 +90,7 @@ pub(crate) struct Functions {
     pub(crate) default: fn() -> Result<Value>,
     pub(crate) presets: fn() -> Result<Vec<(&'static str, Value)>>,
     pub(crate) resolve: fn(Value, &Domain, Conditioning) -> Result<Value>,
+    pub(crate) reach: fn(&Value) -> Result<Option<usize>>,
     pub(crate) begin: fn(&Value, &Domain, Conditioning) -> Result<Values>,
     pub(crate) build: fn(&Value, &Domain, Conditioning, &VarBuilder<'_>) -> Result<Built>,
 }
@@ -98,6 +105,7 @@ impl Functions {
                     .collect()
             },
             resolve: resolve::<C>,
+            reach: |config| Ok(decode::<C>(config)?.reach()),
             begin: |config, domain, conditioning| {
                 let config = decode::<C>(config)?;
                 config.validate(domain, conditioning)?;
@@ -120,6 +128,14 @@ impl ModelEntry {
             configuration: TypeId::of::<C>(),
             functions: Functions::of::<C>(),
         }
+    }
+
+    /// [`Configuration::reach`] of a model with this configuration; what it leaves out is as by default.
+    ///
+    /// # Errors
+    /// [`Error::Config`](ar_core::Error::Config) when it is not one of this model.
+    pub fn reach(&self, config: &Value) -> Result<Option<usize>> {
+        (self.functions.reach)(config)
     }
 
     fn names(&self) -> impl Iterator<Item = &'static str> {

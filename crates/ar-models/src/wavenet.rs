@@ -69,7 +69,7 @@ impl Configuration for WaveNetConfig {
     const PAPER: &'static str =
         "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio, arXiv:1609.03499";
 
-    /// The paper's 1..512 three times over; it does not tell the widths.
+    /// `paper`: its 1..512 three times over; it does not tell the widths. `sound`: for recordings, in minutes.
     fn presets() -> Vec<(&'static str, Self)> {
         let paper = Self {
             hidden: 128,
@@ -79,7 +79,21 @@ impl Configuration for WaveNetConfig {
             position: false,
             ..Self::default()
         };
-        vec![("paper", paper)]
+        let sound = Self {
+            stacks: 2,
+            max_dilation: 256,
+            embedding: 32,
+            position: false,
+            ..Self::default()
+        };
+        vec![("paper", paper), ("sound", sound)]
+    }
+
+    /// The value before, and twice the largest dilation for each stack but for its own site.
+    fn reach(&self) -> Option<usize> {
+        let along = self.order == Scan::RASTER && self.orders == 1 && !self.position;
+        let taps = self.stacks.checked_mul(2 * self.max_dilation - 1);
+        taps.filter(|_| along)?.checked_add(1)
     }
 
     fn validate(&self, domain: &Domain, _: Conditioning) -> Result<()> {

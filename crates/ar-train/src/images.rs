@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ar_core::{Conditioning, Distribution, Domain, score_images};
+use ar_core::{Conditioning, Distribution, Domain, score_images, score_pixels};
 use ar_data::{Encoding, Epoch, Images, LevelBatch, Traversal, batches};
 use candle_core::Device;
 
-use crate::{Batch, BatchSource, BoxError, Result};
+use crate::{Batch, BatchSource, BoxError, Result, Unit};
 
 /// Training batches of images, in an order that the seed and the epoch decide, encoded as that epoch sees
 /// them. Labels become the condition of a model that is conditioned on a class.
@@ -40,6 +40,7 @@ impl ImageBatches {
         Ok(Batch {
             levels: domain.tensor(batch.levels, device)?,
             condition: self.conditioning.of_labels(batch.labels, device)?,
+            scored: batch.scored.map(Into::into),
         })
     }
 }
@@ -47,6 +48,13 @@ impl ImageBatches {
 impl BatchSource for ImageBatches {
     fn batches_per_epoch(&self) -> u64 {
         self.images.len().div_ceil(self.batch_size.max(1)) as u64
+    }
+
+    fn unit(&self) -> Unit {
+        match self.images.context() {
+            Some(_) => Unit::Sample,
+            None => Unit::Image,
+        }
     }
 
     fn epoch(
@@ -94,6 +102,10 @@ pub fn score(
     };
     let (domain, device) = (domain_of(images, encoding)?, model.device());
     let encoding = encoding.clone().for_scoring();
+    if images.context().is_some() {
+        let images = Arc::clone(images);
+        return score_recordings(model, (images, encoding), batch_size, limit, progress);
+    }
     let epoch = Epoch::new(
         Arc::clone(images),
         encoding,
@@ -114,5 +126,46 @@ pub fn score(
             break;
         }
     }
+    Ok(nats)
+}
+
+/// [`score`] of recordings: each in pieces, every value once and given all that its conditional depends on.
+fn score_recordings(
+    model: &dyn Distribution,
+    (images, encoding): (Arc<Images>, Encoding),
+    batch_size: usize,
+    limit: usize,
+    progress: &mut dyn FnMut(usize) -> bool,
+) -> Result<Vec<f64>> {
+    /// Numbers that describe the conditionals of a batch: 128 MiB.
+    const AT_ONCE: usize = 1 << 25;
+    let (domain, device) = (model.domain(), model.device());
+    let members = model.members();
+    let [member] = members[..] else {
+        let problem = "recordings are scored in pieces, which a mixture cannot be";
+        return Err(ar_core::Error::config("orders", problem).into());
+    };
+    let described = domain.positions() * member.likelihood().parameters();
+    let batch_size = batch_size.min(AT_ONCE / described.max(1)).max(1);
+    let epoch = Epoch::new(images, encoding, batch_size, Traversal::Sequential)?;
+    let mut nats = vec![0.0; limit];
+    for batch in epoch.in_pieces(limit) {
+        let levels = domain.tensor(batch.levels, device)?;
+        let condition = model.conditioning().of_labels(batch.labels, device)?;
+        let counts = batch.scored.iter().flatten();
+        let counts = counts.flat_map(|r| (0..domain.positions()).map(|p| r.contains(&p)));
+        let counts: Vec<bool> = counts.collect();
+        let of_pieces = score_pixels(member, &levels, condition.as_ref(), &counts)?;
+        for (&i, piece) in batch.indices.iter().zip(of_pieces) {
+            nats[i as usize] += piece;
+        }
+        // The last one may go on in the next batch.
+        let done = batch.indices.last().map_or(0, |&i| i as usize);
+        if !progress(done) {
+            nats.truncate(done);
+            return Ok(nats);
+        }
+    }
+    progress(limit);
     Ok(nats)
 }

@@ -34,6 +34,6 @@ pub use images::{ImageBatches, domain_of, score};
 pub use metrics::{StepMetrics, ValidationMetrics};
 pub use observer::Observer;
 pub use run::RunDirectory;
-pub use source::{Batch, BatchSource};
+pub use source::{Batch, BatchSource, Unit};
 pub use stack::with_large_stack;
 pub use trainer::{Best, Outcome, Trainer};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::Error;
 use crate::files::Pending;
+use crate::{Error, Unit};
 
 /// Largest weight of the past in the smoothed loss.
 const SMOOTHING: f64 = 0.98;
@@ -79,6 +79,8 @@ pub(crate) fn smooth(mean: f64, done: u64, loss: f64) -> f64 {
 pub(crate) struct MetricsLog {
     file: File,
     path: PathBuf,
+    /// What its nats are counted by.
+    pub(crate) unit: Unit,
 }
 
 impl MetricsLog {
@@ -103,14 +105,18 @@ impl MetricsLog {
         Ok(Self {
             file,
             path: path.to_path_buf(),
+            unit: Unit::Image,
         })
     }
 
     pub(crate) fn append(&mut self, line: &impl Serialize) -> crate::Result<()> {
-        let json = serde_json::to_string(line).map_err(|e| Error::Encode {
+        let mut json = serde_json::to_string(line).map_err(|e| Error::Encode {
             path: self.path.clone(),
             source: e.into(),
         })?;
+        if self.unit == Unit::Sample {
+            json = json.replace("nats_per_image", "nats_per_sample");
+        }
         self.file
             .write_all(format!("{json}\n").as_bytes())
             .map_err(Error::io("write", &self.path))

@@ -7,7 +7,7 @@ use crate::{Batch, Error, Result, TrainConfig};
 /// What one update showed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report {
-    /// Mean over the batch, in nats per image.
+    /// Mean over the batch, in nats per image, or per value of recordings.
     pub(crate) loss: f64,
     /// Before clipping.
     pub(crate) gradient_norm: f64,
@@ -33,10 +33,11 @@ pub(crate) fn step(
         seed: config.seed,
         step: step - 1,
         training: true,
+        scored: batch.scored.clone(),
     };
     let condition = batch.condition.as_ref();
     let (loss, mut gradients) = model.loss_and_gradient(&batch.levels, condition, &pass)?;
-    let loss_nats = finite("the loss", loss)?;
+    let loss_nats = finite("the loss", loss / batch.values_per_image().unwrap_or(1.0))?;
     let gradients = Gradients::take(&mut gradients, optimizer)?;
     let gradient_norm = finite("the gradient norm", gradients.norm()?)?;
     let clips = config.clip_norm > 0.0 && gradient_norm > config.clip_norm;

@@ -30,6 +30,7 @@ const PASS: Pass = Pass {
     seed: 3,
     step: 5,
     training: true,
+    scored: None,
 };
 
 /// Levels and a condition.

@@ -108,6 +108,7 @@ fn a_model_of_every_order_is_one_distribution_in_each() {
             seed: 5,
             step,
             training: true,
+            scored: None,
         };
         let (loss, mut gradients) = model.loss_and_gradient(&levels, None, &pass).unwrap();
         assert!(vars.values().all(|var| gradients.take(var).is_some()));

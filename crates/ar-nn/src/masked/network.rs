@@ -1,6 +1,6 @@
 use ar_core::{
     Conditioning, Distribution, Domain, Error, Gradients, Likelihood, Model, Order, Pass, Result,
-    Stepper, nll_of, nll_of_conditionals,
+    Stepper, nll_of, nll_of_parts,
 };
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -244,11 +244,12 @@ impl Distribution for MaskedNetwork {
         &self,
         levels: &Tensor,
         condition: Option<&Tensor>,
-        _: &Pass,
+        pass: &Pass,
     ) -> Result<(f64, Gradients)> {
         let apart = Apart::default();
         let outputs = self.outputs(levels, condition, Some(&apart))?;
-        let nll = nll_of_conditionals(self, levels, &outputs)?;
+        let scored = pass.parts(&self.domain, levels.dim(0)?)?;
+        let nll = nll_of_parts(self, levels, &outputs, scored)?;
         let (loss, mut gradients) = Gradients::of_loss(&nll.mean(0)?)?;
         for (weight, gradient) in apart.take() {
             gradients.put(&weight, gradient);

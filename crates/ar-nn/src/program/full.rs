@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use ar_core::Likelihood;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -13,6 +15,8 @@ pub(super) struct Images<'a> {
     /// `(images, 1 or positions, f)`.
     pub(super) condition: &'a [f32],
     pub(super) training: Training,
+    /// Of each image, the positions that its likelihood is of; none: all.
+    pub(super) scored: Option<&'a [Range<usize>]>,
 }
 
 impl<'a> Images<'a> {
@@ -22,6 +26,7 @@ impl<'a> Images<'a> {
             levels,
             condition,
             training: Training { pass, first: 0 },
+            scored: None,
         }
     }
 }
@@ -132,7 +137,7 @@ impl Program {
         work: &mut Workspace,
     ) {
         self.forward(images, weights, work);
-        self.nll_of_output(images.levels, nll, &mut work.values[self.output], None);
+        self.nll_of_output(images, nll, &mut work.values[self.output], None);
     }
 
     /// Writes the negative log-likelihood of each image, and adds `scales[i]` times its gradient to
@@ -149,25 +154,31 @@ impl Program {
         self.forward(images, weights, work);
         let mut grad = work.gradients.buffer(work.values[self.output].len());
         grad.copy_from_slice(&work.values[self.output]);
-        self.nll_of_output(images.levels, nll, &mut grad, Some(scales));
+        self.nll_of_output(images, nll, &mut grad, Some(scales));
         self.backward(grad, weights, weight_grads, work);
     }
 
     /// Likelihoods of the images under `conditionals`, which become their gradients or are destroyed.
     fn nll_of_output(
         &self,
-        levels: &[u32],
+        images: Images<'_>,
         nll: &mut [f64],
         conditionals: &mut [f32],
         scales: Option<&[f32]>,
     ) {
-        let dims = self.domain.dims();
+        let (dims, sites) = (self.domain.dims(), self.domain.positions());
         let described = dims / self.likelihood.values() * self.likelihood.parameters();
-        let images = levels
+        let each = images
+            .levels
             .chunks_exact(dims)
             .zip(conditionals.chunks_exact_mut(described));
-        for (i, (nll, (levels, conditionals))) in nll.iter_mut().zip(images).enumerate() {
-            let scale = scales.map(|s| s[i]);
+        for (i, (nll, (levels, conditionals))) in nll.iter_mut().zip(each).enumerate() {
+            let scored = images.scored.map_or(0..sites, |scored| scored[i].clone());
+            let of = |n: usize| scored.start * (n / sites)..scored.end * (n / sites);
+            let (own, scale) = (of(described), scales.map(|s| s[i]));
+            conditionals[..own.start].fill(0.0);
+            conditionals[own.end..].fill(0.0);
+            let (conditionals, levels) = (&mut conditionals[own], &levels[of(dims)]);
             *nll = nll_and_gradient(self.likelihood, conditionals, levels, scale);
         }
     }

@@ -1,8 +1,9 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use ar_core::{
     Conditioning, Distribution, Domain, Gradients, Likelihood, Model, Order, Pass, Result, Stepper,
-    nll_of, nll_of_conditionals,
+    nll_of, nll_of_parts,
 };
 use candle_core::{DType, Device, Tensor, TensorId};
 
@@ -194,14 +195,22 @@ impl Distribution for Network {
         pass: &Pass,
     ) -> Result<(f64, Gradients)> {
         let noise = pass.training.then_some([pass.seed, pass.step]);
+        let batch = self.domain.batch_of(levels)?;
+        let scored = pass.parts(&self.domain, batch)?;
         if !self.is_fused(condition) {
             let conditionals = self.composite(levels, condition, noise)?;
-            let nll = nll_of_conditionals(self, levels, &conditionals)?;
+            let nll = nll_of_parts(self, levels, &conditionals, scored)?;
             return Gradients::of_loss(&nll.mean(0)?);
         }
         let x = self.channels_last(levels)?;
-        let rows = flat(self.condition_rows(condition, x.dim(0)?)?.as_ref())?;
-        let (loss, gradients) = self.fused.loss_and_gradient(&x, &rows, noise)?;
+        let rows = flat(self.condition_rows(condition, batch)?.as_ref())?;
+        // Several sites of the program stand for a pixel where its colours are sites of their own.
+        let times = self.program().domain.positions() / self.domain.positions();
+        let sites = |r: &Range<usize>| r.start * times..r.end * times;
+        let scored = scored.map(|all| all.iter().map(sites).collect::<Vec<_>>());
+        let (loss, gradients) =
+            self.fused
+                .loss_and_gradient(&x, &rows, noise, scored.as_deref())?;
         Ok((loss, Gradients::computed(gradients)))
     }
 

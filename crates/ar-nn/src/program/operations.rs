@@ -1,6 +1,7 @@
 //! The fused routes as candle operations: a whole network, image by image, in one node of the graph.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::{
@@ -117,11 +118,15 @@ impl Fused {
         levels: &Tensor,
         condition: &[f32],
         pass: Option<[u64; 2]>,
+        scored: Option<&[Range<usize>]>,
     ) -> Result<(f64, Vec<(TensorId, Tensor)>)> {
         let levels = levels_of(levels)?;
         let batch = levels.len() / self.program.domain.dims();
         let (flat, weights) = self.weights()?;
-        let images = Images::of(&levels, condition, pass);
+        let images = Images {
+            scored,
+            ..Images::of(&levels, condition, pass)
+        };
         let scales = vec![1.0 / batch as f32; batch];
         let (nll, gradient) = self.gradient(images, &flat, weights, &scales);
         let mut gradients = Vec::new();
@@ -170,7 +175,7 @@ impl Fused {
     }
 
     /// Images `range` of a batch.
-    fn some<'a>(&self, all: Images<'a>, range: std::ops::Range<usize>) -> Images<'a> {
+    fn some<'a>(&self, all: Images<'a>, range: Range<usize>) -> Images<'a> {
         let (dims, f) = (self.program.domain.dims(), self.condition_width());
         Images {
             levels: &all.levels[range.start * dims..range.end * dims],
@@ -179,6 +184,7 @@ impl Fused {
                 first: all.training.first + range.start,
                 ..all.training
             },
+            scored: all.scored.map(|scored| &scored[range]),
         }
     }
 

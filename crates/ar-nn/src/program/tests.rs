@@ -2,6 +2,7 @@
 
 mod attention;
 mod orders;
+mod parts;
 mod recurrent;
 mod streams;
 

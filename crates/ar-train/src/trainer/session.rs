@@ -71,6 +71,7 @@ impl Trainer<'_> {
         before: f64,
     ) -> Result<bool> {
         let per_epoch = source.batches_per_epoch();
+        self.metrics.unit = source.unit();
         if per_epoch == 0 {
             return Err(Error::EmptySource);
         }

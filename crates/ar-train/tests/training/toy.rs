@@ -170,6 +170,7 @@ fn batch(seed: u64) -> Batch {
     Batch {
         levels: Tensor::from_vec(bits, (BATCH, 1, 1, DIMS), &Device::Cpu).unwrap(),
         condition: None,
+        scored: None,
     }
 }
 

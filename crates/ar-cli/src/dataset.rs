@@ -10,7 +10,8 @@ use ar_train::domain_of;
 
 use crate::condition::has_classes;
 use crate::config::DataConfig;
-use crate::picture::Picture;
+use crate::failure::usage;
+use crate::picture::{Picture, sounds};
 
 /// A data set with its encoding.
 #[derive(Debug, Clone)]
@@ -53,12 +54,22 @@ impl Data {
     pub(crate) fn like(config: &DataConfig, encoding: &Encoding) -> Result<Self> {
         // Not guessed again: other data, or an older run's, may have another largest value.
         let native = config.native_levels.unwrap_or(encoding.native_levels());
+        let is_sound = matches!(encoding, Encoding::Sound(_));
         let config = DataConfig {
-            native_levels: Some(native),
+            native_levels: (!is_sound).then_some(native),
             ..config.clone()
         };
         Self::encoded(&config, |dataset| match encoding {
             Encoding::Palette(_) => Ok(encoding.clone()),
+            Encoding::Sound(_) if dataset.sample_rate.is_some() => Ok(encoding.clone()),
+            Encoding::Sound(_) => Err(usage(format!(
+                "{} is of images, the run's data are sound",
+                dataset.name
+            ))),
+            Encoding::Levels(_) | Encoding::Binary(..) if dataset.sample_rate.is_some() => {
+                let is = "is sound, the run's data are images";
+                Err(usage(format!("{} {is}", dataset.name)))
+            }
             Encoding::Levels(_) | Encoding::Binary(..) => config.encoding(dataset, None),
         })
     }
@@ -131,6 +142,11 @@ impl Data {
         Ok(domain_of(&self.splits[0], &self.encoding)?)
     }
 
+    /// Of recordings, samples a second.
+    pub(crate) fn sample_rate(&self) -> Option<u32> {
+        self.config.sample_rate
+    }
+
     /// What a model of these data is conditioned on.
     pub(crate) fn conditioning(&self) -> Conditioning {
         if self.config.conditional {
@@ -143,7 +159,7 @@ impl Data {
 }
 
 /// `(N, C, H, W)` levels as N pictures: the colours of a palette, otherwise levels spread evenly from
-/// black to white. Where there are neither one nor three channels, the first is shown.
+/// black to white; sound, of so many samples a second, as it is heard. Where there are neither one nor three channels, the first is shown.
 ///
 /// # Errors
 /// Never for levels of `domain`.
@@ -151,7 +167,12 @@ pub(crate) fn pictures(
     levels: &[u32],
     domain: &Domain,
     encoding: &Encoding,
+    rate: Option<u32>,
 ) -> Result<Vec<Picture>> {
+    if let (Encoding::Sound(_), Some(rate)) = (encoding, rate) {
+        let of = |levels: &[u32]| sounds(&[&encoding.decode(levels)], rate);
+        return levels.chunks(domain.dims()).map(of).collect();
+    }
     let shown = if domain.channels == 3 { 3 } else { 1 };
     levels
         .chunks(domain.dims())

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use ar_data::{DataRange, Layout};
+use ar_data::{ClassPattern, DataRange, Law, Layout};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::config::{Binarize, DataConfig, absolute_source};
 use crate::paths::absolute;
-use crate::values::{Size, levels};
+use crate::values::{Size, levels, window};
 
 /// An option that stands for a field: option, table, field, and the value where it was given.
 pub(crate) type Flag = (&'static str, &'static str, &'static str, Option<Value>);
@@ -57,16 +57,20 @@ pub(crate) struct SeeingArgs {
     #[arg(long, value_name = "HxW", help_heading = "Data")]
     pub(crate) resize: Option<Size>,
 
-    /// Cut a window out of pictures: anywhere in training, the middle otherwise
-    #[arg(long, value_name = "HxW", help_heading = "Data")]
+    /// Cut a window out of pictures: anywhere in training, the middle otherwise; of recordings, so many samples
+    #[arg(long, value_name = "HxW|SAMPLES", value_parser = window, help_heading = "Data")]
     pub(crate) crop: Option<Size>,
+
+    /// How samples of sound become levels: mu-law or linear
+    #[arg(long, value_name = "LAW", help_heading = "Data")]
+    pub(crate) quantize: Option<Law>,
 }
 
 /// Data to train on.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct DataArgs {
-    /// auto (MNIST if it can be had, else built-in digits), mnist, cifar10, digits, or a path: a folder
-    /// of PNG or JPEG pictures, a .npy, .npz or IDX file
+    /// auto (MNIST if it can be had, else built-in digits), mnist, cifar10, digits, tones (built-in sung
+    /// vowels), or a path: a folder of PNG or JPEG pictures or of WAV recordings, a .npy, .npz or IDX file
     #[arg(long, value_name = "DATA", help_heading = "Data")]
     pub(crate) data: Option<String>,
 
@@ -76,7 +80,16 @@ pub(crate) struct DataArgs {
     #[command(flatten)]
     seeing: SeeingArgs,
 
-    /// Condition the model on the images' labels
+    /// Resample recordings to HZ samples a second [default: as the first one is]
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Data")]
+    sample_rate: Option<u32>,
+
+    /// How the names of recordings say their class, such as {digit}_*_*: what stands in place of names in
+    /// braces, * for anything
+    #[arg(long, value_name = "PATTERN", help_heading = "Data")]
+    classes_from: Option<ClassPattern>,
+
+    /// Condition the model on the labels
     #[arg(long, help_heading = "Data")]
     conditional: bool,
 }
@@ -89,6 +102,18 @@ impl DataArgs {
         let own = [
             ("--data", "data", "source", value(source)),
             ("--conditional", "data", "conditional", value(conditional)),
+            (
+                "--sample-rate",
+                "data",
+                "sample_rate",
+                value(self.sample_rate),
+            ),
+            (
+                "--classes-from",
+                "data",
+                "classes_from",
+                value(self.classes_from.as_ref()),
+            ),
         ];
         let others = self.reading.flags().into_iter().chain(self.seeing.flags());
         own.into_iter().chain(others).collect()
@@ -140,6 +165,7 @@ impl SeeingArgs {
             ("--palette", "data", "palette", value(self.palette)),
             ("--resize", "data", "resize", value(self.resize)),
             ("--crop", "data", "crop", value(self.crop)),
+            ("--quantize", "data", "quantize", value(self.quantize)),
         ]
     }
 

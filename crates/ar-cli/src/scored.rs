@@ -30,6 +30,43 @@ pub(crate) struct Scored {
     /// What every image's likelihood is given: "none" or "class".
     #[serde(default = "none")]
     condition: String,
+    /// Of recordings; the images above are these then, the dimensions their samples.
+    #[serde(default, flatten, skip_serializing_if = "Option::is_none")]
+    sound: Option<SoundScore>,
+}
+
+/// Likelihood of recordings of different length.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct SoundScore {
+    recordings: usize,
+    /// Mean over all samples of all recordings.
+    nats_per_sample: f64,
+    bits_per_sample: f64,
+    /// Standard error of `bits_per_sample`, over recordings.
+    bits_per_sample_error: f64,
+}
+
+impl SoundScore {
+    fn of(nats: &[f64], recordings: &Images) -> Option<Self> {
+        recordings.context()?;
+        let lengths: Vec<f64> = (0..nats.len())
+            .map(|i| recordings.values(i) as f64)
+            .collect();
+        let samples: f64 = lengths.iter().sum();
+        let mean = nats.iter().sum::<f64>() / samples;
+        // Of a ratio of two sums: what each recording has beyond the mean of as many samples.
+        let beyond = nats.iter().zip(&lengths);
+        let squares: f64 = beyond.map(|(n, len)| (n - mean * len).powi(2)).sum();
+        let n = nats.len() as f64;
+        let error = (squares * n / (n - 1.0).max(1.0)).sqrt() / samples;
+        let bits = |nats: f64| nats / std::f64::consts::LN_2;
+        Some(Self {
+            recordings: nats.len(),
+            nats_per_sample: mean,
+            bits_per_sample: bits(mean),
+            bits_per_sample_error: bits(error),
+        })
+    }
 }
 
 fn none() -> String {
@@ -38,14 +75,26 @@ fn none() -> String {
 
 impl Scored {
     /// Likelihoods `nats` of images under `model`, encoded by `encoding` as scoring uses it.
-    pub(crate) fn new(nats: &[f64], model: &dyn Distribution, encoding: &Encoding) -> Self {
+    pub(crate) fn new(
+        nats: &[f64],
+        images: &Images,
+        model: &dyn Distribution,
+        encoding: &Encoding,
+    ) -> Self {
         let score = Score::of(nats, &model.domain());
+        let sound = SoundScore::of(nats, images);
+        let per_sample = sound
+            .as_ref()
+            .map(|s| (s.nats_per_sample, s.bits_per_sample));
+        let per_dim = (score.nats_per_dim, score.bits_per_dim);
+        let (nats_per_dim, bits_per_dim) = per_sample.unwrap_or(per_dim);
         Self {
             images: score.images,
             nats_per_image: score.nats_per_image,
             standard_error: score.standard_error,
-            nats_per_dim: score.nats_per_dim,
-            bits_per_dim: score.bits_per_dim,
+            nats_per_dim,
+            bits_per_dim,
+            sound,
             levels: encoding.levels(),
             binarization: encoding.clone().for_scoring().binarization().to_owned(),
             palette: colours(encoding),
@@ -58,13 +107,13 @@ impl Scored {
     }
 
     /// Likelihoods `nats` of images of `data` under the model of `run`.
-    pub(crate) fn of(nats: &[f64], run: &Run, data: &Data) -> Self {
+    pub(crate) fn of(nats: &[f64], images: &Images, run: &Run, data: &Data) -> Self {
         // Levels as `sample` writes them are still those of the run's palette.
         let encoding = match &run.encoding {
             palette @ Encoding::Palette(_) => palette,
-            Encoding::Levels(_) | Encoding::Binary(..) => &data.encoding,
+            Encoding::Levels(_) | Encoding::Binary(..) | Encoding::Sound(_) => &data.encoding,
         };
-        Self::new(nats, run.model.as_ref(), encoding)
+        Self::new(nats, images, run.model.as_ref(), encoding)
     }
 
     /// A line for people.
@@ -77,6 +126,16 @@ impl Scored {
             "none" => String::new(),
             what => format!(", given the {what}"),
         };
+        if let Some(sound) = &self.sound {
+            return format!(
+                "{:.4} nats/sample, {:.4} ± {:.4} bits/sample ({}, {} levels{condition})",
+                sound.nats_per_sample,
+                sound.bits_per_sample,
+                sound.bits_per_sample_error,
+                counted(sound.recordings, "recording"),
+                self.levels
+            );
+        }
         let per_dim = match self.palette {
             None => format!("{:.5} nats/dim, ", self.nats_per_dim),
             Some(_) => String::new(),
@@ -108,7 +167,7 @@ fn unit(palette: Option<usize>) -> String {
 fn colours(encoding: &Encoding) -> Option<usize> {
     match encoding {
         Encoding::Palette(palette) => Some(palette.levels()),
-        Encoding::Levels(_) | Encoding::Binary(..) => None,
+        Encoding::Levels(_) | Encoding::Binary(..) | Encoding::Sound(_) => None,
     }
 }
 

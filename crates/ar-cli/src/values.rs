@@ -16,8 +16,11 @@ impl FromStr for Size {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const MOST: usize = 1 << 15;
+        /// Of one row, as recordings are.
+        const LONGEST: usize = 1 << 24;
         let sizes: Option<Vec<usize>> = text.split('x').map(|size| size.parse().ok()).collect();
         match sizes.as_deref() {
+            Some(&[1, w]) if (1..=LONGEST).contains(&w) => Ok(Self([1, w])),
             Some(&[h, w]) if (1..=MOST).contains(&h) && (1..=MOST).contains(&w) => Ok(Self([h, w])),
             _ => Err("must be height and width in pixels, such as 64x64"),
         }
@@ -41,6 +44,16 @@ impl From<Size> for String {
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x{}", self.0[0], self.0[1])
+    }
+}
+
+/// The size of a window of pictures, or how many samples of recordings.
+pub(crate) fn window(text: &str) -> Result<Size, String> {
+    match text.parse::<usize>() {
+        Ok(samples @ 1..=16_777_216) => Ok(Size([1, samples])),
+        _ => text
+            .parse()
+            .map_err(|must| format!("{must}, or samples such as 4000")),
     }
 }
 

@@ -16,6 +16,16 @@ pub(crate) struct Found {
     pub(crate) validation: Option<Pile>,
     pub(crate) test: Option<Pile>,
     pub(crate) classes: Vec<String>,
+    pub(crate) sound: Option<Sound>,
+}
+
+/// How recordings are seen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sound {
+    /// Samples a second.
+    pub(crate) rate: u32,
+    pub(crate) crop: usize,
+    pub(crate) context: usize,
 }
 
 impl Found {
@@ -29,6 +39,7 @@ impl Found {
             validation: None,
             test: None,
             classes: Vec::new(),
+            sound: None,
         }
     }
 
@@ -61,10 +72,20 @@ pub(crate) fn assemble(found: Found, options: &LoadOptions) -> Result<Dataset> {
     let highest = found.piles().map(Pile::highest).max().unwrap_or(0);
     let (native, native_from) = settle(&found.name, found.nature, highest, options)?;
     let mut said = vec![found.said.clone()];
-    if let Some([height, width]) = options.framing.resize {
+    if let Some(Sound {
+        rate,
+        crop,
+        context,
+    }) = found.sound
+    {
+        said.push(format!(
+            "{rate} Hz, crops of {crop} after {context} samples"
+        ));
+    } else if let Some([height, width]) = options.framing.resize {
         said.push(format!("resized to {height}x{width}"));
     }
-    if let Some([height, width]) = options.framing.crop {
+    let cropped = options.framing.crop.filter(|_| found.sound.is_none());
+    if let Some([height, width]) = cropped {
         let mixed = found.piles().any(Pile::is_mixed);
         let of = if mixed {
             " of pictures of different sizes"
@@ -81,5 +102,9 @@ pub(crate) fn assemble(found: Found, options: &LoadOptions) -> Result<Dataset> {
         said.push(held);
     }
     let set = Dataset::new(found.name, said.join("; "), splits, found.classes)?;
-    Ok(Dataset { native_from, ..set })
+    Ok(Dataset {
+        native_from,
+        sample_rate: found.sound.map(|sound| sound.rate),
+        ..set
+    })
 }

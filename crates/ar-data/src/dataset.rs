@@ -23,6 +23,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// A fragment for people: where the number of native levels comes from, as in "the largest value is 4".
     pub native_from: String,
+    /// Of recordings, samples a second.
+    pub sample_rate: Option<u32>,
     /// SHA-256, in hexadecimal, over shape, native levels, pixels and labels of every split, and the sizes of
     /// pictures that are larger than the window.
     pub fingerprint: String,
@@ -70,6 +72,7 @@ impl Dataset {
             test,
             classes,
             native_from: "the set's own".to_owned(),
+            sample_rate: None,
             fingerprint,
         })
     }

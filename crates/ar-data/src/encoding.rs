@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::binarize::above_half;
 use crate::frames::cut;
-use crate::{Binarization, Error, Images, Palette, Quantizer, Result, Shape};
+use crate::{Binarization, Companding, Error, Images, Palette, Quantizer, Result, Shape};
 
 /// Native pixels to the levels a model sees, and back. It is all that is needed to show what a model draws, so
 /// it is kept with the model. Clones are cheap.
@@ -17,6 +17,8 @@ pub enum Encoding {
     Binary(Binarization, usize),
     /// Each RGB pixel one level, the number of its colour.
     Palette(Palette),
+    /// 16-bit samples of sound.
+    Sound(Companding),
 }
 
 impl Encoding {
@@ -61,6 +63,7 @@ impl Encoding {
     pub fn levels(&self) -> usize {
         match self {
             Self::Levels(quantizer) => quantizer.levels(),
+            Self::Sound(companding) => companding.levels(),
             Self::Binary(..) => 2,
             Self::Palette(palette) => palette.levels(),
         }
@@ -70,6 +73,7 @@ impl Encoding {
     pub const fn native_levels(&self) -> usize {
         match self {
             Self::Levels(quantizer) => quantizer.native(),
+            Self::Sound(_) => 1 << 16,
             Self::Binary(_, native) => *native,
             Self::Palette(_) => Palette::NATIVE_LEVELS,
         }
@@ -78,7 +82,7 @@ impl Encoding {
     /// The shape a model sees, from that of the images: with a palette there is one channel.
     pub const fn shape(&self, images: Shape) -> Shape {
         match self {
-            Self::Levels(_) | Self::Binary(..) => images,
+            Self::Levels(_) | Self::Binary(..) | Self::Sound(_) => images,
             Self::Palette(_) => Shape::new(1, images.height, images.width),
         }
     }
@@ -86,7 +90,7 @@ impl Encoding {
     /// How it binarizes: "fixed", "fresh", "threshold" or "none".
     pub const fn binarization(&self) -> &'static str {
         match self {
-            Self::Levels(_) | Self::Palette(_) => "none",
+            Self::Levels(_) | Self::Palette(_) | Self::Sound(_) => "none",
             Self::Binary(how, _) => how.name(),
         }
     }
@@ -108,6 +112,7 @@ impl Encoding {
     pub fn decode(&self, levels: &[u32]) -> Vec<u16> {
         match self {
             Self::Levels(quantizer) => levels.iter().map(|&l| quantizer.value(l)).collect(),
+            Self::Sound(companding) => levels.iter().map(|&l| companding.sample(l)).collect(),
             Self::Binary(_, native) => {
                 let top = native.saturating_sub(1) as u16;
                 let value = |&level: &u32| if level == 0 { 0 } else { top };
@@ -157,6 +162,7 @@ impl Encoding {
             Self::Levels(quantizer) => Some(quantizer.level(value)),
             Self::Binary(Binarization::Threshold, native) => Some(above_half(*native, value)),
             Self::Binary(..) | Self::Palette(_) => None,
+            Self::Sound(companding) => Some(companding.level(value)),
         };
         // As a rule the first few pixels have two levels, and no more is looked at.
         let pixels = images.pixels();
@@ -203,6 +209,7 @@ impl Encoding {
         let image = || images.window(i, corner);
         match self {
             Self::Levels(quantizer) => out.extend(image().iter().map(|&v| quantizer.level(v))),
+            Self::Sound(companding) => out.extend(image().iter().map(|&v| companding.level(v))),
             Self::Binary(how, native) => {
                 let who = (images.split(), images.id(i), epoch);
                 let (picture, size) = images.picture(i);

@@ -1,4 +1,5 @@
-//! Image data sets as integer levels: MNIST, CIFAR-10, folders of pictures, arrays and built-in digits.
+//! Image and sound data sets as integer levels: MNIST, CIFAR-10, folders of pictures or recordings, arrays, and
+//! built-in digits and vowels.
 //!
 //! Bytes go in, integer levels and a description come out. Nothing here knows about models or training.
 //!
@@ -47,6 +48,7 @@ mod quantize;
 mod random;
 mod resample;
 mod shape;
+mod sound;
 mod source;
 mod split;
 
@@ -67,6 +69,10 @@ pub use options::LoadOptions;
 pub use palette::Palette;
 pub use quantize::Quantizer;
 pub use shape::Shape;
+pub use sound::{
+    ClassPattern, Companding, Law, Recording, SoundOptions, is_sound, read_wav, recordings_in,
+    write_wav,
+};
 pub use source::Source;
 pub use split::Split;
 

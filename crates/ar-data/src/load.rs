@@ -9,6 +9,7 @@ use crate::formats::{
     Cifar, Idx, Kind, file_name, find_folder, find_npy, find_npz, kind_of, read_pile,
 };
 use crate::native::Nature;
+use crate::sound::{draw_tones, find_sound, find_sounds};
 use crate::{Dataset, Error, LoadOptions, Result, Source};
 
 /// Loads a data set. [`Source::Auto`] says in a log line why it took the digits, where it did.
@@ -23,6 +24,7 @@ pub fn load(source: &Source, options: &LoadOptions) -> Result<Dataset> {
         Source::Mnist => find_named(Named::Mnist, options),
         Source::Cifar10 => find_named(Named::Cifar10, options),
         Source::Digits => draw_digits(options),
+        Source::Tones => draw_tones(options),
         Source::Path(path) => find_path(path, options),
     }?;
     if options.data_range.is_some() && !matches!(found.nature, Nature::Range(_)) {
@@ -75,6 +77,8 @@ fn find_path(path: &Path, options: &LoadOptions) -> Result<Found> {
         Kind::IdxFolder(idx) => idx.read(path, options.framing),
         Kind::CifarFolder(cifar) => cifar.read(path, options.framing),
         Kind::Folder => find_folder(path, options.framing),
+        Kind::SoundFolder => find_sounds(path, options),
+        Kind::Sound => find_sound(path, options),
         Kind::Npz => find_npz(path, options),
         Kind::Npy => find_npy(path, options),
         kind @ (Kind::Picture | Kind::Idx) => {

@@ -7,6 +7,8 @@ use crate::{DataRange, Error, LoadOptions, Result};
 pub(crate) enum Nature {
     /// A set everybody knows: 256.
     Named,
+    /// Recordings, of 16 bits here whatever they were.
+    Sound,
     /// A picture alone, of 8 bits: 256.
     Picture,
     /// Nothing but its values.
@@ -45,6 +47,7 @@ pub(crate) fn settle(
     Ok(match nature {
         Nature::Named => (BYTES, "the set's own".to_owned()),
         Nature::Picture => (BYTES, "8 bits".to_owned()),
+        Nature::Sound => (1 << 16, "16 bits".to_owned()),
         Nature::Range(range) => (BYTES, format!("8 bits for the data range {range}")),
         Nature::Values => match highest {
             0..64 => {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::{DataRange, Framing, Layout};
+use crate::{DataRange, Framing, Layout, SoundOptions};
 
 /// Where to look, how to read it, what to hold out, whether to download.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct LoadOptions {
     pub data_range: Option<DataRange>,
     /// What is done to the size of pictures.
     pub framing: Framing,
+    /// How recordings are read and seen.
+    pub sound: SoundOptions,
     /// At most so many images are held out of the training images of a set without a validation split, and
     /// at most a tenth of them.
     pub validation: usize,
@@ -55,6 +57,7 @@ impl Default for LoadOptions {
             layout: None,
             data_range: None,
             framing: Framing::default(),
+            sound: SoundOptions::default(),
             validation: 5_000,
             test: 10_000,
             digits: 20_000,

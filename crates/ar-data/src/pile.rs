@@ -8,6 +8,8 @@ use crate::{Error, Framing, Images, Result, Shape};
 #[derive(Debug)]
 pub(crate) struct Pile {
     framing: Framing,
+    /// Of recordings: how many values of a window are context alone.
+    context: Option<usize>,
     /// Where the first picture was, and its shape once scaled.
     first: Option<(PathBuf, Shape)>,
     pixels: Vec<u16>,
@@ -43,11 +45,21 @@ impl Pile {
     pub(crate) fn new(framing: Framing) -> Self {
         Self {
             framing,
+            context: None,
             first: None,
             pixels: Vec::new(),
             sizes: Vec::new(),
             labels: None,
             highest: 0,
+        }
+    }
+
+    /// Recordings of any length, seen through the window of `framing`, whose first `context` values are that
+    /// alone.
+    pub(crate) fn of_recordings(framing: Framing, context: usize) -> Self {
+        Self {
+            context: Some(context),
+            ..Self::new(framing)
         }
     }
 
@@ -93,7 +105,9 @@ impl Pile {
 
     /// Whether a picture can be in one set with the first.
     fn accept(&mut self, path: &Path, shape: Shape) -> Result<()> {
-        self.framing.check(shape, || path.display().to_string())?;
+        if self.context.is_none() {
+            self.framing.check(shape, || path.display().to_string())?;
+        }
         let first = self
             .first
             .get_or_insert_with(|| (path.to_path_buf(), shape));
@@ -136,6 +150,11 @@ impl Pile {
     pub(crate) fn into_images(self, native: usize) -> Result<Images> {
         let shape = self.first.map_or(Shape::new(1, 1, 1), |(_, shape)| shape);
         let [height, width] = self.framing.crop.unwrap_or([shape.height, shape.width]);
+        if let Some(context) = self.context {
+            let lengths: Vec<usize> = self.sizes.iter().map(|size| size[1]).collect();
+            let window = [width, context];
+            return Images::recordings(native, self.pixels, &lengths, self.labels, window);
+        }
         let seen = Shape::new(shape.channels, height, width);
         Images::windows(seen, native, self.pixels, self.sizes, self.labels)
     }

@@ -17,20 +17,23 @@ pub enum Source {
     Cifar10,
     /// The built-in digits: 28x28 grey, ten classes, no file needed.
     Digits,
-    /// A file or folder: IDX, CIFAR binary, PNG, JPEG, `.npy` or `.npz`.
+    /// Built-in sung vowels: 8 kHz, five classes, no file needed.
+    Tones,
+    /// A file or folder: WAV, IDX, CIFAR binary, PNG, JPEG, `.npy` or `.npz`.
     Path(PathBuf),
 }
 
 impl FromStr for Source {
     type Err = Infallible;
 
-    /// "auto", "mnist", "cifar10", "digits"; anything else is a path (`./mnist` for a folder of such a name).
+    /// "auto", "mnist", "cifar10", "digits", "tones"; anything else is a path (`./mnist` for a folder of such a name).
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text {
             "auto" => Self::Auto,
             "mnist" => Self::Mnist,
             "cifar10" => Self::Cifar10,
             "digits" => Self::Digits,
+            "tones" => Self::Tones,
             path => Self::Path(PathBuf::from(path)),
         })
     }
@@ -43,6 +46,7 @@ impl fmt::Display for Source {
             Self::Mnist => f.write_str("mnist"),
             Self::Cifar10 => f.write_str("cifar10"),
             Self::Digits => f.write_str("digits"),
+            Self::Tones => f.write_str("tones"),
             Self::Path(path) => write!(f, "{}", path.display()),
         }
     }
@@ -59,6 +63,7 @@ mod tests {
             "mnist",
             "cifar10",
             "digits",
+            "tones",
             "some/folder",
             "./mnist",
         ] {

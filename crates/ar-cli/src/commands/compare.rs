@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let differences: Vec<f64> = nats[1].iter().zip(&nats[0]).map(|(b, a)| b - a).collect();
     let (difference, standard_error) = mean_and_error(&differences);
 
-    let side = |(i, run): (usize, &'_ Run)| Scored::of(&nats[i], run, &data);
+    let side = |(i, run): (usize, &'_ Run)| Scored::of(&nats[i], images, run, &data);
     let scores: Vec<Scored> = [&first, &second]
         .into_iter()
         .enumerate()

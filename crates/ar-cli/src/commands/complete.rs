@@ -142,13 +142,24 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let drawn = draw(model, &options, output)?;
     let seconds = started.elapsed().as_secs_f64();
 
-    let completions = pictures(&drawn.levels, &domain, &run.encoding)?;
+    let completions = pictures(
+        &drawn.levels,
+        &domain,
+        &run.encoding,
+        run.data.config.sample_rate,
+    )?;
     if target.as_array {
         save_levels(&target.file, &drawn.levels, &domain)?;
     } else {
         let shown = rows.iter().zip(completions.chunks(args.count));
         let shown = shown.map(|(row, own)| {
-            let original = pictures(&row.input.levels, &domain, &run.encoding)?.remove(0);
+            let original = pictures(
+                &row.input.levels,
+                &domain,
+                &run.encoding,
+                run.data.config.sample_rate,
+            )?
+            .remove(0);
             let given = masked_input(&original, row.known)?;
             Ok((original, given, own.to_vec()))
         });

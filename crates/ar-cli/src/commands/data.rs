@@ -221,7 +221,7 @@ fn show(args: &Show, output: &Output) -> Result<()> {
     for i in 0..train.len().min(SHOWN) {
         encoding.encode(train, i, 0, &mut levels)?;
     }
-    let images = pictures(&levels, &domain, &encoding)?;
+    let images = pictures(&levels, &domain, &encoding, data.sample_rate())?;
     if let Some(file) = &args.output {
         let sheet = Sheet {
             scale: args.scale,
@@ -237,7 +237,7 @@ fn show(args: &Show, output: &Output) -> Result<()> {
     output.preview(&images[..images.len().min(8)]);
     let palette = match &data.encoding {
         Encoding::Palette(palette) => Some(palette.levels()),
-        Encoding::Levels(_) | Encoding::Binary(..) => None,
+        Encoding::Levels(_) | Encoding::Binary(..) | Encoding::Sound(_) => None,
     };
     let [train, validation, test] =
         [Split::Train, Split::Validation, Split::Test].map(|split| data.split(split).len());

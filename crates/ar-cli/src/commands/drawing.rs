@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Distribution, Domain, SampleOptions, Sampled, Tempering};
 
+use ar_data::Encoding;
+
 use crate::condition::class_named;
 use crate::destination::{Destinations, ending_of};
 use crate::device::DeviceChoice;
@@ -40,8 +42,8 @@ pub(crate) struct Drawing {
     #[arg(long, value_name = "S", default_value = "0", value_parser = seed, allow_hyphen_values = true)]
     seed: u64,
 
-    /// File to write: .png for a picture, .npy for the levels drawn (N, C, H, W) [default:
-    /// sampled.png or completed.png in the run]
+    /// File to write: .png for a picture, .wav for sound (several: a number before the ending), .npy for the
+    /// levels drawn (N, C, H, W) [default: sampled.png, sampled.wav or completed.png in the run]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -69,8 +71,37 @@ const MOST_VALUES: usize = 1 << 29;
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) file: PathBuf,
-    /// Whether it holds levels rather than a picture.
+    /// Whether it holds levels rather than a picture or sound.
     pub(super) as_array: bool,
+}
+
+impl Target {
+    /// The files of `count` recordings: itself, or several with a number before the ending; and the picture
+    /// of them.
+    ///
+    /// # Errors
+    /// When one is there and may not be replaced.
+    pub(super) fn of_recordings(
+        &self,
+        count: usize,
+        drawing: &Drawing,
+        run: &Run,
+    ) -> Result<(Vec<PathBuf>, PathBuf)> {
+        let picture = self.file.with_extension("png");
+        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
+        let numbered = |i: usize| self.file.with_file_name(format!("{stem}-{i}.wav"));
+        let sounds: Vec<PathBuf> = match count {
+            1 => vec![self.file.clone()],
+            _ => (1..=count).map(numbered).collect(),
+        };
+        let mut files =
+            Destinations::new(drawing.force || drawing.output.is_none() && run.has_folder());
+        for file in &sounds {
+            files.file("--output", file, &["wav"])?;
+        }
+        files.file("--output", &picture, &["png"])?;
+        Ok((sounds, picture))
+    }
 }
 
 impl Drawing {
@@ -91,12 +122,15 @@ impl Drawing {
         }
         let run = Run::open(&self.run, &self.device.open()?)?;
         run.is_read(&self.run, &mut files);
-        let usual = run.directory.join(name);
+        let is_sound = matches!(run.encoding, Encoding::Sound(_));
+        let ending = if is_sound { "wav" } else { "png" };
+        let usual = run.directory.join(name).with_extension(ending);
+        let endings = [ending, "npy"];
         let file = self.output.clone().unwrap_or_else(|| usual.clone());
         if run.has_folder() {
-            files.file_or("--output", &file, &usual, &["png", "npy"])?;
+            files.file_or("--output", &file, &usual, &endings)?;
         } else {
-            files.file("--output", &file, &["png", "npy"])?;
+            files.file("--output", &file, &endings)?;
         }
         for (option, path) in more {
             files.file(option, path, &["png", "apng"])?;

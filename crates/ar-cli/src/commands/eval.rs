@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if let Some(path) = &args.per_image {
         write_per_image(path, &nats, images, &model.domain())?;
     }
-    let scored = Scored::of(&nats, &run, &data);
+    let scored = Scored::of(&nats, images, &run, &data);
     output.say(format_args!(
         "{} {}: {}",
         data.name,
@@ -79,7 +79,8 @@ fn write_per_image(path: &Path, nats: &[f64], images: &Images, domain: &Domain) 
         let label = images
             .label(i)
             .map_or(String::new(), |label| label.to_string());
-        let bits = nats / (domain.dims() as f64 * std::f64::consts::LN_2);
+        let dims = images.context().map_or(domain.dims(), |_| images.values(i));
+        let bits = nats / (dims as f64 * std::f64::consts::LN_2);
         // Writing to a string cannot fail.
         let _ = writeln!(csv, "{i},{label},{nats},{bits}");
     }

@@ -353,7 +353,7 @@ fn encode(
             ));
             Encoding::binary(*native, Binarization::Threshold)?
         }
-        Encoding::Levels(_) | Encoding::Palette(_) => encoding.clone(),
+        Encoding::Levels(_) | Encoding::Palette(_) | Encoding::Sound(_) => encoding.clone(),
     };
     for i in 0..images.len() {
         encoding.encode(&images, i, 0, levels)?;

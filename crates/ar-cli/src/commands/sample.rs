@@ -11,10 +11,11 @@ use super::drawing::{Drawing, draw};
 use crate::animation::appearing;
 use crate::condition::{Rows, every_class};
 use crate::dataset::{pictures, save_levels};
+use crate::failure::usage;
 use crate::output::Output;
-use crate::picture::{Sheet, save_apng};
+use crate::picture::{Sheet, save_apng, sounds as sounds_of};
 use crate::progress::duration;
-use crate::values::{Size, count, scan};
+use crate::values::{Size, count, positive, scan};
 use crate::words::counted;
 
 /// Draw new images from a trained model
@@ -30,6 +31,10 @@ pub(crate) struct Args {
     /// Images of another size than the model was trained on; for models whose parameters are not tied to one
     #[arg(long, value_name = "HxW")]
     size: Option<Size>,
+
+    /// Of a model of sound, how long each recording is
+    #[arg(long, value_name = "S", value_parser = positive, conflicts_with_all = ["size", "animate"], allow_hyphen_values = true)]
+    seconds: Option<f64>,
 
     /// Of a model of several orders, draw in this one; of one trained in every order, in any
     #[arg(long, value_name = "NAME", value_parser = scan)]
@@ -61,6 +66,17 @@ struct Report<'a> {
     nats: &'a [f64],
     /// Steps in which an image is drawn.
     passes: usize,
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    sound: Option<Speed>,
+}
+
+#[derive(Serialize)]
+struct Speed {
+    sample_rate: u32,
+    /// Of all recordings together.
+    samples_per_second: f64,
+    /// Where each recording is.
+    files: Vec<PathBuf>,
 }
 
 /// Images of an unconditional model.
@@ -79,6 +95,14 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if let Some(Size(size)) = args.size {
         run.take_size(size, "--size", output)?;
     }
+    let rate = run.data.config.sample_rate;
+    match (args.seconds, rate) {
+        (Some(seconds), Some(rate)) => {
+            run.take_size([1, samples_of(seconds, rate)?], "--seconds", output)?;
+        }
+        (Some(_), None) => return Err(usage("--seconds: the model is of images; give --size")),
+        (None, _) => {}
+    }
     if let Some(order) = args.order {
         run.take_order(order)?;
     }
@@ -95,6 +119,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let each = args.count.unwrap_or(usual);
     let rows = Rows { classes, each };
     let options = args.drawing.options(rows.count(), &domain)?;
+    let recordings = match rate {
+        Some(_) if !target.as_array => {
+            Some(target.of_recordings(rows.count(), &args.drawing, &run)?)
+        }
+        _ => None,
+    };
     let order = args.animate.as_ref().map(|_| run.order()).transpose();
     let order = order.context("--animate")?;
     let engine = if args.whole_pass {
@@ -117,7 +147,43 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     } = drawn;
     let seconds = started.elapsed().as_secs_f64();
 
-    let images = pictures(&levels, &domain, &run.encoding)?;
+    if let (Some(rate), Some((sounds, picture))) = (rate, recordings) {
+        let each: Vec<Vec<u16>> = levels
+            .chunks(domain.dims())
+            .map(|levels| run.encoding.decode(levels))
+            .collect();
+        for (file, samples) in sounds.iter().zip(&each) {
+            ar_data::write_wav(file, rate, samples)?;
+        }
+        let shown: Vec<&[u16]> = each.iter().take(SHOWN).map(Vec::as_slice).collect();
+        sounds_of(&shown, rate)?.save_png(&picture)?;
+        let values = levels.len() as f64;
+        output.say(format_args!(
+            "{} of {:.3} s in {} ({:.0} samples/s): {}; {}",
+            counted(count, "recording"),
+            f64::from(domain.width as u32) / f64::from(rate),
+            duration(seconds),
+            values / seconds,
+            sounds[0].display(),
+            picture.display()
+        ))?;
+        output.json(&Report {
+            images: count,
+            seconds,
+            engine,
+            file: &sounds[0],
+            classes: &rows.classes,
+            nats: &nats,
+            passes: domain.positions(),
+            sound: Some(Speed {
+                sample_rate: rate,
+                samples_per_second: values / seconds,
+                files: sounds.clone(),
+            }),
+        })?;
+        return Ok(0);
+    }
+    let images = pictures(&levels, &domain, &run.encoding, rate)?;
     if target.as_array {
         save_levels(&target.file, &levels, &domain)?;
     } else {
@@ -148,6 +214,23 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         classes: &rows.classes,
         nats: &nats,
         passes: run.model.members()[0].order().steps(),
+        sound: None,
     })?;
     Ok(0)
+}
+
+/// Recordings in a picture.
+const SHOWN: usize = 16;
+
+/// How many samples so many seconds are.
+fn samples_of(seconds: f64, rate: u32) -> Result<usize> {
+    const MOST: f64 = (1 << 24) as f64;
+    let samples = (seconds * f64::from(rate)).round();
+    if (1.0..=MOST).contains(&samples) {
+        return Ok(samples as usize);
+    }
+    let most = MOST / f64::from(rate);
+    Err(usage(format!(
+        "--seconds {seconds}: from one sample to {most:.0} s at {rate} Hz"
+    )))
 }

@@ -119,7 +119,7 @@ fn meant(
     Ok((checkpoint.best_weights().clone(), checkpoint.step))
 }
 
-/// Mean nats per image of the validation images, or of training images where there are none.
+/// Mean nats per image (of recordings, per sample) of the validation images, or of training images where there are none.
 fn validate(model: &dyn Distribution, plan: &Plan) -> Result<f64, BoxError> {
     let Data { encoding, .. } = &plan.data;
     let validation = plan.data.split(Split::Validation);
@@ -135,5 +135,9 @@ fn validate(model: &dyn Distribution, plan: &Plan) -> Result<f64, BoxError> {
     if interrupt::asked() {
         return Err("asked to stop".into());
     }
-    Ok(nats.iter().sum::<f64>() / nats.len() as f64)
+    let counted = match images.context() {
+        Some(_) => (0..nats.len()).map(|i| images.values(i)).sum(),
+        None => nats.len(),
+    };
+    Ok(nats.iter().sum::<f64>() / counted as f64)
 }

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use ar_data::{Binarization, DataRange, Dataset, Encoding, Framing, Layout, LoadOptions, Source};
+use anyhow::{Context as _, Result};
+use ar_data::{
+    Binarization, ClassPattern, Companding, DataRange, Dataset, Encoding, Framing, Law, Layout,
+    LoadOptions, SoundOptions, Source,
+};
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
@@ -34,8 +37,16 @@ pub(crate) struct DataConfig {
     pub(crate) data_range: Option<DataRange>,
     /// Height and width that pictures are scaled to.
     pub(crate) resize: Option<Size>,
-    /// Height and width of the window that is cut out of pictures.
+    /// Height and width of the window that is cut out of pictures; of recordings, 1 and the samples that count.
     pub(crate) crop: Option<Size>,
+    /// How samples of sound become levels.
+    pub(crate) quantize: Option<Law>,
+    /// Samples a second that recordings are resampled to.
+    pub(crate) sample_rate: Option<u32>,
+    /// How the names of recordings say their class.
+    pub(crate) classes_from: Option<ClassPattern>,
+    /// Samples before a crop that it is given; the model's reach unless told.
+    pub(crate) context: Option<usize>,
     /// Seed of stochastic binarization; apart from the training seed, so that runs are compared on
     /// the same images.
     pub(crate) binarize_seed: u64,
@@ -47,12 +58,14 @@ pub(crate) struct DataConfig {
     pub(crate) test: usize,
     /// Built-in training digits.
     pub(crate) digits: usize,
+    /// Built-in recordings for training.
+    pub(crate) tones: usize,
     /// Whether a named set that is not here may be downloaded.
     pub(crate) download: bool,
 }
 
 /// Data sets that have names.
-const NAMES: [&str; 4] = ["auto", "mnist", "cifar10", "digits"];
+const NAMES: [&str; 5] = ["auto", "mnist", "cifar10", "digits", "tones"];
 
 /// `--binarize`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -73,6 +86,7 @@ impl Default for DataConfig {
             test,
             digits,
             download,
+            sound: SoundOptions { tones, .. },
             ..
         } = LoadOptions::default();
         Self {
@@ -86,11 +100,16 @@ impl Default for DataConfig {
             data_range: None,
             resize: None,
             crop: None,
+            quantize: None,
+            sample_rate: None,
+            classes_from: None,
+            context: None,
             binarize_seed: 0,
             conditional: false,
             validation,
             test,
             digits,
+            tones,
             download,
         }
     }
@@ -115,6 +134,7 @@ impl DataConfig {
             layout: self.layout,
             data_range: self.data_range,
             framing: self.framing(),
+            sound: self.sound(),
             ..LoadOptions::default()
         }
     }
@@ -124,6 +144,18 @@ impl DataConfig {
         Framing {
             resize: self.resize.map(|size| size.0),
             crop: self.crop.map(|size| size.0),
+        }
+    }
+
+    /// How recordings are read and seen.
+    fn sound(&self) -> SoundOptions {
+        let usual = SoundOptions::default();
+        SoundOptions {
+            rate: self.sample_rate,
+            crop: self.crop.map_or(usual.crop, |Size([_, samples])| samples),
+            context: self.context.unwrap_or(usual.context),
+            classes: self.classes_from.clone(),
+            tones: self.tones,
         }
     }
 
@@ -191,6 +223,13 @@ impl DataConfig {
     ) -> Result<Encoding> {
         self.validate()?;
         let native = dataset.native_levels();
+        if dataset.sample_rate.is_some() {
+            return self.companding();
+        }
+        if let Some(law) = self.quantize {
+            let is = "is of images; it is for sound";
+            return Err(usage(format!("--quantize {law}: {} {is}", dataset.name)));
+        }
         let is_rgb = dataset.shape().channels == 3 && native == 256;
         let asked = (self.palette, self.levels, self.binarize);
         let (palette, levels, binarize) = if asked == (None, None, None) {
@@ -208,6 +247,21 @@ impl DataConfig {
         })
     }
 
+    /// What is applied to the samples of recordings.
+    fn companding(&self) -> Result<Encoding> {
+        let (law, levels) = (
+            self.quantize.unwrap_or(Law::MuLaw),
+            self.levels.unwrap_or(256),
+        );
+        if self.palette.is_some() || self.binarize.is_some() {
+            let is = "for images; sound takes --quantize and --levels";
+            return Err(usage(format!("--palette and --binarize are {is}")));
+        }
+        let companding = Companding::new(law, levels);
+        let told = || format!("--quantize {law} --levels {levels}");
+        Ok(Encoding::Sound(companding.with_context(told)?))
+    }
+
     /// With everything that was left open filled in, so that the same command later means the same:
     /// `auto` becomes what was found, paths become absolute, levels are named.
     pub(crate) fn resolved(&self, dataset: &Dataset, encoding: &Encoding) -> Self {
@@ -217,7 +271,7 @@ impl DataConfig {
             named => named.to_string(),
         };
         let binarize = match encoding {
-            Encoding::Levels(_) | Encoding::Palette(_) => None,
+            Encoding::Levels(_) | Encoding::Palette(_) | Encoding::Sound(_) => None,
             Encoding::Binary(how, _) => Some(match how {
                 Binarization::Fixed { .. } => Binarize::Fixed,
                 Binarization::Fresh { .. } => Binarize::Fresh,
@@ -226,15 +280,25 @@ impl DataConfig {
         };
         let palette = match encoding {
             Encoding::Palette(palette) => Some(palette.levels()),
-            Encoding::Levels(_) | Encoding::Binary(..) => None,
+            Encoding::Levels(_) | Encoding::Binary(..) | Encoding::Sound(_) => None,
         };
+        let quantize = match encoding {
+            Encoding::Sound(companding) => Some(companding.law()),
+            _ => None,
+        };
+        let sound = self.sound();
+        let crop = quantize.map(|_| Size([1, sound.crop])).or(self.crop);
         Self {
+            quantize,
+            crop,
+            context: quantize.map(|_| sound.context),
+            sample_rate: dataset.sample_rate,
             source,
             data_dir: self.data_dir.as_deref().map(absolute),
             levels: palette.is_none().then(|| encoding.levels()),
             binarize,
             palette,
-            native_levels: Some(dataset.native_levels()),
+            native_levels: quantize.is_none().then(|| dataset.native_levels()),
             ..self.clone()
         }
     }

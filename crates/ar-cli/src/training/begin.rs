@@ -45,18 +45,29 @@ impl Plan {
     pub(crate) fn prepare(given: &Given) -> Result<Prepared> {
         let file = given.config.as_deref().map(ConfigFile::read).transpose()?;
         let asked = model_name(given, file.as_ref())?;
-        let mut draft = Draft::new(&asked, given.preset.as_deref())?;
-        let name = draft.name.clone();
-        if let Some(file) = &file {
-            if let (Some(preset), true) = (&given.preset, file.has("model")) {
-                return Err(usage(format!(
-                    "--preset {preset}: {} has a [model] of its own; give one of them",
-                    file.path.display()
-                )));
+        let with = |preset: Option<&str>| -> Result<Draft> {
+            let mut draft = Draft::new(&asked, preset)?;
+            if let Some(file) = &file {
+                if let (Some(preset), true) = (&given.preset, file.has("model")) {
+                    return Err(usage(format!(
+                        "--preset {preset}: {} has a [model] of its own; give one of them",
+                        file.path.display()
+                    )));
+                }
+                draft.merge(file)?;
             }
-            draft.merge(file)?;
+            given.apply(&mut draft)?;
+            Ok(draft)
+        };
+        let mut draft = with(given.preset.as_deref())?;
+        if ar_data::is_sound(&draft.typed::<DataConfig>("data")?.source()) {
+            let own_size = given.preset.is_some() || file.as_ref().is_some_and(|f| f.has("model"));
+            if !own_size && has_preset(&draft.name, SOUND)? {
+                draft = with(Some(SOUND))?;
+            }
+            give_context(&mut draft)?;
         }
-        given.apply(&mut draft)?;
+        let name = draft.name.clone();
         if LIMITS
             .iter()
             .all(|field| draft.get("train", field).is_null())
@@ -134,6 +145,36 @@ impl Prepared {
             begun: Begun::Anew,
             config,
         })
+    }
+}
+
+/// The size of a model that is for recordings.
+const SOUND: &str = "sound";
+
+fn has_preset(model: &str, preset: &str) -> Result<bool> {
+    let Some(entry) = ar_models::find(model) else {
+        return Ok(false);
+    };
+    Ok(entry.presets()?.iter().any(|(name, _)| *name == preset))
+}
+
+/// Lets crops of recordings be given as many samples as the model's conditionals depend on.
+fn give_context(draft: &mut Draft) -> Result<()> {
+    let entry = ar_models::find(&draft.name);
+    let reach = entry.map(|entry| entry.reach(&draft.table("model")));
+    let Some(reach) = reach.transpose()?.flatten() else {
+        return Err(usage(format!(
+            "{} is for images: recordings are learned in parts, by a model that depends on so many samples \
+             before and no more; take wavenet, in raster order and with position=false",
+            draft.name
+        )));
+    };
+    match draft.get("data", "context").as_u64() {
+        Some(context) if context < reach as u64 => Err(usage(format!(
+            "context={context}: the model depends on {reach} samples before each"
+        ))),
+        Some(_) => Ok(()),
+        None => draft.flag("the model's reach", "data", "context", Some(reach.into())),
     }
 }
 

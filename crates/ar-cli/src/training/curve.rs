@@ -13,7 +13,24 @@ use crate::picture::{Curve, save_loss_curve};
 /// When the metrics cannot be read or the picture not be written.
 pub(super) fn draw_loss(metrics: &Path, picture: &Path, title: &str) -> Result<()> {
     let curves = curves(metrics, "")?;
-    save_loss_curve(picture, title, "step", "nats per image", &curves)
+    let unit = if of_sound(metrics)? {
+        "sample"
+    } else {
+        "image"
+    };
+    save_loss_curve(picture, title, "step", &format!("nats per {unit}"), &curves)
+}
+
+fn of_sound(metrics: &Path) -> Result<bool> {
+    let lines = read_metrics(metrics)?;
+    let has = |line: &Value| line.get("smoothed_nats_per_sample").is_some();
+    Ok(lines.first().is_some_and(has))
+}
+
+/// The likelihood called `which` in a line of the metrics: per image, or of recordings per sample.
+pub(crate) fn nats_of(line: &Value, which: &str) -> Option<f64> {
+    let of = |unit: &&str| line.get(format!("{which}_nats_per_{unit}"))?.as_f64();
+    ["image", "sample"].iter().find_map(of)
 }
 
 /// Training and validation likelihood over steps, called so with `suffix`.
@@ -22,16 +39,16 @@ pub(super) fn draw_loss(metrics: &Path, picture: &Path, title: &str) -> Result<(
 /// When the metrics cannot be read.
 pub(crate) fn curves(metrics: &Path, suffix: &str) -> Result<[Curve; 2]> {
     let lines = read_metrics(metrics)?;
-    let curve = |name: &str, field: &str| {
-        let point = |line: &Value| Some((line.get("step")?.as_f64()?, line.get(field)?.as_f64()?));
+    let curve = |name: &str, which: &str| {
+        let point = |line: &Value| Some((line.get("step")?.as_f64()?, nats_of(line, which)?));
         Curve {
             name: format!("{name}{suffix}"),
             points: lines.iter().filter_map(point).collect(),
         }
     };
     Ok([
-        curve("training, smoothed", "smoothed_nats_per_image"),
-        curve("validation", "validation_nats_per_image"),
+        curve("training, smoothed", "smoothed"),
+        curve("validation", "validation"),
     ])
 }
 

@@ -7,6 +7,7 @@ use ar_core::Distribution;
 use ar_data::Split;
 use serde::{Deserialize, Serialize};
 
+use super::curve::nats_of;
 use super::watch::draw_samples;
 use crate::dataset::Data;
 use crate::interrupt;
@@ -52,7 +53,7 @@ impl BestStep {
     pub(crate) fn of_metrics(line: &serde_json::Value) -> Option<Self> {
         Some(Self {
             step: line.get("step")?.as_u64()?,
-            nats_per_image: line.get("validation_nats_per_image")?.as_f64()?,
+            nats_per_image: nats_of(line, "validation")?,
         })
     }
 }
@@ -100,7 +101,8 @@ pub(crate) fn finish(
     mut result: RunResult,
     output: &Output,
 ) -> Result<RunResult> {
-    let (images, rows) = draw_samples(model, &data.encoding).context("cannot draw samples")?;
+    let (images, rows) =
+        draw_samples(model, &data.encoding, data.sample_rate()).context("cannot draw samples")?;
     let file = result.run.join("samples.png");
     rows.sheet(&data.classes).of(&images).save_png(&file)?;
     output.preview(&rows.few(&images));
@@ -117,7 +119,7 @@ pub(crate) fn finish(
             let run = result.run.display();
             bail!("stopped before all test images were scored; to score them: ar-cli eval {run}");
         }
-        result.test = Some(Scored::new(&nats, model, &data.encoding));
+        result.test = Some(Scored::new(&nats, test, model, &data.encoding));
     }
     result.write()?;
     Ok(result)

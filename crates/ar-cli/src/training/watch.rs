@@ -20,6 +20,8 @@ use crate::scored::bits_unit;
 
 /// Images in a sample grid, about: a conditional model draws as many of each class.
 pub(super) const GRID: usize = 36;
+/// Recordings in one.
+const SOUNDS: usize = 6;
 
 /// Progress, sample grids and the loss curve of a run.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Watch {
     title: String,
     domain: Domain,
     encoding: Encoding,
+    /// Of recordings, samples a second.
+    rate: Option<u32>,
     classes: Vec<String>,
     metrics: PathBuf,
     samples: PathBuf,
@@ -57,6 +61,7 @@ impl Watch {
             title: plan.title(),
             domain: plan.spec.domain,
             encoding: plan.data.encoding.clone(),
+            rate: plan.data.sample_rate(),
             classes: plan.data.classes.clone(),
             metrics: directory.metrics_path(),
             samples: directory.samples_path(),
@@ -101,6 +106,10 @@ impl Watch {
     }
 
     fn units(&self, nats: f64) -> String {
+        if self.rate.is_some() {
+            let bits = nats / std::f64::consts::LN_2;
+            return format!("{nats:.4} nats/sample, {bits:.4} bits/sample");
+        }
         let bits = nats / (self.domain.dims() as f64 * std::f64::consts::LN_2);
         let unit = bits_unit(&self.encoding);
         format!("{nats:.2} nats/image, {bits:.4} {unit}")
@@ -115,15 +124,17 @@ impl Watch {
 pub(super) fn draw_samples(
     model: &dyn Distribution,
     encoding: &Encoding,
+    rate: Option<u32>,
 ) -> Result<(Vec<Picture>, Rows)> {
-    let rows = Rows::about(GRID, model.conditioning());
+    let grid = rate.map_or(GRID, |_| SOUNDS);
+    let rows = Rows::about(grid, model.conditioning());
     let options = SampleOptions {
         count: rows.count(),
         condition: rows.condition(model.conditioning(), model.device())?,
         ..SampleOptions::default()
     };
     let drawn = ar_core::sample(model, &options, &|_, _| !interrupt::asked())?;
-    let images = pictures(&drawn.levels, &model.domain(), encoding)?;
+    let images = pictures(&drawn.levels, &model.domain(), encoding, rate)?;
     Ok((images, rows))
 }
 
@@ -173,7 +184,7 @@ impl Observer for Watch {
     }
 
     fn sample_due(&mut self, model: &dyn Distribution, step: u64) -> Result<(), BoxError> {
-        let (images, rows) = match draw_samples(model, &self.encoding) {
+        let (images, rows) = match draw_samples(model, &self.encoding, self.rate) {
             Err(_) if interrupt::asked() => return Ok(()),
             drawn => drawn?,
         };

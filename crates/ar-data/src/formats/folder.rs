@@ -1,4 +1,4 @@
-//! A folder of pictures; subfolders are splits or classes.
+//! A folder of pictures or recordings; subfolders are splits or classes.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,8 @@ use super::bytes::{entries, file_name};
 use super::picture::{is_picture, read_picture};
 use crate::assemble::Found;
 use crate::native::Nature;
-use crate::pile::Pile;
+use crate::pile::{Picture, Pile};
+use crate::sound::ClassPattern;
 use crate::{Error, Framing, Result};
 
 /// Other names that splits go by.
@@ -16,59 +17,93 @@ const VALIDATION: [&str; 3] = ["validation", "valid", "val"];
 
 /// Whether a folder has a picture in it or in a folder directly below, or folders of splits.
 pub(crate) fn has_pictures(dir: &Path) -> bool {
-    let Ok(paths) = entries(dir) else {
-        return false;
-    };
-    dir.join("train").is_dir()
-        || paths.iter().any(|path| {
-            is_picture(path)
-                || path.is_dir()
-                    && entries(path).is_ok_and(|inner| inner.iter().any(|p| is_picture(p)))
+    dir.join("train").is_dir() || first_file(dir, is_picture).is_some()
+}
+
+/// One of these in a folder, or in a folder directly below or that of a class in a split.
+pub(crate) fn first_file(dir: &Path, is: fn(&Path) -> bool) -> Option<PathBuf> {
+    let within = |dir: &Path, deeper: &dyn Fn(&Path) -> Option<PathBuf>| {
+        let all = entries(dir).ok()?;
+        let own = all.iter().find(|path| is(path)).cloned();
+        own.or_else(|| {
+            all.iter()
+                .filter(|path| path.is_dir())
+                .find_map(|path| deeper(path))
         })
+    };
+    let inside = |dir: &Path| within(dir, &|_| None);
+    within(dir, &|dir| within(dir, &inside))
 }
 
 /// Reads a folder with `train` (and `validation`, `test`) below it, or one without splits.
 pub(crate) fn find_folder(dir: &Path, framing: Framing) -> Result<Found> {
-    let train_dir = dir.join("train");
-    let root = if train_dir.is_dir() {
-        train_dir.as_path()
-    } else {
-        dir
+    let pictures = Files {
+        is: is_picture,
+        called: ["an image", "pictures", "no picture"],
+        expected: "*.png or *.jpg, or a folder of them for every class",
+        classes: None,
+        read: &|path| read_picture(path, framing),
+        empty: &|| Pile::new(framing),
     };
-    let has_splits = root != dir;
-    let train = Listing::of(root)?;
-    let other = |names: &[&str]| -> Result<Option<Listing>> {
-        let found = names
-            .iter()
-            .map(|name| dir.join(name))
-            .find(|path| has_splits && path.is_dir());
-        found.map(|path| Listing::of(&path)).transpose()
-    };
-    let (validation, test) = (other(&VALIDATION)?, other(&["test"])?);
-    let mut classes = train.classes.clone();
-    for listing in [&validation, &test].into_iter().flatten() {
-        classes.extend(listing.classes.iter().cloned());
-        if listing.classes.is_empty() != train.classes.is_empty() {
-            let problem = "some splits have class folders and some have not";
-            return Err(Error::format(dir, problem));
-        }
-    }
-    classes.sort_unstable();
-    classes.dedup();
-    let read = |listing: &Listing| listing.read(&classes, framing);
-    let train = read(&train)?;
-    let validation = validation.as_ref().map(read).transpose()?;
-    let test = test.as_ref().map(read).transpose()?;
-    let said = format!("pictures in {}", dir.display());
-    Ok(Found {
-        validation,
-        test,
-        classes,
-        ..Found::only(file_name(dir), said, Nature::Values, train)
-    })
+    pictures.find(dir, Nature::Values)
 }
 
-/// The pictures of one split by name, one of each class in turn: the first few are of all classes then.
+/// What a folder is looked through for.
+pub(crate) struct Files<'a> {
+    pub(crate) is: fn(&Path) -> bool,
+    /// One of them, several, none.
+    pub(crate) called: [&'static str; 3],
+    pub(crate) expected: &'static str,
+    /// How names say the class, where folders do not.
+    pub(crate) classes: Option<&'a ClassPattern>,
+    pub(crate) read: &'a (dyn Fn(&Path) -> Result<Picture> + Sync),
+    pub(crate) empty: &'a dyn Fn() -> Pile,
+}
+
+impl Files<'_> {
+    /// All that is in `dir`.
+    pub(crate) fn find(&self, dir: &Path, nature: Nature) -> Result<Found> {
+        let train_dir = dir.join("train");
+        let root = if train_dir.is_dir() {
+            train_dir.as_path()
+        } else {
+            dir
+        };
+        let has_splits = root != dir;
+        let train = Listing::of(root, self)?;
+        let other = |names: &[&str]| -> Result<Option<Listing>> {
+            let found = names
+                .iter()
+                .map(|name| dir.join(name))
+                .find(|path| has_splits && path.is_dir());
+            found.map(|path| Listing::of(&path, self)).transpose()
+        };
+        let (validation, test) = (other(&VALIDATION)?, other(&["test"])?);
+        let mut classes = train.classes.clone();
+        for listing in [&validation, &test].into_iter().flatten() {
+            classes.extend(listing.classes.iter().cloned());
+            if listing.classes.is_empty() != train.classes.is_empty() {
+                let problem = "some splits have class folders and some have not";
+                return Err(Error::format(dir, problem));
+            }
+        }
+        classes.sort_unstable();
+        classes.dedup();
+        let read = |listing: &Listing| listing.read(&classes, self);
+        let train = read(&train)?;
+        let validation = validation.as_ref().map(read).transpose()?;
+        let test = test.as_ref().map(read).transpose()?;
+        let said = format!("{} in {}", self.called[1], dir.display());
+        Ok(Found {
+            validation,
+            test,
+            classes,
+            ..Found::only(file_name(dir), said, nature, train)
+        })
+    }
+}
+
+/// The files of one split by name, one of each class in turn: the first few are of all classes then.
 struct Listing {
     dir: PathBuf,
     classes: Vec<String>,
@@ -77,7 +112,7 @@ struct Listing {
 }
 
 impl Listing {
-    fn of(dir: &Path) -> Result<Self> {
+    fn of(dir: &Path, kind: &Files<'_>) -> Result<Self> {
         let mut listing = Self {
             dir: dir.to_path_buf(),
             classes: Vec::new(),
@@ -85,11 +120,11 @@ impl Listing {
         };
         let (mut flat, mut places, mut empty) = (None, Vec::new(), Vec::new());
         for path in entries(dir)? {
-            if is_picture(&path) {
+            if (kind.is)(&path) {
                 flat = Some(path.clone());
                 listing.files.push((path, None));
             } else if path.is_dir() {
-                let inner = entries(&path)?.into_iter().filter(|path| is_picture(path));
+                let inner = entries(&path)?.into_iter().filter(|path| (kind.is)(path));
                 let class = Some(listing.classes.len());
                 let before = listing.files.len();
                 listing.files.extend(inner.map(|path| (path, class)));
@@ -102,32 +137,59 @@ impl Listing {
             }
         }
         if let Some(flat) = flat.filter(|_| !listing.classes.is_empty()) {
-            let problem = "an image beside class folders; move it into one of them";
+            let problem = format!(
+                "{} beside class folders; move it into one of them",
+                kind.called[0]
+            );
             return Err(Error::format(&flat, problem));
         }
         if !listing.classes.is_empty() {
             for path in empty {
-                tracing::warn!("no picture in the class folder {}", path.display());
+                tracing::warn!("{} in the class folder {}", kind.called[2], path.display());
             }
             let mut files: Vec<_> = places.into_iter().zip(listing.files).collect();
             files.sort_by_key(|(place, _)| *place);
             listing.files = files.into_iter().map(|(_, file)| file).collect();
         }
         if listing.files.is_empty() {
-            let expected = "*.png or *.jpg, or a folder of them for every class".to_owned();
+            let expected = kind.expected.to_owned();
             return Err(Error::NoImages {
                 path: listing.dir,
                 expected,
             });
         }
+        if let Some(pattern) = kind.classes {
+            listing.classify(pattern)?;
+        }
         Ok(listing)
     }
 
-    fn read(&self, classes: &[String], framing: Framing) -> Result<Pile> {
-        let (mut pile, mut labels) = (Pile::new(framing), Vec::new());
+    /// Classes by the names of the files, in place of those by folders.
+    fn classify(&mut self, pattern: &ClassPattern) -> Result<()> {
+        let class = |(path, _): &(PathBuf, _)| {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            pattern.class_of(&stem).ok_or_else(|| {
+                Error::format(
+                    path,
+                    format!("its name does not fit --classes-from {pattern}"),
+                )
+            })
+        };
+        let names: Vec<String> = self.files.iter().map(class).collect::<Result<_>>()?;
+        self.classes.clone_from(&names);
+        self.classes.sort_unstable();
+        self.classes.dedup();
+        for ((_, class), name) in self.files.iter_mut().zip(&names) {
+            *class = self.classes.binary_search(name).ok();
+        }
+        Ok(())
+    }
+
+    fn read(&self, classes: &[String], kind: &Files<'_>) -> Result<Pile> {
+        let (mut pile, mut labels) = ((kind.empty)(), Vec::new());
         // A few at a time on all cores, so that no more than these are in memory unscaled.
         for files in self.files.chunks(4 * rayon::current_num_threads()) {
-            let read = |(path, _): &(PathBuf, _)| read_picture(path, framing);
+            let read = |(path, _): &(PathBuf, _)| (kind.read)(path);
             let pictures: Vec<_> = files.par_iter().map(read).collect();
             for ((path, class), picture) in files.iter().zip(pictures) {
                 pile.push(path, picture?)?;

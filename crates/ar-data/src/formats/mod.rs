@@ -14,11 +14,11 @@ mod planes;
 mod png;
 mod read_images;
 
-pub(crate) use bytes::file_name;
+pub(crate) use bytes::{entries, file_name};
 pub(crate) use cifar::Cifar;
 #[cfg(feature = "hub")]
 pub(crate) use cifar::write_records;
-pub(crate) use folder::{find_folder, has_pictures};
+pub(crate) use folder::{Files, find_folder, first_file, has_pictures};
 #[cfg(feature = "hub")]
 pub(crate) use idx::write_gz;
 pub(crate) use idx::{Idx, read_idx};

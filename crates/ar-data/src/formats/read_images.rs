@@ -8,9 +8,10 @@ use super::array::nature;
 use super::bytes::file_name;
 use super::npy::read_npy;
 use super::picture::{PictureKind, read_picture};
-use super::{Cifar, Idx, has_pictures, read_idx};
+use super::{Cifar, Idx, first_file, has_pictures, read_idx};
 use crate::native::{Nature, settle};
 use crate::pile::Pile;
+use crate::sound::is_wav;
 use crate::{Error, Framing, Images, LoadOptions, Result};
 
 /// A format that is loaded.
@@ -19,9 +20,11 @@ pub(crate) enum Kind {
     IdxFolder(Idx),
     CifarFolder(Cifar),
     Folder,
+    SoundFolder,
     Npz,
     Npy,
     Picture,
+    Sound,
     Idx,
 }
 
@@ -35,11 +38,15 @@ pub(crate) fn kind_of(path: &Path) -> Result<Kind> {
         if let Some(cifar) = Cifar::find(path) {
             return Ok(Kind::CifarFolder(cifar));
         }
+        if first_file(path, is_wav).is_some() {
+            return Ok(Kind::SoundFolder);
+        }
         if has_pictures(path) {
             return Ok(Kind::Folder);
         }
         let expected =
-            "MNIST's or CIFAR-10's files, *.png or *.jpg, or class folders of these".to_owned();
+            "MNIST's or CIFAR-10's files, *.png, *.jpg or *.wav, or class folders of these"
+                .to_owned();
         return Err(Error::NoImages {
             path: path.to_path_buf(),
             expected,
@@ -54,12 +61,13 @@ pub(crate) fn kind_of(path: &Path) -> Result<Kind> {
         [] => Err(Error::format(path, "an empty file")),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Ok(Kind::Npy),
         [b'P', b'K', ..] => Ok(Kind::Npz),
+        [b'R', b'I', b'F', b'F', ..] => Ok(Kind::Sound),
         start if PictureKind::of(start).is_some() => Ok(Kind::Picture),
         // Of what is gzipped only IDX is known.
         [0, 0, ..] | [0x1f, 0x8b, ..] => Ok(Kind::Idx),
         other => {
             let problem =
-                format!("not an IDX, PNG, JPEG, npy or npz file: it begins with {other:02x?}");
+                format!("not an IDX, PNG, JPEG, WAV, npy or npz file: it begins with {other:02x?}");
             Err(Error::format(path, problem))
         }
     }
@@ -103,7 +111,12 @@ pub(crate) fn read_pile(
             pile.push(path, read_picture(path, framing)?)?;
             Ok(pile)
         }
-        Kind::Npz | Kind::IdxFolder(_) | Kind::CifarFolder(_) | Kind::Folder => {
+        Kind::Sound => Err(Error::format(path, "a recording, where images are wanted")),
+        Kind::Npz
+        | Kind::IdxFolder(_)
+        | Kind::CifarFolder(_)
+        | Kind::Folder
+        | Kind::SoundFolder => {
             let problem = "a whole data set; give a single PNG, JPEG or npy file";
             Err(Error::format(path, problem))
         }

@@ -1,0 +1,15 @@
+//! Recordings: files, sampling rates, levels, names of classes and a built-in set.
+
+mod amplitude;
+mod companding;
+mod names;
+mod resample;
+mod set;
+mod tones;
+mod wav;
+
+pub use companding::{Companding, Law};
+pub use names::ClassPattern;
+pub use set::{SoundOptions, is_sound, recordings_in};
+pub(crate) use set::{draw_tones, find_sound, find_sounds, is_wav};
+pub use wav::{Recording, read_wav, write_wav};

@@ -203,6 +203,12 @@ impl Images {
             .and_then(|labels| labels.get(i).copied())
     }
 
+    /// The same images, all of one class.
+    pub fn all_of_class(self, class: u32) -> Self {
+        let labels = Some(vec![class; self.len()]);
+        Self { labels, ..self }
+    }
+
     /// The same images with other pixels of the same count, one of the shape for each.
     pub(crate) fn with_pixels(self, shape: Shape, pixels: Vec<u16>) -> Self {
         Self {

@@ -1,17 +1,18 @@
 //! `ar-cli classify`: which class an image is of, by Bayes' rule.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use ar_core::{Conditioning, class_log_likelihoods, log_posterior};
-use ar_data::{Epoch, Split, Traversal};
+use ar_core::{Conditioning, log_posterior};
+use ar_data::{Images, Split};
 use serde::Serialize;
 
 use super::scoring::Scoring;
 use crate::dataset::Data;
 use crate::failure::usage;
 use crate::output::Output;
-use crate::progress::Progress;
+use crate::scored::with_bar;
 use crate::words::counted;
 
 /// Classify images under a model conditioned on classes
@@ -75,34 +76,29 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         )));
     };
     let prior = args.prior.of(&data, classes)?;
-    let limit = match args.scoring.limit() {
-        0 => images.len(),
-        limit => limit.min(images.len()),
-    };
-    let label = format!("classifying {}", split.name());
-    let bar = Progress::new(output, label, "images", limit as u64);
-    let (domain, device) = (run.model.domain(), run.model.device());
+    let log_likelihoods = (0..classes as u32)
+        .map(|class| {
+            let name = run.data.classes.get(class as usize);
+            let label = name.map_or(class.to_string(), String::clone);
+            let as_class = Arc::new(Images::clone(images).all_of_class(class));
+            let (batch, limit) = (args.scoring.batch_size, args.scoring.limit());
+            let (model, label) = (run.model.as_ref(), format!("{} as {label}", split.name()));
+            with_bar(
+                model,
+                &as_class,
+                &data.encoding,
+                batch,
+                limit,
+                &label,
+                output,
+            )
+        })
+        .collect::<Result<Vec<_>>>()?;
     let mut tally = Tally::new(classes);
-    let encoding = data.encoding.clone().for_scoring();
-    let epoch = Epoch::new(
-        images.clone(),
-        encoding,
-        args.scoring.batch_size,
-        Traversal::Sequential,
-    )?;
-    for batch in epoch.stream(0)? {
-        let mut levels = batch.levels;
-        levels.truncate((limit - tally.images) * domain.dims());
-        let levels = domain.tensor(levels, device)?;
-        for row in class_log_likelihoods(run.model.as_ref(), &levels)? {
-            tally.count(labels[tally.images] as usize, &log_posterior(&row, &prior))?;
-        }
-        bar.at(tally.images as u64, String::new);
-        if tally.images >= limit {
-            break;
-        }
+    for i in 0..log_likelihoods[0].len() {
+        let row: Vec<f64> = log_likelihoods.iter().map(|nats| -nats[i]).collect();
+        tally.count(labels[i] as usize, &log_posterior(&row, &prior))?;
     }
-    bar.finish();
     let report = tally.report(args.prior, run.data.classes);
     output.say(format_args!(
         "{} {}: {}",

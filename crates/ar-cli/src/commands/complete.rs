@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::drawing::{Drawing, draw};
 use super::inputs::{Files, Input, Known, of_test};
+use super::priming::Priming;
 use crate::condition::name_of;
 use crate::dataset::{pictures, save_levels};
 use crate::failure::usage;
@@ -21,7 +22,7 @@ use crate::picture::{Sheet, masked_input};
 use crate::progress::duration;
 use crate::reading::ReadingArgs;
 use crate::run::Run;
-use crate::values::count;
+use crate::values::{count, positive};
 use crate::words::counted;
 
 /// Complete images of which a part is given
@@ -29,7 +30,7 @@ use crate::words::counted;
 /// A model conditioned on classes completes each image as one of its own class (that of a test
 /// image, or of the folder it lies in), or as one of each class that --class names.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("part").required(true).args(["keep_rows", "mask"]))]
+#[command(group = clap::ArgGroup::new("part").required(true).args(["keep_rows", "mask", "keep_seconds"]))]
 #[command(group = clap::ArgGroup::new("images").required(true).args(["input", "test"]))]
 pub(crate) struct Args {
     /// Images to complete: PNG or JPEG files, folders of them, or .npy files of levels (N, C, H, W)
@@ -43,6 +44,10 @@ pub(crate) struct Args {
     /// Keep the first N rows of each image and draw the rest
     #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
     keep_rows: Option<usize>,
+
+    /// Keep the first S seconds of each recording (WAV files as --input) and draw the rest
+    #[arg(long, value_name = "S", value_parser = positive, conflicts_with_all = ["test", "order", "full_size"], allow_hyphen_values = true)]
+    keep_seconds: Option<f64>,
 
     /// Keep what is not black in this picture, of the images' size, and draw the rest; a folder holds a mask
     /// for each image, called like it
@@ -98,6 +103,29 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let mask = args.mask.iter().map(|path| ("--mask", path.as_path()));
     let reads: Vec<_> = inputs.chain(mask).collect();
     let (mut run, target) = args.drawing.open("completed.png", &reads, &[])?;
+    match (run.data.config.sample_rate, args.keep_seconds) {
+        (Some(rate), Some(keep_seconds)) => {
+            let priming = Priming {
+                inputs: &args.input,
+                keep_seconds,
+                count: args.count,
+                drawing: &args.drawing,
+            };
+            return priming.run(&mut run, rate, &target, output);
+        }
+        (Some(_), None) => {
+            return Err(usage(
+                "the model is of sound: give --input FILE.wav and --keep-seconds",
+            ));
+        }
+        (None, Some(_)) => {
+            let instead = "give --keep-rows or --mask";
+            return Err(usage(format!(
+                "--keep-seconds: the model is of images; {instead}"
+            )));
+        }
+        (None, None) => {}
+    }
     let classes = args.drawing.classes(&run)?;
     let inputs = args.inputs(&mut run, output)?;
     let (domain, conditioning) = (run.model.domain(), run.spec.conditioning);
@@ -142,24 +170,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let drawn = draw(model, &options, output)?;
     let seconds = started.elapsed().as_secs_f64();
 
-    let completions = pictures(
-        &drawn.levels,
-        &domain,
-        &run.encoding,
-        run.data.config.sample_rate,
-    )?;
+    let completions = pictures(&drawn.levels, &domain, &run.encoding, None)?;
     if target.as_array {
         save_levels(&target.file, &drawn.levels, &domain)?;
     } else {
         let shown = rows.iter().zip(completions.chunks(args.count));
         let shown = shown.map(|(row, own)| {
-            let original = pictures(
-                &row.input.levels,
-                &domain,
-                &run.encoding,
-                run.data.config.sample_rate,
-            )?
-            .remove(0);
+            let original = pictures(&row.input.levels, &domain, &run.encoding, None)?.remove(0);
             let given = masked_input(&original, row.known)?;
             Ok((original, given, own.to_vec()))
         });

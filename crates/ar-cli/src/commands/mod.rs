@@ -13,6 +13,7 @@ pub(crate) mod import;
 pub(crate) mod info;
 mod inputs;
 pub(crate) mod man;
+mod priming;
 pub(crate) mod runs;
 pub(crate) mod sample;
 mod scoring;

@@ -1,10 +1,11 @@
 //! `ar-cli sample`: new images from a trained model.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Engine, SampleOptions, Sampled, Scan};
+use ar_core::{Engine, SampleOptions, Sampled, Sampler, Scan};
 use serde::Serialize;
 
 use super::drawing::{Drawing, draw};
@@ -15,6 +16,7 @@ use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::{Sheet, save_apng, sounds as sounds_of};
 use crate::progress::duration;
+use crate::run::Run;
 use crate::values::{Size, count, positive, scan};
 use crate::words::counted;
 
@@ -35,6 +37,10 @@ pub(crate) struct Args {
     /// Of a model of sound, how long each recording is
     #[arg(long, value_name = "S", value_parser = positive, conflicts_with_all = ["size", "animate"], allow_hyphen_values = true)]
     seconds: Option<f64>,
+
+    /// Of a model of sound, write one recording to standard output while it is drawn: a WAV for a player
+    #[arg(long, requires = "seconds", conflicts_with_all = ["json", "output", "count", "whole_pass"])]
+    stream: bool,
 
     /// Of a model of several orders, draw in this one; of one trained in every order, in any
     #[arg(long, value_name = "NAME", value_parser = scan)]
@@ -119,6 +125,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let each = args.count.unwrap_or(usual);
     let rows = Rows { classes, each };
     let options = args.drawing.options(rows.count(), &domain)?;
+    if let (true, Some(rate)) = (args.stream, rate) {
+        let options = SampleOptions {
+            count: 1,
+            condition: run.spec.conditioning.of_labels(
+                rows.classes.first().map(|&class| vec![class]),
+                run.model.device(),
+            )?,
+            ..options
+        };
+        return stream(&run, &options, rate);
+    }
     let recordings = match rate {
         Some(_) if !target.as_array => {
             Some(target.of_recordings(rows.count(), &args.drawing, &run)?)
@@ -216,6 +233,39 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         passes: run.model.members()[0].order().steps(),
         sound: None,
     })?;
+    Ok(0)
+}
+
+/// Writes the samples of one recording to standard output as they are drawn. A reader that has heard enough may
+/// go.
+fn stream(run: &Run, options: &SampleOptions, rate: u32) -> Result<u8> {
+    const AT_ONCE: usize = 256;
+    let mut out = std::io::stdout().lock();
+    let domain = run.model.domain();
+    let header = ar_data::wav_header(rate, domain.width)?;
+    let mut sampler = Sampler::new(run.model.members()[0], options)?;
+    let mut written = 0;
+    let mut write = |bytes: &[u8]| match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        other => other
+            .map(|()| true)
+            .context("cannot write to standard output"),
+    };
+    let mut goes_on = write(&header)?;
+    while goes_on && written < domain.width {
+        let some = sampler
+            .by_ref()
+            .take(AT_ONCE)
+            .collect::<Result<Vec<_>, _>>()?
+            .len();
+        let drawn = run
+            .encoding
+            .decode(&sampler.levels()[written..written + some]);
+        let signed = drawn.iter().map(|&s| (i32::from(s) - 32_768) as i16);
+        let bytes: Vec<u8> = signed.flat_map(i16::to_le_bytes).collect();
+        goes_on = write(&bytes)?;
+        written += some;
+    }
     Ok(0)
 }
 

@@ -25,6 +25,7 @@ mod reading;
 mod resume;
 mod runs;
 mod sample;
+mod sound;
 mod threads;
 mod train;
 mod vectors;

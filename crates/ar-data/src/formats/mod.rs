@@ -14,7 +14,7 @@ mod planes;
 mod png;
 mod read_images;
 
-pub(crate) use bytes::{entries, file_name};
+pub(crate) use bytes::file_name;
 pub(crate) use cifar::Cifar;
 #[cfg(feature = "hub")]
 pub(crate) use cifar::write_records;

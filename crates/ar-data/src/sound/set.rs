@@ -1,6 +1,6 @@
 //! Recordings as a data set: a folder of WAVs, one file, or the built-in vowels.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -72,6 +72,14 @@ impl SoundOptions {
 pub(crate) fn is_wav(path: &Path) -> bool {
     let of_file = path.extension();
     of_file.is_some_and(|end| end.eq_ignore_ascii_case("wav")) && path.is_file()
+}
+
+/// The samples of a WAV, resampled to `rate` samples a second.
+///
+/// # Errors
+/// As [`read_wav`](crate::read_wav).
+pub fn samples_of(path: &Path, rate: u32) -> Result<Vec<u16>> {
+    Ok(resampled(read_wav(path)?, rate)?.samples)
 }
 
 fn picture(recording: Recording) -> Result<Picture> {
@@ -174,18 +182,6 @@ pub fn is_sound(source: &crate::Source) -> bool {
         crate::Source::Path(path) => is_wav(path) || first_file(path, is_wav).is_some(),
         _ => false,
     }
-}
-
-/// The files of one path that are recordings: itself, or those directly in the folder, by name.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub fn recordings_in(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let all = crate::formats::entries(path)?;
-    Ok(all.into_iter().filter(|path| is_wav(path)).collect())
 }
 
 #[cfg(test)]

@@ -76,36 +76,58 @@ pub fn read_wav(path: impl AsRef<Path>) -> Result<Recording> {
 /// When the rate is 0 or above 768000, there are more samples than a WAV can hold, or the file cannot be
 /// written.
 pub fn write_wav(path: impl AsRef<Path>, rate: u32, samples: &[u16]) -> Result<()> {
+    fits(rate, samples.len())?;
+    write_atomically(path.as_ref(), |out| out.write_all(&encode(rate, samples)?))
+}
+
+/// What a 16-bit WAV of one channel and so many samples begins with: each follows as a little-endian `i16`, the
+/// sample less 32768. For those who write to where nobody can go back.
+///
+/// # Errors
+/// As [`write_wav`].
+pub fn wav_header(rate: u32, samples: usize) -> Result<Vec<u8>> {
+    fits(rate, samples)?;
+    let mut header = encode(rate, &[]).map_err(Error::io("write", Path::new("a WAV header")))?;
+    let bytes = 2 * samples as u32;
+    let rest = header.len() as u32 - 8;
+    header[4..8].copy_from_slice(&(rest + bytes).to_le_bytes());
+    let end = header.len();
+    header[end - 4..].copy_from_slice(&bytes.to_le_bytes());
+    Ok(header)
+}
+
+fn fits(rate: u32, samples: usize) -> Result<()> {
     check_rate(rate)?;
-    if samples.len() > MOST_SAMPLES {
+    if samples > MOST_SAMPLES {
         return Err(Error::Option {
             option: "samples of a WAV",
             must: "at most 2147483625",
         });
     }
+    Ok(())
+}
+
+/// hound seeks, and what is written to cannot.
+fn encode(rate: u32, samples: &[u16]) -> std::io::Result<Vec<u8>> {
     let spec = WavSpec {
         channels: 1,
         sample_rate: rate,
         bits_per_sample: 16,
         sample_format: SampleFormat::Int,
     };
-    write_atomically(path.as_ref(), |out| {
-        // hound seeks, and a pipe cannot.
-        let mut bytes = Cursor::new(Vec::new());
-        encode(&mut bytes, spec, samples).map_err(|error| match error {
-            hound::Error::IoError(source) => source,
-            other => std::io::Error::other(other),
-        })?;
-        out.write_all(bytes.get_ref())
-    })
-}
-
-fn encode(out: &mut Cursor<Vec<u8>>, spec: WavSpec, samples: &[u16]) -> hound::Result<()> {
-    let mut writer = WavWriter::new(out, spec)?;
-    for &sample in samples {
-        writer.write_sample(sample.wrapping_sub(SILENCE) as i16)?;
-    }
-    writer.finalize()
+    let mut bytes = Cursor::new(Vec::new());
+    let write = |out: &mut Cursor<Vec<u8>>| -> hound::Result<()> {
+        let mut writer = WavWriter::new(out, spec)?;
+        for &sample in samples {
+            writer.write_sample(sample.wrapping_sub(SILENCE) as i16)?;
+        }
+        writer.finalize()
+    };
+    write(&mut bytes).map_err(|error| match error {
+        hound::Error::IoError(source) => source,
+        other => std::io::Error::other(other),
+    })?;
+    Ok(bytes.into_inner())
 }
 
 /// Whether a recording can have the rate.

@@ -1,0 +1,144 @@
+use std::path::Path;
+
+use crate::common::{Ran, ar, run_path};
+
+const TINY: &str = "train wavenet --data tones --set tones=30 --conditional --crop 300 --batch-size 2 \
+                    --set hidden=4 --set skip=4 --set stacks=1 --set max_dilation=4 --set embedding=2";
+
+fn tiny(folder: &Path, more: &str) -> Ran {
+    let all: Vec<&str> = TINY
+        .split_whitespace()
+        .chain(more.split_whitespace())
+        .collect();
+    ar(folder, &all)
+}
+
+fn with(folder: &Path, line: &str) -> Ran {
+    ar(folder, &line.split_whitespace().collect::<Vec<_>>())
+}
+
+#[test]
+fn sound_is_learned_scored_drawn_continued_and_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let trained = tiny(path, "--steps 3 --run run --json").ok();
+    let test = &trained.json()["test"];
+    let bits = test["bits_per_sample"].as_f64().unwrap();
+    assert!(bits > 1.0 && bits < 8.5, "{trained:#?}");
+    assert_eq!(
+        (&test["recordings"], &test["levels"]),
+        (&3.into(), &256.into())
+    );
+    assert!(
+        trained.stderr.contains("after 8 samples"),
+        "the model's reach: {trained:#?}"
+    );
+    let metrics = std::fs::read_to_string(path.join("run/metrics.jsonl")).unwrap();
+    assert!(metrics.contains("nats_per_sample") && !metrics.contains("nats_per_image"));
+
+    // Scored in pieces of any number at once, a recording has one likelihood.
+    let evaluated = with(path, "eval run --batch-size 1 --per-image each.csv --json").ok();
+    let again = evaluated.json()["bits_per_sample"].as_f64().unwrap();
+    assert!((again - bits).abs() < 1e-6);
+    assert_eq!(
+        std::fs::read_to_string(path.join("each.csv"))
+            .unwrap()
+            .lines()
+            .count(),
+        4
+    );
+
+    let one = with(
+        path,
+        "sample run --seconds 0.05 -n 1 --class a -o one.wav --json",
+    )
+    .ok()
+    .json();
+    assert_eq!(
+        (&one["sample_rate"], &one["passes"]),
+        (&8000.into(), &400.into())
+    );
+    assert!(one["samples_per_second"].as_f64().unwrap() > 0.0);
+    assert_eq!(wav(&path.join("one.wav")), (8000, 400));
+    assert!(path.join("one.png").is_file());
+    with(path, "sample run --seconds 0.01 -n 2 --class 1 -o both.wav").ok();
+    assert_eq!(wav(&path.join("both-2.wav")), (8000, 80));
+    with(path, "sample run --seconds 0.01 -n 2 --class 1 -o both.wav").refused(&["both-1.wav"]);
+
+    let primed =
+        "complete run --input one.wav --keep-seconds 0.02 --class 0,4 -n 1 -o rest.wav --json";
+    let rest = with(path, primed).ok().json();
+    assert_eq!(
+        (&rest["images"], rest["hole_nats"].as_array().unwrap().len()),
+        (&2.into(), 2)
+    );
+    let kept = |file: &str| ar_samples(&path.join(file))[..160].to_vec();
+    assert_eq!(kept("rest-1.wav"), kept("rest-2.wav"));
+    with(
+        path,
+        "complete run --input one.wav --keep-seconds 9 -o x.wav",
+    )
+    .refused(&["one.wav", "0.050 s"]);
+
+    let classified = with(path, "classify run --json").ok().json();
+    assert_eq!(classified["images"], 3);
+}
+
+#[test]
+fn a_stream_is_what_is_drawn_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    tiny(path, "--steps 1 --run run").ok();
+    let streamed = assert_cmd::Command::new(crate::common::PROGRAM)
+        .current_dir(path)
+        .args("sample run --seconds 0.1 --class 2 --seed 3 --stream".split_whitespace())
+        .output()
+        .unwrap();
+    assert!(streamed.status.success(), "{streamed:?}");
+    with(
+        path,
+        "sample run --seconds 0.1 --class 2 --seed 3 -n 1 -o one.wav",
+    )
+    .ok();
+    assert!(streamed.stdout == std::fs::read(path.join("one.wav")).unwrap());
+}
+
+#[test]
+fn a_run_on_sound_goes_on_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let model = |run: &str| std::fs::read(path.join(run).join("model.safetensors")).unwrap();
+    tiny(path, "--steps 6 --run whole --set schedule=constant").ok();
+    tiny(path, "--steps 3 --run parts --set schedule=constant").ok();
+    with(path, "train --run parts --resume --steps 6").ok();
+    assert!(model("whole") == model("parts"));
+}
+
+#[test]
+fn sound_and_images_are_not_taken_for_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    tiny(path, "--steps 1 --run run").ok();
+    with(path, "train pixelcnn --data tones").refused(&["pixelcnn is for images", "wavenet"]);
+    with(path, "train wavenet --data tones --set position=true").refused(&["position=false"]);
+    with(path, "train wavenet --data tones --binarize fixed").refused(&["--quantize"]);
+    with(path, "train wavenet --data digits --quantize linear").refused(&["digits is of images"]);
+    with(path, "train wavenet --data tones --levels 1024").refused(&["--levels 1024"]);
+    with(path, "eval run --data digits").refused(&["the run's data are sound"]);
+    with(path, "complete run --test 2 --keep-rows 3").refused(&["--keep-seconds"]);
+    let run = run_path();
+    ar(path, &["sample", run, "--seconds", "1"]).refused(&["the model is of images"]);
+    ar(path, &["eval", run, "--data", "tones"]).refused(&["is sound, the run's data are images"]);
+}
+
+/// Samples a second, and how many.
+fn wav(path: &Path) -> (u32, usize) {
+    (
+        ar_data::read_wav(path).unwrap().rate,
+        ar_samples(path).len(),
+    )
+}
+
+fn ar_samples(path: &Path) -> Vec<u16> {
+    ar_data::read_wav(path).unwrap().samples
+}

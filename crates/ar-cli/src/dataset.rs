@@ -55,21 +55,23 @@ impl Data {
         // Not guessed again: other data, or an older run's, may have another largest value.
         let native = config.native_levels.unwrap_or(encoding.native_levels());
         let is_sound = matches!(encoding, Encoding::Sound(_));
+        match (is_sound, ar_data::is_sound(&config.source())) {
+            (true, false) => {
+                let problem = "is of images, the run's data are sound";
+                return Err(usage(format!("{} {problem}", config.source)));
+            }
+            (false, true) => {
+                let problem = "is sound, the run's data are images";
+                return Err(usage(format!("{} {problem}", config.source)));
+            }
+            _ => {}
+        }
         let config = DataConfig {
             native_levels: (!is_sound).then_some(native),
             ..config.clone()
         };
         Self::encoded(&config, |dataset| match encoding {
-            Encoding::Palette(_) => Ok(encoding.clone()),
-            Encoding::Sound(_) if dataset.sample_rate.is_some() => Ok(encoding.clone()),
-            Encoding::Sound(_) => Err(usage(format!(
-                "{} is of images, the run's data are sound",
-                dataset.name
-            ))),
-            Encoding::Levels(_) | Encoding::Binary(..) if dataset.sample_rate.is_some() => {
-                let is = "is sound, the run's data are images";
-                Err(usage(format!("{} {is}", dataset.name)))
-            }
+            Encoding::Palette(_) | Encoding::Sound(_) => Ok(encoding.clone()),
             Encoding::Levels(_) | Encoding::Binary(..) => config.encoding(dataset, None),
         })
     }

@@ -106,15 +106,15 @@ impl Epoch {
             None => (start as u32..end as u32).collect(),
         };
         let windows = indices.iter().map(|&i| (i, self.corner(i as usize)));
-        Some(self.windows(windows.collect()))
+        Some(self.windows(&windows.collect::<Vec<_>>()))
     }
 
     /// These windows, each an image and the upper left corner in it.
-    fn windows(&self, windows: Vec<(u32, [usize; 2])>) -> LevelBatch {
+    fn windows(&self, windows: &[(u32, [usize; 2])]) -> LevelBatch {
         let images = &self.images;
         let mut levels =
             Vec::with_capacity(windows.len() * self.encoding.shape(images.shape()).dims());
-        for &(i, corner) in &windows {
+        for &(i, corner) in windows {
             self.encoding
                 .encode_checked(images, i as usize, self.number, corner, &mut levels);
         }
@@ -141,7 +141,7 @@ impl Epoch {
         let mut all = (0..self.images.len().min(limit)).flat_map(of);
         std::iter::from_fn(move || {
             let some: Vec<_> = all.by_ref().take(self.batch_size).collect();
-            (!some.is_empty()).then(|| self.windows(some))
+            (!some.is_empty()).then(|| self.windows(&some))
         })
     }
 

@@ -57,7 +57,7 @@ fn a_loss_of_parts_is_theirs_by_every_route() {
             let close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-4;
             assert!(gradient.iter().zip(&expected.1).all(close), "{route:?}");
             let wrong = Pass {
-                scored: Some(Arc::from([0..1])),
+                scored: Some(Arc::from([0..1, 0..1])),
                 ..Pass::default()
             };
             assert!(net.loss_and_gradient(&x, None, &wrong).is_err());

@@ -53,14 +53,16 @@ pub fn list(options: &LoadOptions) -> Vec<KnownSet> {
             present,
         }
     });
-    let digits = KnownSet {
-        name: "digits",
-        description: "built-in handwritten digits, 28x28 grey, 10 classes, no file needed",
+    let digits = "built-in handwritten digits, 28x28 grey, 10 classes, no file needed";
+    let tones = "built-in sung vowels, sound of 8 kHz, 5 classes, no file needed";
+    let built_in = [("digits", digits), ("tones", tones)].map(|(name, description)| KnownSet {
+        name,
+        description,
         looked_for: Vec::new(),
         found: None,
         present: true,
-    };
-    named.into_iter().chain([digits]).collect()
+    });
+    named.into_iter().chain(built_in).collect()
 }
 
 /// Downloads a named set into the cache, unless it is here.
@@ -71,7 +73,7 @@ pub fn fetch(name: &str, options: &LoadOptions) -> Result<Fetched> {
     let set = match name {
         "mnist" => Named::Mnist,
         "cifar10" => Named::Cifar10,
-        "digits" => return Ok(Fetched::BuiltIn),
+        "digits" | "tones" => return Ok(Fetched::BuiltIn),
         other => {
             return Err(Error::UnknownName {
                 name: other.to_owned(),

@@ -137,8 +137,8 @@ fn score_recordings(
     limit: usize,
     progress: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Vec<f64>> {
-    /// Numbers that describe the conditionals of a batch: 128 MiB.
-    const AT_ONCE: usize = 1 << 25;
+    /// Numbers that describe the conditionals of a batch: 32 MiB, and a few times as much on the way.
+    const AT_ONCE: usize = 1 << 23;
     let (domain, device) = (model.domain(), model.device());
     let members = model.members();
     let [member] = members[..] else {

@@ -50,7 +50,7 @@ enum Action {
     Show(Show),
     /// Download a data set into the cache, unless it is here
     Fetch {
-        /// mnist, cifar10 or digits
+        /// mnist, cifar10, digits or tones
         name: String,
         /// Folder of data sets, looked at before the cache
         #[arg(long, value_name = "DIR")]
@@ -60,7 +60,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Show {
-    /// auto, mnist, cifar10, digits, or the path of a file or folder
+    /// auto, mnist, cifar10, digits, tones, or the path of a file or folder
     name: String,
 
     /// PNG to draw the first images into
@@ -116,7 +116,7 @@ struct Shown<'a> {
 }
 
 /// Sets that can be fetched.
-const NAMES: [&str; 3] = ["mnist", "cifar10", "digits"];
+const NAMES: [&str; 4] = ["mnist", "cifar10", "digits", "tones"];
 /// Images drawn by `show`.
 const SHOWN: usize = 64;
 

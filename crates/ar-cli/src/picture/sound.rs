@@ -1,157 +1,238 @@
-//! Sounds as they are seen: each a waveform above its spectrogram, all on one scale of time and loudness.
+//! Sounds as a picture: each a waveform above its spectrogram, all on one scale of time and loudness.
 
 use anyhow::Result;
 use realfft::RealFftPlanner;
 
+use super::axes::label;
 use super::canvas::Picture;
 use super::text::words;
 
 const PAPER: [u8; 3] = [255; 3];
+/// Where a shorter sound has ended.
+const AFTER: [u8; 3] = [240; 3];
 const INK: [u8; 3] = [38, 70, 120];
-const ZERO: [u8; 3] = [200, 204, 210];
-/// Pixels of the longest sound.
-const WIDTH: usize = 480;
-const WAVE: usize = 56;
-const SPECTRUM: usize = 88;
-/// For the labels to the left, and between sounds.
-const MARGIN: usize = 44;
-const GAP: usize = 12;
-/// What is this far below full scale, in dB, is dark.
-const FLOOR: f32 = -80.0;
+const ZERO: [u8; 3] = [190; 3];
+/// Heights of the two parts of a sound and of the line between them, pixels.
+const WAVE: usize = 64;
+const SPECTRUM: usize = 96;
+const LINE: usize = 2;
+/// Around the two: scales to the left and below, half a number to the right, what holds for all at the top.
+const LEFT: usize = 52;
+const RIGHT: usize = 30;
+const FOOT: usize = 28;
+const HEAD: usize = 28;
+/// Of the letters, and of the lines from a scale to its numbers.
+const LETTER: usize = 13;
+const TICK: usize = 4;
+/// What is this far below a sine at full scale is as dark as silence.
+const FLOOR_DB: f32 = -80.0;
+/// If all are quieter, the waveforms stay flat rather than show the rounding.
+const QUIETEST: f32 = 0.01;
 
-/// Draws recordings of 16 bits, silence at 32768, of `rate` samples a second.
+/// Draws recordings of 16 bits, silence at 32768, of `rate` samples a second; several are numbered from 1.
 ///
 /// # Errors
 /// Never for what fits in memory.
 pub(crate) fn sounds(recordings: &[&[u16]], rate: u32) -> Result<Picture> {
-    let all: Vec<Vec<f32>> = recordings.iter().map(|r| amplitudes(r)).collect();
-    let longest = all.iter().map(Vec::len).max().unwrap_or(0).max(1);
-    let loudest = all.iter().flatten().fold(0f32, |m, x| m.max(x.abs()));
-    let loudest = loudest.max(1e-3);
-    let columns = if all.len() > 3 { 2 } else { 1 };
-    let (cell, row) = (MARGIN + WIDTH + GAP, WAVE + SPECTRUM + GAP + 4);
-    let rows = all.len().div_ceil(columns).max(1);
-    let foot = 24;
-    let mut sheet = Picture::filled(columns * cell, rows * row + foot, PAPER).to_colour();
-    let ladder = format!("{:.1}k", f64::from(rate) / 2000.0);
-    for (i, sound) in all.iter().enumerate() {
-        let (left, top) = (i % columns * cell + MARGIN, i / columns * row + GAP / 2);
-        let width = (sound.len() * WIDTH).div_ceil(longest).clamp(1, WIDTH);
-        sheet.paste(&waveform(sound, width, loudest)?, left, top);
-        sheet.paste(&spectrogram(sound, width)?, left, top + WAVE + 4);
-        let beside = |sheet: &mut Picture, text: &str, y: usize| {
-            let label = words(text, PAPER[0]);
-            sheet.paste(&label, left.saturating_sub(label.width() + 4), y);
-        };
-        beside(&mut sheet, &format!("{loudest:.2}"), top);
-        beside(&mut sheet, &ladder, top + WAVE + 4);
-        beside(&mut sheet, "0", top + WAVE + SPECTRUM - 8);
-    }
-    let seconds = longest as f64 / f64::from(rate.max(1));
-    for column in 0..columns {
-        let left = column * cell + MARGIN;
-        for quarter in 0..=4 {
-            let text = format!("{:.2}", seconds * f64::from(quarter) / 4.0);
-            let label = words(&text, PAPER[0]);
-            let at = left + WIDTH * quarter as usize / 4;
-            let x = at.saturating_sub(label.width() / 2);
-            sheet.paste(&label, x.min(left + WIDTH - label.width()), rows * row + 4);
+    let (columns, width) = match recordings.len() {
+        0..=3 => (1, 480),
+        4..=8 => (2, 400),
+        _ => (4, 280),
+    };
+    let rate = f64::from(rate.max(1));
+    let longest = recordings.iter().map(|sound| sound.len()).max();
+    let pace = Pace {
+        // At least one in each column.
+        samples: longest.unwrap_or(0).max(width),
+        columns: width,
+    };
+    let seconds = pace.samples as f64 / rate;
+    let all = recordings.iter().copied().flatten();
+    let peak = all.fold(QUIETEST, |peak, &s| peak.max(amplitude(s).abs()));
+
+    let (across, down) = (LEFT + width + RIGHT, WAVE + LINE + SPECTRUM + FOOT);
+    let rows = recordings.len().div_ceil(columns);
+    let mut page = Picture::filled(columns * across, HEAD + rows * down, PAPER).to_colour();
+    draw_key(&mut page, peak);
+    for (at, sound) in recordings.iter().enumerate() {
+        let (left, top) = (LEFT + at % columns * across, HEAD + at / columns * down);
+        let (middle, below) = (top + WAVE + LINE, top + WAVE + LINE + SPECTRUM);
+        page.paste(&Picture::filled(width, WAVE, AFTER), left, top);
+        page.paste(&Picture::filled(width, SPECTRUM, AFTER), left, middle);
+        page.paste(&waveform(sound, pace, peak), left, top);
+        page.paste(&spectrogram(sound, pace, rate)?, left, middle);
+
+        if recordings.len() > 1 {
+            let number = words(&format!("{}", at + 1), PAPER[0]);
+            let x = left.saturating_sub(2 * TICK + number.width());
+            page.paste(&number, x, top + (WAVE - LETTER) / 2);
         }
-        let unit = words("s", PAPER[0]);
-        sheet.paste(&unit, left.saturating_sub(30), rows * row + 4);
+        for (share, text) in ticks(rate / 2000.0, SPECTRUM / (LETTER + 5), " kHz") {
+            let y = below - 1 - (share * (SPECTRUM - 1) as f64).round() as usize;
+            page.paste(&Picture::filled(TICK, 1, INK), left - TICK, y);
+            let text = words(&text, PAPER[0]);
+            let x = left.saturating_sub(TICK + 2 + text.width());
+            page.paste(&text, x, y - LETTER / 2);
+        }
+        for (share, text) in ticks(seconds, width / 60, " s") {
+            let x = left + (share * (width - 1) as f64).round() as usize;
+            page.paste(&Picture::filled(1, TICK, INK), x, below);
+            // The number stands in the middle, not the number with its unit.
+            let half = words(text.trim_end_matches(" s"), PAPER[0]).width() / 2;
+            page.paste(
+                &words(&text, PAPER[0]),
+                x.saturating_sub(half),
+                below + TICK + 1,
+            );
+        }
     }
-    Ok(sheet)
+    Ok(page)
+}
+
+/// So many samples are drawn in so many pixel columns.
+#[derive(Clone, Copy)]
+struct Pace {
+    samples: usize,
+    columns: usize,
+}
+
+impl Pace {
+    /// The first sample of column `x`.
+    fn start(self, x: usize) -> usize {
+        x * self.samples / self.columns
+    }
+
+    fn width(self, sound: &[u16]) -> usize {
+        (sound.len() * self.columns).div_ceil(self.samples)
+    }
+}
+
+/// Says what the height of the waveforms and the colours mean.
+fn draw_key(page: &mut Picture, peak: f32) {
+    let top = (HEAD - LETTER) / 2 - 2;
+    let mut x = LEFT;
+    let mut put = |picture: &Picture| {
+        page.paste(picture, x, top);
+        x += picture.width() + TICK + 2;
+    };
+    let whose = if peak > QUIETEST {
+        " (the loudest)"
+    } else {
+        ""
+    };
+    let waves = format!("waves ±{peak:.2} of full scale{whose}   {FLOOR_DB} dB");
+    put(&words(&waves, PAPER[0]));
+    let mut bar = Picture::filled(80, LETTER, PAPER).to_colour();
+    for x in 0..bar.width() {
+        let colour = heat(x as f32 / (bar.width() - 1) as f32);
+        bar.paste(&Picture::filled(1, LETTER, colour), x, 0);
+    }
+    put(&bar);
+    put(&words("0 dB", PAPER[0]));
+}
+
+/// Round numbers from 0 to `end` in at most `most` steps, each with its share of `end`; the last has the unit.
+fn ticks(end: f64, most: usize, unit: &str) -> Vec<(f64, String)> {
+    let finest = end / most as f64;
+    let power = 10f64.powf(finest.log10().floor());
+    let round = [1.0, 2.0, 5.0].map(|step| step * power);
+    let step = round.into_iter().find(|&step| step >= finest * 0.999);
+    let step = step.unwrap_or(10.0 * power);
+    let last = (end / step * 1.001) as usize;
+    let of = |i| {
+        let number = label(i as f64 * step, end);
+        let unit = if i == last { unit } else { "" };
+        ((i as f64 * step / end).min(1.0), number + unit)
+    };
+    (0..=last).map(of).collect()
 }
 
 /// From -1 to 1.
-fn amplitudes(samples: &[u16]) -> Vec<f32> {
-    let of = |&sample: &u16| (f32::from(sample) - 32_768.0) / 32_768.0;
-    samples.iter().map(of).collect()
+fn amplitude(sample: u16) -> f32 {
+    (f32::from(sample) - 32_768.0) / 32_768.0
 }
 
-/// The samples that pixel column `x` of `width` stands for, at least one.
-fn column(sound: &[f32], x: usize, width: usize) -> &[f32] {
-    let from = (x * sound.len() / width).min(sound.len().saturating_sub(1));
-    let to = ((x + 1) * sound.len() / width).clamp(from, sound.len());
-    &sound[from..to.max(from + 1).min(sound.len())]
-}
-
-/// From the lowest to the highest of each pixel column, `loudest` at the edge.
-fn waveform(sound: &[f32], width: usize, loudest: f32) -> Result<Picture> {
-    let row = |x: f32| {
-        let down = (1.0 - x / loudest) / 2.0 * (WAVE - 1) as f32;
-        (down.round() as usize).min(WAVE - 1)
+/// From the lowest to the highest sample of each pixel column, `peak` at the edge.
+fn waveform(sound: &[u16], pace: Pace, peak: f32) -> Picture {
+    let row = |sample: u16| {
+        let down = (1.0 - amplitude(sample) / peak) / 2.0;
+        (down * (WAVE - 1) as f32).round() as usize
     };
-    let mut planes = vec![255u8; 3 * WAVE * width];
-    let mut dot = |x: usize, y: usize, colour: [u8; 3]| {
-        for (plane, value) in planes.chunks_exact_mut(WAVE * width).zip(colour) {
-            plane[y * width + x] = value;
-        }
-    };
+    let width = pace.width(sound);
+    let mut picture = Picture::filled(width, WAVE, PAPER).to_colour();
+    picture.paste(&Picture::filled(width, 1, ZERO), 0, row(32_768));
     for x in 0..width {
-        dot(x, row(0.0), ZERO);
-        let own = column(sound, x, width);
-        let (low, high) = own
-            .iter()
-            .fold((0f32, 0f32), |(low, high), &v| (low.min(v), high.max(v)));
-        if high > low {
-            (row(high)..=row(low)).for_each(|y| dot(x, y, INK));
+        // With the last sample before, so that neighbours touch.
+        let from = pace.start(x).saturating_sub(1);
+        let to = pace.start(x + 1).min(sound.len());
+        let own = || sound[from..to].iter().copied();
+        if let (Some(low), Some(high)) = (own().min(), own().max()) {
+            let (top, bottom) = (row(high), row(low));
+            let line = Picture::filled(1, bottom + 1 - top, INK);
+            picture.paste(&line, x, top);
         }
     }
-    Picture::from_planes((3, WAVE, width), &planes)
+    picture
 }
 
-/// The power in dB of a window around each pixel column, high frequencies above.
-fn spectrogram(sound: &[f32], width: usize) -> Result<Picture> {
-    const WINDOW: usize = 256;
-    let transform = RealFftPlanner::<f32>::new().plan_fft_forward(WINDOW);
+/// The power in dB around each pixel column, 0 Hz in the lowest row and half the rate in the highest.
+///
+/// Every sample is in at least two windows and every frequency in a row: a pixel has the loudest of its own.
+fn spectrogram(sound: &[u16], pace: Pace, rate: f64) -> Result<Picture> {
+    let window = ((rate * 0.024) as usize).clamp(2, 1 << 14);
+    // Longer than the window, so that no row is without a frequency.
+    let length = window.next_power_of_two().max(4 * SPECTRUM);
+    let transform = RealFftPlanner::<f32>::new().plan_fft_forward(length);
     let (mut frame, mut spectrum) = (transform.make_input_vec(), transform.make_output_vec());
-    let hann: Vec<f32> = (0..WINDOW)
-        .map(|i| {
-            (std::f32::consts::PI * (i as f32 + 0.5) / WINDOW as f32)
-                .sin()
-                .powi(2)
-        })
+    let hann: Vec<f32> = (0..window)
+        .map(|i| std::f32::consts::PI * (i as f32 + 0.5) / window as f32)
+        .map(|angle| angle.sin().powi(2))
         .collect();
-    // Of a sine at full scale.
-    let full: f32 = hann.iter().sum::<f32>() / 2.0;
-    let mut planes = vec![0u8; 3 * SPECTRUM * width];
+    let full_scale = hann.iter().sum::<f32>() / 2.0;
+
+    let width = pace.width(sound);
+    let mut planes = vec![0; 3 * SPECTRUM * width];
     for x in 0..width {
-        let middle = (2 * x + 1) * sound.len() / (2 * width);
-        for (i, (out, hann)) in frame.iter_mut().zip(&hann).enumerate() {
-            let at = (middle + i).checked_sub(WINDOW / 2);
-            *out = hann * at.and_then(|at| sound.get(at)).copied().unwrap_or(0.0);
+        let mut loudest = [0f32; SPECTRUM];
+        let (from, to) = (pace.start(x), pace.start(x + 1));
+        let frames = (2 * (to - from)).div_ceil(window);
+        for i in 0..frames {
+            let middle = from + (2 * i + 1) * (to - from) / (2 * frames);
+            // The transform leaves its input in disorder.
+            frame.fill(0.0);
+            for (t, (value, hann)) in frame.iter_mut().zip(&hann).enumerate() {
+                let at = (middle + t).checked_sub(window / 2);
+                let sample = at.and_then(|at| sound.get(at));
+                *value = sample.map_or(0.0, |&sample| hann * amplitude(sample));
+            }
+            transform.process(&mut frame, &mut spectrum)?;
+            for (bin, value) in spectrum.iter().enumerate() {
+                let row = (bin * SPECTRUM / (spectrum.len() - 1)).min(SPECTRUM - 1);
+                loudest[row] = loudest[row].max(value.norm() / full_scale);
+            }
         }
-        transform.process(&mut frame, &mut spectrum)?;
-        for y in 0..SPECTRUM {
-            let bin = (SPECTRUM - 1 - y) * (spectrum.len() - 1) / (SPECTRUM - 1);
-            let power = spectrum[bin].norm_sqr() / (full * full);
-            let decibels = 10.0 * power.max(1e-12).log10();
-            let colour = heat((1.0 - decibels / FLOOR).clamp(0.0, 1.0));
+        for (row, loudest) in loudest.iter().enumerate() {
+            let colour = heat(1.0 - 20.0 * loudest.log10() / FLOOR_DB);
             for (plane, value) in planes.chunks_exact_mut(SPECTRUM * width).zip(colour) {
-                plane[y * width + x] = value;
+                plane[(SPECTRUM - 1 - row) * width + x] = value;
             }
         }
     }
     Picture::from_planes((3, SPECTRUM, width), &planes)
 }
 
-/// From dark over violet and orange to pale yellow, each step as bright as the others.
+/// From black over violet and orange to pale yellow for 0 to 1, in steps that look even.
 fn heat(share: f32) -> [u8; 3] {
-    const STOPS: [[f32; 3]; 6] = [
-        [2.0, 2.0, 10.0],
-        [60.0, 15.0, 110.0],
-        [140.0, 40.0, 125.0],
-        [220.0, 75.0, 90.0],
-        [250.0, 155.0, 90.0],
-        [252.0, 250.0, 190.0],
+    const STOPS: [[u8; 9]; 3] = [
+        [0, 28, 79, 129, 181, 229, 251, 254, 252],
+        [0, 16, 18, 37, 54, 80, 135, 194, 253],
+        [4, 68, 123, 129, 122, 100, 97, 135, 191],
     ];
-    let place = share * (STOPS.len() - 1) as f32;
-    let below = (place as usize).min(STOPS.len() - 2);
-    let part = place - below as f32;
-    [0, 1, 2].map(|c: usize| {
-        let (a, b) = (STOPS[below][c], STOPS[below + 1][c]);
-        (a + part * (b - a)).round() as u8
+    let place = share.clamp(0.0, 1.0) * 8.0;
+    let below = (place as usize).min(7);
+    STOPS.map(|stops| {
+        let (a, b) = (f32::from(stops[below]), f32::from(stops[below + 1]));
+        (a + (place - below as f32) * (b - a)).round() as u8
     })
 }
 
@@ -166,34 +247,76 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn a_tone_is_bright_where_it_is_and_silence_dark() {
-        let brightest = |samples: &[u16]| {
-            let picture = spectrogram(&amplitudes(samples), 60).unwrap();
-            let sum = |y: &usize| picture.rgb(30, *y).map(u32::from).iter().sum::<u32>();
-            (0..SPECTRUM).max_by_key(sum).map(|y| (y, sum(&y))).unwrap()
-        };
-        let (row, _) = brightest(&sine(1000.0, 4000));
-        let expected = SPECTRUM - 1 - SPECTRUM / 4;
-        assert!(row.abs_diff(expected) <= 2, "{row} {expected}");
-        assert_eq!(brightest(&[32_768; 4000]).1, 14);
+    fn pace(samples: usize) -> Pace {
+        Pace {
+            samples,
+            columns: 1,
+        }
     }
 
     #[test]
-    fn sounds_of_any_length_and_number_are_drawn() {
-        let (long, short) = (sine(300.0, 900), sine(300.0, 90));
-        let (one, two) = (
-            sounds(&[&long], 8000).unwrap(),
-            sounds(&[&long, &short], 8000).unwrap(),
-        );
-        assert!(two.height() > one.height() && two.width() == one.width());
-        // The shorter is as much narrower.
-        let y = WAVE + SPECTRUM + GAP + 4 + GAP / 2 + WAVE + 20;
-        assert_ne!(two.rgb(MARGIN + 20, y), PAPER);
-        assert_eq!(two.rgb(MARGIN + WIDTH / 2, y), PAPER);
-        for few in [&[32_768u16][..], &[0, 65_535]] {
-            sounds(&[few; 5], 8000).unwrap();
+    fn a_tone_lights_its_row_and_silence_none() {
+        for hertz in [300.0, 1000.0, 3700.0] {
+            let picture = spectrogram(&sine(hertz, 4000), pace(10), 8000.0).unwrap();
+            let column = |y: &usize| picture.rgb(200, *y).map(u32::from).iter().sum::<u32>();
+            let row = (0..SPECTRUM).max_by_key(column).unwrap();
+            let expected = SPECTRUM - 1 - (hertz / 4000.0 * SPECTRUM as f64) as usize;
+            assert!(row.abs_diff(expected) <= 1, "{hertz}: {row} {expected}");
+            // 6 dB below full scale.
+            assert!(picture.rgb(200, row)[1] > 200 && picture.rgb(200, SPECTRUM / 2) == heat(0.0));
         }
-        sounds(&[], 8000).unwrap();
+        let silence = spectrogram(&[32_768; 4000], pace(10), 8000.0).unwrap();
+        assert_eq!(silence, Picture::filled(400, SPECTRUM, heat(0.0)));
+    }
+
+    #[test]
+    fn a_click_is_seen_however_long_the_sound() {
+        let mut samples = vec![32_768; 480_000];
+        samples[123_456] = 65_535;
+        let picture = spectrogram(&samples, pace(1000), 8000.0).unwrap();
+        assert_ne!(picture.rgb(123, 50), heat(0.0));
+        let wave = waveform(&samples, pace(1000), 1.0);
+        assert_eq!([wave.rgb(123, 0), wave.rgb(122, 0)], [INK, PAPER]);
+    }
+
+    #[test]
+    fn waves_reach_from_lowest_to_highest() {
+        let wave = waveform(&[0, 65_535, 32_768, 32_768], pace(2), 1.0);
+        let inked = |x| (0..WAVE).filter(|&y| wave.rgb(x, y) == INK).count();
+        assert_eq!((wave.width(), inked(0), inked(1)), (2, WAVE, 33));
+    }
+
+    #[test]
+    fn lengths_can_be_compared() {
+        let (long, short) = (sine(300.0, 9000), sine(300.0, 900));
+        let page = sounds(&[&long, &short], 8000).unwrap();
+        let down = WAVE + LINE + SPECTRUM + FOOT;
+        assert_eq!(
+            (page.width(), page.height()),
+            (LEFT + 480 + RIGHT, HEAD + 2 * down)
+        );
+        let at = |x, row| page.rgb(LEFT + x, HEAD + row * down + WAVE / 2);
+        assert_eq!([at(47, 1), at(48, 1)], [INK, AFTER]);
+        assert_ne!(at(479, 0), AFTER);
+    }
+
+    #[test]
+    fn sounds_of_any_length_number_and_rate_are_drawn() {
+        for sound in [&[][..], &[32_768], &[0, 65_535], &[0; 1000]] {
+            for rate in [0, 1, 44_100, u32::MAX] {
+                sounds(&[sound], rate).unwrap();
+            }
+            let widths = [0, 3, 5, 17].map(|n| sounds(&vec![sound; n], 8000).unwrap().width());
+            assert_eq!(widths, [562, 562, 964, 1448]);
+        }
+    }
+
+    #[test]
+    fn scales_have_round_numbers() {
+        let text =
+            |end, most| -> String { ticks(end, most, " s").into_iter().map(|t| t.1).collect() };
+        assert_eq!(text(4.0, 5), "01234 s");
+        assert_eq!(text(22.05, 5), "05101520 s");
+        assert_eq!(text(0.62, 4), "00.20.40.6 s");
     }
 }

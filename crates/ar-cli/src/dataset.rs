@@ -161,7 +161,8 @@ impl Data {
 }
 
 /// `(N, C, H, W)` levels as N pictures: the colours of a palette, otherwise levels spread evenly from
-/// black to white; sound, of so many samples a second, as it is heard. Where there are neither one nor three channels, the first is shown.
+/// black to white; sound, of `rate` samples a second, as waveform and spectrogram. Where there are neither one
+/// nor three channels, the first is shown.
 ///
 /// # Errors
 /// Never for levels of `domain`.

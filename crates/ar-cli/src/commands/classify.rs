@@ -95,7 +95,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         })
         .collect::<Result<Vec<_>>>()?;
     let mut tally = Tally::new(classes);
-    for i in 0..log_likelihoods[0].len() {
+    let scored = log_likelihoods.iter().map(Vec::len).min();
+    for i in 0..scored.unwrap_or(0) {
         let row: Vec<f64> = log_likelihoods.iter().map(|nats| -nats[i]).collect();
         tally.count(labels[i] as usize, &log_posterior(&row, &prior))?;
     }

@@ -12,7 +12,7 @@ use crate::interrupt;
 use crate::output::Output;
 use crate::progress::duration;
 use crate::record::record;
-use crate::training::{Plan, RunResult, Watch, announce, dry_run, finish, stopped};
+use crate::training::{BestStep, Plan, RunResult, Watch, announce, dry_run, finish, stopped};
 use crate::words::counted;
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
@@ -57,7 +57,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         steps: outcome.step,
         parameters,
         seconds: outcome.seconds,
-        best: outcome.best.map(Into::into),
+        best: outcome.best.map(|best| BestStep {
+            per_sample: plan.data.sample_rate().is_some(),
+            ..best.into()
+        }),
         tested_step: None,
         test: None,
     };

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use ar_core::Distribution;
 use ar_data::Split;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::curve::nats_of;
 use super::watch::draw_samples;
@@ -40,12 +41,29 @@ pub(crate) struct RunResult {
 }
 
 /// When validation was lowest.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub(crate) struct BestStep {
     /// Updates made then.
     pub(crate) step: u64,
-    /// Of the validation images.
+    /// Of the validation images; of recordings, per sample.
+    #[serde(alias = "nats_per_sample")]
     pub(crate) nats_per_image: f64,
+    #[serde(skip)]
+    pub(crate) per_sample: bool,
+}
+
+impl Serialize for BestStep {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let key = if self.per_sample {
+            "nats_per_sample"
+        } else {
+            "nats_per_image"
+        };
+        let mut object = serializer.serialize_struct("BestStep", 2)?;
+        object.serialize_field("step", &self.step)?;
+        object.serialize_field(key, &self.nats_per_image)?;
+        object.end()
+    }
 }
 
 impl BestStep {
@@ -54,6 +72,7 @@ impl BestStep {
         Some(Self {
             step: line.get("step")?.as_u64()?,
             nats_per_image: nats_of(line, "validation")?,
+            per_sample: line.get("validation_nats_per_sample").is_some(),
         })
     }
 }
@@ -63,6 +82,7 @@ impl From<ar_train::Best> for BestStep {
         Self {
             step: best.step,
             nats_per_image: best.nats_per_image,
+            per_sample: false,
         }
     }
 }

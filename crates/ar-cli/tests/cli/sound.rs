@@ -22,7 +22,9 @@ fn sound_is_learned_scored_drawn_continued_and_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
     let trained = tiny(path, "--steps 3 --run run --json").ok();
-    let test = &trained.json()["test"];
+    let result = trained.json();
+    crate::common::has_keys(&result["best"], "step nats_per_sample");
+    let test = &result["test"];
     let bits = test["bits_per_sample"].as_f64().unwrap();
     assert!(bits > 1.0 && bits < 8.5, "{trained:#?}");
     assert_eq!(

@@ -55,8 +55,8 @@ impl Images {
     /// What counts of the window of recording `i` that begins at `start`: what is inside the recording and has
     /// all of its context, or has all there ever was.
     pub(crate) fn scored(&self, i: usize, start: usize) -> Option<Range<usize>> {
-        let first = if start == 0 { 0 } else { self.context? };
-        self.context?;
+        let context = self.context?;
+        let first = if start == 0 { 0 } else { context };
         let end = self.values(i).saturating_sub(start).min(self.shape.width);
         Some(first.min(end)..end)
     }

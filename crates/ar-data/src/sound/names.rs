@@ -45,14 +45,6 @@ impl ClassPattern {
         Some(class.map(|(_, value)| value).collect::<Vec<_>>().join("_"))
     }
 
-    /// The value of one field in a file's name without its ending, as the speaker.
-    pub fn field_of(&self, field: &str, stem: &str) -> Option<String> {
-        let mut values = self.values(stem)?.into_iter();
-        values
-            .find(|&(name, _)| name == Some(field))
-            .map(|(_, value)| value.to_owned())
-    }
-
     fn values<'a>(&'a self, stem: &'a str) -> Option<Vec<(Option<&'a str>, &'a str)>> {
         let mut rest = stem.strip_prefix(self.start.as_str())?;
         let mut values = Vec::with_capacity(self.fields.len());
@@ -198,15 +190,6 @@ mod tests {
         ] {
             assert_eq!(pattern.class_of(stem), None, "{stem:?}");
         }
-    }
-
-    #[test]
-    fn one_field() {
-        let pattern: ClassPattern = "{digit}_{speaker}_{index}".parse().unwrap();
-        let field = |name| pattern.field_of(name, "0_jackson_3");
-        assert_eq!(field("speaker").as_deref(), Some("jackson"));
-        assert_eq!(field("index").as_deref(), Some("3"));
-        assert_eq!(field("word"), None);
     }
 
     #[test]

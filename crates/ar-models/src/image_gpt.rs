@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::orders::{in_orders, sequence};
 use crate::registry::{Built, Configuration};
-use crate::transformer::{Size, head};
+use crate::transformer::{Blocks, head};
 
 /// Configuration of an ImageGPT.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,7 +87,7 @@ impl Configuration for ImageGptConfig {
 
     fn validate(&self, _: &Domain, conditioning: Conditioning) -> Result<()> {
         sequence(self.order, self.orders)?;
-        self.size().validate(Self::NAME, conditioning)
+        self.blocks().validate(Self::NAME, conditioning)
     }
 
     fn begin(&self, domain: &Domain) -> Values {
@@ -112,18 +112,8 @@ impl Configuration for ImageGptConfig {
 }
 
 impl ImageGptConfig {
-    fn size(&self) -> Size {
-        let Self {
-            embed,
-            heads,
-            layers,
-            ..
-        } = *self;
-        Size {
-            embed,
-            heads,
-            layers,
-        }
+    fn blocks(&self) -> Blocks {
+        Blocks::gpt(self.embed, self.heads, self.layers)
     }
 
     fn network(&self, mut net: Builder, vb: &VarBuilder<'_>) -> Result<Network> {
@@ -133,7 +123,7 @@ impl ImageGptConfig {
         let x = net.previous(x, &vb.pp("sos"))?;
         let mut h = net.position_table(x, &vb.pp("wpe"))?;
         for i in 0..self.layers {
-            h = self.size().block(&mut net, h, false, &vb.pp("h").pp(i))?;
+            h = self.blocks().block(&mut net, h, false, &vb.pp("h").pp(i))?;
         }
         let logits = head(&mut net, h, vb)?;
         net.finish(logits, vb)

@@ -5,8 +5,10 @@
 //! and no file.
 
 mod begin;
+mod gated_block;
 mod gated_pixel_cnn;
 mod image_gpt;
+mod image_transformer;
 mod limits;
 mod made;
 mod masked_transformer;
@@ -15,20 +17,24 @@ mod orders;
 mod pixel_cnn;
 mod pixel_cnn_pp;
 mod pixel_rnn;
+mod pixel_snail;
 mod registry;
 mod rnn;
 mod spec;
 mod transformer;
 mod wavenet;
 
+pub use gated_block::Head;
 pub use gated_pixel_cnn::GatedPixelCnnConfig;
 pub use image_gpt::ImageGptConfig;
+pub use image_transformer::{Coordinates, ImageTransformerConfig};
 pub use made::{DegreeRule, MadeConfig};
 pub use masked_transformer::MaskedTransformerConfig;
 pub use multiscale::MultiscaleConfig;
 pub use pixel_cnn::{Layers, PixelCnnConfig, PixelCnnPlainConfig};
-pub use pixel_cnn_pp::{Head, PixelCnnPpConfig};
+pub use pixel_cnn_pp::PixelCnnPpConfig;
 pub use pixel_rnn::{PixelRnnConfig, Variant};
+pub use pixel_snail::PixelSnailConfig;
 pub use registry::{Built, Configuration, ModelEntry, find, register, registry};
 pub use rnn::{RnnCell, RnnConfig};
 pub use spec::Spec;

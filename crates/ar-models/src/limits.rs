@@ -43,3 +43,21 @@ pub(crate) fn times(field: &str, count: usize, least: usize) -> Result<()> {
     }
     Ok(())
 }
+
+/// Share of numbers that are zeroed while training.
+pub(crate) fn dropout(rate: f64) -> Result<()> {
+    if !(0.0..1.0).contains(&rate) {
+        let problem = format!("must be at least 0 and below 1, not {rate}");
+        return Err(Error::config("dropout", problem));
+    }
+    Ok(())
+}
+
+/// Features that heads share.
+pub(crate) fn divided(field: &str, features: usize, heads: usize) -> Result<()> {
+    if !(1..=65536).contains(&features) || !features.is_multiple_of(heads) {
+        let problem = format!("must be a multiple of heads = {heads} up to 65536, not {features}");
+        return Err(Error::config(field, problem));
+    }
+    Ok(())
+}

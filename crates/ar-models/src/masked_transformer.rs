@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::orders::{in_every_order, in_orders, sequence};
 use crate::registry::{Built, Configuration};
-use crate::transformer::{Size, head};
+use crate::transformer::{Blocks, head};
 
 /// Configuration of a masked transformer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +84,7 @@ impl Configuration for MaskedTransformerConfig {
 
     fn validate(&self, _: &Domain, conditioning: Conditioning) -> Result<()> {
         sequence(self.order, self.orders)?;
-        self.size().validate(Self::NAME, conditioning)
+        self.blocks().validate(Self::NAME, conditioning)
     }
 
     fn begin(&self, domain: &Domain) -> Values {
@@ -122,18 +122,8 @@ impl Configuration for MaskedTransformerConfig {
 }
 
 impl MaskedTransformerConfig {
-    fn size(&self) -> Size {
-        let Self {
-            embed,
-            heads,
-            layers,
-            ..
-        } = *self;
-        Size {
-            embed,
-            heads,
-            layers,
-        }
+    fn blocks(&self) -> Blocks {
+        Blocks::gpt(self.embed, self.heads, self.layers)
     }
 
     fn network(&self, mut net: Builder, vb: &VarBuilder<'_>) -> Result<Network> {
@@ -144,7 +134,7 @@ impl MaskedTransformerConfig {
         let x = net.previous(x, &vb.pp("sos"))?; // at the site that follows in the order
         let mut h = net.position_table(x, &vb.pp("target"))?; // where it goes
         for i in 0..self.layers {
-            h = self.size().block(&mut net, h, true, &vb.pp("h").pp(i))?;
+            h = self.blocks().block(&mut net, h, true, &vb.pp("h").pp(i))?;
         }
         let logits = head(&mut net, h, vb)?;
         net.finish(logits, vb)

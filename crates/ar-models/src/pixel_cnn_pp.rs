@@ -15,24 +15,14 @@
 //! the reference code falls back to a density for narrow bins. `head = "categorical"` describes each
 //! channel by logits, independently given the pixels before.
 
-use ar_core::{ChannelSteps, Conditioning, Domain, Error, Likelihood, Order, Result, Stride};
+use ar_core::{ChannelSteps, Conditioning, Domain, Error, Order, Result, Stride};
 use ar_nn::{Activation, Builder, ConvConfig, Value};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
+use crate::gated_block::{BESIDE, Head, gated_block};
 use crate::limits;
 use crate::registry::{Built, Configuration};
-
-/// What describes a pixel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Head {
-    /// A mixture of discretized logistics over all channels.
-    #[default]
-    Logistic,
-    /// Logits of the levels, channel by channel.
-    Categorical,
-}
 
 /// Configuration of a PixelCNN++.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,11 +78,7 @@ impl Configuration for PixelCnnPpConfig {
         limits::hidden(domain, self.hidden)?;
         limits::blocks(self.blocks, 1)?;
         limits::times("components", self.components, 1)?;
-        if !(0.0..1.0).contains(&self.dropout) {
-            let problem = format!("must be at least 0 and below 1, not {}", self.dropout);
-            return Err(Error::config("dropout", problem));
-        }
-        Ok(())
+        limits::dropout(self.dropout)
     }
 
     // ANCHOR: build
@@ -108,8 +94,8 @@ impl Configuration for PixelCnnPpConfig {
         self.validate(domain, conditioning)?;
         let order = Order::raster(domain, ChannelSteps::Joint);
         let mut net = Builder::new(domain, &order, conditioning);
-        if self.head == Head::Logistic {
-            net = net.with_likelihood(Likelihood::logistic_mixture(domain, self.components));
+        if let Some(likelihood) = self.head.likelihood(domain, self.components) {
+            net = net.with_likelihood(likelihood);
         }
         let x = net.scaled_levels_with_one()?; // (H·W, C + 1)
         let u = net.conv(x, self.window([-2, -1], [-1, 1]), &vb.pp("u_first"))?;
@@ -165,39 +151,19 @@ const SCALES: usize = 3;
 /// What stream `u` reads, rows and columns: its own row is late already.
 const ABOVE: [[isize; 2]; 2] = [[-1, 0], [-1, 1]];
 
-/// What stream `ul` reads.
-const BESIDE: [[isize; 2]; 2] = [[-1, 0], [-1, 0]];
-
 impl PixelCnnPpConfig {
     fn window(&self, rows: [isize; 2], columns: [isize; 2]) -> ConvConfig {
         ConvConfig::window(rows, columns, self.hidden).weight_normalised()
     }
 
-    /// x + gate(conv(celu(conv(celu(x)) + nin(celu(skip))))), the paper's gated residual block.
     fn block(
         &self,
         net: &mut Builder,
-        (x, skip): (Value, Option<Value>),
+        streams: (Value, Option<Value>),
         [rows, columns]: [[isize; 2]; 2],
         vb: &VarBuilder<'_>,
     ) -> Result<Value> {
-        let look = self.window(rows, columns);
-        let y = net.concat_elu(x); // (sites, 2h)
-        let y = match skip {
-            None => net.conv(y, look, &vb.pp("look"))?,
-            Some(skip) => {
-                let skip = net.concat_elu(skip);
-                let nin = ConvConfig::pointwise(self.hidden).weight_normalised();
-                let skip = net.conv(skip, nin, &vb.pp("skip"))?;
-                net.residual_conv(y, look, skip, &vb.pp("look"))?
-            }
-        };
-        let y = net.concat_elu(y);
-        let y = net.dropout(y, self.dropout)?;
-        let y = net.conv(y, look.for_gate().scaled(0.1), &vb.pp("out"))?; // (sites, 2h)
-        let y = net.condition(y, &vb.pp("condition"))?;
-        let y = net.linear_gate(y)?;
-        net.add(x, y)
+        gated_block(net, streams, self.window(rows, columns), self.dropout, vb)
     }
     // ANCHOR_END: build
 }

@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    GatedPixelCnnConfig, ImageGptConfig, MadeConfig, MaskedTransformerConfig, MultiscaleConfig,
-    PixelCnnConfig, PixelCnnPlainConfig, PixelCnnPpConfig, PixelRnnConfig, RnnConfig,
-    WaveNetConfig,
+    GatedPixelCnnConfig, ImageGptConfig, ImageTransformerConfig, MadeConfig,
+    MaskedTransformerConfig, MultiscaleConfig, PixelCnnConfig, PixelCnnPlainConfig,
+    PixelCnnPpConfig, PixelRnnConfig, PixelSnailConfig, RnnConfig, WaveNetConfig,
 };
 
 /// A model: what it is called and how it is put together. `Default` is a size that a CPU trains in minutes.
@@ -156,7 +156,7 @@ impl ModelEntry {
 }
 
 /// The models of this crate, in the order they are listed.
-fn built_in() -> [ModelEntry; 11] {
+fn built_in() -> [ModelEntry; 13] {
     [
         ModelEntry::of::<PixelCnnConfig>(),
         ModelEntry::of::<PixelCnnPlainConfig>(),
@@ -169,6 +169,8 @@ fn built_in() -> [ModelEntry; 11] {
         ModelEntry::of::<PixelCnnPpConfig>(),
         ModelEntry::of::<MultiscaleConfig>(),
         ModelEntry::of::<MaskedTransformerConfig>(),
+        ModelEntry::of::<ImageTransformerConfig>(),
+        ModelEntry::of::<PixelSnailConfig>(),
     ]
 }
 

@@ -1,21 +1,42 @@
 //! What transformers over values share.
 
 use ar_core::{Conditioning, Error, MaskType, Result};
-use ar_nn::{Activation, Builder, ConvConfig, Value};
+use ar_nn::{Activation, AttentionConfig, Builder, ConvConfig, Reach, Value};
 use candle_nn::VarBuilder;
 
-/// The size of a transformer.
+/// The blocks of a transformer.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Size {
-    /// Features of the stream, d; the perceptrons have 4·d.
+pub(crate) struct Blocks {
+    /// Features of the stream, d.
     pub(crate) embed: usize,
+    /// Features within a perceptron.
+    pub(crate) perceptron: usize,
+    /// Its activation.
+    pub(crate) activation: Activation,
     /// Attention heads of each block.
     pub(crate) heads: usize,
+    /// How far attention reaches.
+    pub(crate) reach: Reach,
     /// Blocks of attention and perceptron.
     pub(crate) layers: usize,
+    /// Share of what a branch adds to the stream that is zeroed while training.
+    pub(crate) dropout: f64,
 }
 
-impl Size {
+impl Blocks {
+    /// Those of the GPT family: a perceptron of 4·d.
+    pub(crate) fn gpt(embed: usize, heads: usize, layers: usize) -> Self {
+        Self {
+            embed,
+            perceptron: embed.saturating_mul(4),
+            activation: Activation::Gelu,
+            heads,
+            reach: Reach::All,
+            layers,
+            dropout: 0.0,
+        }
+    }
+
     /// # Errors
     /// [`Error::Config`] naming the field that is out of range, or for a condition that is no class: it
     /// enters as the start of the sequence of `model`.
@@ -24,6 +45,7 @@ impl Size {
             embed,
             heads,
             layers,
+            ..
         } = self;
         for (field, value, most) in [
             ("embed", embed, 65536),
@@ -62,18 +84,45 @@ impl Size {
         vb: &VarBuilder<'_>,
     ) -> Result<Value> {
         let (d, vb_attn, vb_mlp) = (self.embed, vb.pp("attn"), vb.pp("mlp"));
-        let project = ConvConfig::pointwise(d).scaled(1.0 / (self.layers as f64).sqrt());
         let mut y = net.norm(h, &vb.pp("ln_1"))?;
         if target {
             y = net.position_table(y, &vb.pp("target"))?;
         }
         let q = net.conv(y, ConvConfig::pointwise(d), &vb_attn.pp("q"))?;
-        let kv = net.conv(y, ConvConfig::pointwise(2 * d), &vb_attn.pp("kv"))?; // (H·W·C, 2d)
-        let a = net.attention(q, kv, self.heads, MaskType::B)?;
-        let h = net.residual_conv(a, project, h, &vb_attn.pp("c_proj"))?;
+        let kv = net.conv(y, ConvConfig::pointwise(2 * d), &vb_attn.pp("kv"))?; // (sites, 2d)
+        let attention = AttentionConfig {
+            heads: self.heads,
+            mask: MaskType::B,
+            reach: self.reach,
+        };
+        let a = net.attention(q, kv, attention)?;
+        let h = self.branch(net, a, Activation::Identity, h, &vb_attn.pp("c_proj"))?;
         let y = net.norm(h, &vb.pp("ln_2"))?;
-        let m = net.conv(y, ConvConfig::pointwise(4 * d), &vb_mlp.pp("c_fc"))?; // (H·W·C, 4d)
-        net.residual_conv(m, project.before(Activation::Gelu), h, &vb_mlp.pp("c_proj"))
+        let m = net.conv(
+            y,
+            ConvConfig::pointwise(self.perceptron),
+            &vb_mlp.pp("c_fc"),
+        )?;
+        self.branch(net, m, self.activation, h, &vb_mlp.pp("c_proj"))
+    }
+
+    /// h + W·activation(x).
+    fn branch(
+        self,
+        net: &mut Builder,
+        x: Value,
+        activation: Activation,
+        h: Value,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Value> {
+        let project = ConvConfig::pointwise(self.embed).scaled(1.0 / (self.layers as f64).sqrt());
+        let project = project.before(activation);
+        if self.dropout == 0.0 {
+            return net.residual_conv(x, project, h, vb);
+        }
+        let y = net.conv(x, project, vb)?;
+        let y = net.dropout(y, self.dropout)?;
+        net.add(h, y)
     }
 }
 

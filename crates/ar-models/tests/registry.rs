@@ -116,6 +116,11 @@ fn one_set_of_weights_takes_images_of_any_size_without_tables_of_positions() {
             json!({"hidden": 4, "layers": 1, "position": false}),
         ),
         ("pixelcnn-pp", json!({"hidden": 4, "blocks": 1})),
+        ("pixelsnail", json!({"hidden": 4, "blocks": 1})),
+        (
+            "image-transformer",
+            json!({"embed": 8, "heads": 2, "block": [2, 3], "memory": [1, 1]}),
+        ),
     ] {
         let spec = Spec::new(model, config, grey(), Conditioning::None).unwrap();
         let large = spec.of_size(7, 9).unwrap();
@@ -159,6 +164,10 @@ fn one_set_of_weights_takes_images_of_any_size_without_tables_of_positions() {
         "{}",
         tied("pixelcnn")
     );
+    let learned = json!({"coordinates": "learned"});
+    let spec = Spec::new("image-transformer", learned, grey(), Conditioning::None).unwrap();
+    let problem = spec.of_size(7, 9).unwrap_err().to_string();
+    assert!(problem.contains("coordinates"), "{problem}");
     for (model, parameter) in [("made", "weight"), ("imagegpt", "wpe"), ("rnn", "position")] {
         assert!(tied(model).contains(parameter), "{}", tied(model));
     }

@@ -168,20 +168,36 @@ impl SimpleBackend for Shapes {
 /// odd feature at the end is zero. Periods run from 4 to four times the size of the axis, in equal
 /// ratios.
 pub fn sinusoids(domain: &Domain, features: usize) -> Vec<f32> {
+    waves(
+        domain,
+        features,
+        [domain.height, domain.width, domain.channels],
+    )
+}
+
+/// As [`sinusoids`], but with the same waves for images of every size: their periods run to 256 rows or
+/// columns.
+pub fn coordinates(domain: &Domain, features: usize) -> Vec<f32> {
+    waves(domain, features, [64, 64, domain.channels])
+}
+
+/// With periods from 4 to four times `longest`, along rows, columns and channels.
+fn waves(domain: &Domain, features: usize, longest: [usize; 3]) -> Vec<f32> {
     let (width, channels) = (domain.width, domain.channels);
     let strides = [
         (domain.height, width * channels),
         (width, channels),
         (channels, 1),
     ];
-    let axes: Vec<_> = strides.into_iter().filter(|(size, _)| *size > 1).collect();
+    let axes = strides.into_iter().zip(longest);
+    let axes: Vec<_> = axes.filter(|(_, longest)| *longest > 1).collect();
     let mut table = vec![0.0; domain.dims() * features];
     let pairs = features / 2;
-    for (a, &(size, stride)) in axes.iter().enumerate() {
+    for (a, &((size, stride), longest)) in axes.iter().enumerate() {
         let own = (a..pairs).step_by(axes.len());
         let steps = own.len().saturating_sub(1).max(1) as f64;
         for (i, pair) in own.enumerate() {
-            let period = 4.0 * (size as f64).powf(i as f64 / steps);
+            let period = 4.0 * (longest as f64).powf(i as f64 / steps);
             for (site, row) in table.chunks_exact_mut(features).enumerate() {
                 let angle = TAU * (site / stride % size) as f64 / period;
                 row[2 * pair] = (SQRT_2 * angle.sin()) as f32;

@@ -22,5 +22,5 @@ mod program;
 
 pub use activation::Activation;
 pub use masked::{Degrees, InputCoding, MaskedConfig, MaskedNetwork};
-pub use primitive::{ConvConfig, Direction, Neighbourhood};
+pub use primitive::{AttentionConfig, ConvConfig, Direction, Neighbourhood, Reach};
 pub use program::{Builder, Network, Route, Value};

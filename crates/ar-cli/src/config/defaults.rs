@@ -44,19 +44,21 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
         ("made", _) => 100,
         ("wavenet", Some("sound")) => 8,
         // Attention needs many updates before it looks anywhere in particular.
-        ("imagegpt" | "masked-transformer", None) => 4,
+        ("imagegpt" | "masked-transformer" | "image-transformer", None) => 4,
         _ => usual.batch_size,
     };
     let (learning_rate, warmup_steps) = match (name, preset) {
         ("pixelcnn" | "pixelrnn", None) => (5e-3, 100),
-        ("imagegpt" | "masked-transformer", None) => (3e-3, 100),
+        ("imagegpt" | "masked-transformer" | "image-transformer", None) => (3e-3, 100),
         ("gated-pixelcnn" | "wavenet" | "rnn", None) => (8e-3, 100),
-        ("pixelcnn-pp" | "multiscale", None) | ("wavenet", Some("sound")) => (4e-3, 100),
+        ("pixelcnn-pp" | "multiscale" | "pixelsnail", None) | ("wavenet", Some("sound")) => {
+            (4e-3, 100)
+        }
         _ => (usual.learning_rate, usual.warmup_steps),
     };
     let beta2 = match name {
         // The paper's (appendix A), also the better one here.
-        "imagegpt" | "masked-transformer" => 0.95,
+        "imagegpt" | "masked-transformer" | "image-transformer" => 0.95,
         _ => usual.beta2,
     };
     TrainConfig {
@@ -72,7 +74,7 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
 pub(crate) fn steps(name: &str) -> u64 {
     match name {
         "made" => 10_000,
-        "imagegpt" => 8000,
+        "imagegpt" | "image-transformer" => 8000,
         "pixelrnn" => 3000,
         _ => 4000,
     }

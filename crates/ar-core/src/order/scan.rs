@@ -9,7 +9,7 @@ use crate::{Error, Result};
 
 /// What a name can be, for messages.
 const NAMES: &str = "raster, s-curve, hilbert, spiral, checkerboard, random:SEED, \
-    coarse-to-fine or subscale:S (S from 2 to 16), \
+    coarse-to-fine, subscale:S (S from 2 to 16) or blocks:HxW (1 to 256 each), \
     followed by any of +transpose, +flip and +mirror";
 
 /// Which of transpose, flip and mirror are toggled in each of the eight symmetries.
@@ -53,6 +53,10 @@ pub enum Walk {
     /// The image as interleaved slices, one slice after the other: each takes every S-th pixel of
     /// every S-th row. Names have S from 2 to 16; a smaller S walks as 1, which is raster order.
     Subscale(u32),
+    /// Blocks of so many rows and columns in raster order, the pixels of each in raster order too
+    /// (Parmar et al. 2018, Image Transformer, arXiv:1802.05751, section 3.3). Those at the right and
+    /// lower border are smaller where the size asks for it.
+    Blocks(u32, u32),
 }
 
 /// A named order of the pixels of an image of any size: a walk, and how it is turned.
@@ -180,6 +184,7 @@ impl fmt::Display for Scan {
             Walk::Random { seed, member } => format!("random:{seed}.{member}"),
             Walk::CoarseToFine => "coarse-to-fine".to_owned(),
             Walk::Subscale(step) => format!("subscale:{step}"),
+            Walk::Blocks(height, width) => format!("blocks:{height}x{width}"),
         };
         let turns = [
             (self.transpose, "+transpose"),
@@ -248,6 +253,14 @@ fn walk_named(text: &str) -> std::result::Result<Walk, String> {
                 .map(Walk::Subscale)
                 .ok_or("subscale needs S from 2 to 16".to_owned());
         }
+        "blocks" => {
+            let side = |text: &str| digits(text).filter(|side| (1..=256).contains(side));
+            let sides = number.and_then(|sides| sides.split_once('x'));
+            let sides = sides.and_then(|(height, width)| Some((side(height)?, side(width)?)));
+            return sides
+                .map(|(height, width)| Walk::Blocks(height, width))
+                .ok_or("blocks needs HxW, each from 1 to 256".to_owned());
+        }
         _ => return Err(format!("no walk is called {name:?}")),
     };
     match number {
@@ -281,7 +294,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    const WALKS: [&str; 9] = [
+    const WALKS: [&str; 10] = [
         "raster",
         "s-curve",
         "hilbert",
@@ -291,6 +304,7 @@ mod tests {
         "coarse-to-fine",
         "subscale:2",
         "subscale:16",
+        "blocks:8x16",
     ];
 
     fn path(name: &str) -> Scan {
@@ -327,6 +341,10 @@ mod tests {
             ("subscale", "S from 2 to 16"),
             ("subscale:1", "subscale needs S"),
             ("subscale:17", "subscale needs S"),
+            ("blocks", "blocks needs HxW"),
+            ("blocks:4", "blocks needs HxW"),
+            ("blocks:0x4", "blocks needs HxW"),
+            ("blocks:4x257", "blocks needs HxW"),
         ];
         for (name, what) in cases {
             let message = name.parse::<Scan>().unwrap_err().to_string();

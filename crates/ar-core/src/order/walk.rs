@@ -47,6 +47,7 @@ impl Scan {
             Walk::Random { seed, member } => alone(area.random(seed, member)),
             Walk::CoarseToFine => area.coarse_to_fine(),
             Walk::Subscale(step) => area.subscale(step),
+            Walk::Blocks(rows, columns) => alone(area.blocks([rows, columns])),
         };
         self.turned(walked, area)
     }
@@ -160,6 +161,16 @@ impl Area {
         };
         all.walk(&mut |(row, column)| points.push(self.position(row as usize, column as usize)));
         points
+    }
+
+    fn blocks(self, sides: [u32; 2]) -> Vec<u32> {
+        let [rows, columns] = sides.map(|side| side.max(1) as usize);
+        let mut positions: Vec<u32> = self.every((0, 0), (1, 1)).collect();
+        positions.sort_by_key(|at| {
+            let (row, column) = (*at as usize / self.width, *at as usize % self.width);
+            (row / rows, column / columns)
+        });
+        positions
     }
 
     fn spiral(self) -> Vec<u32> {

@@ -25,18 +25,20 @@ from torch.nn import functional as F
 
 import gated_pixel_cnn
 import image_gpt
+import image_transformer
 import made
 import masked_transformer
 import multiscale
 import pixel_cnn
 import pixel_cnn_pp
 import pixel_rnn
+import pixel_snail
 import rnn
 import wavenet
 
 HERE = pathlib.Path(__file__).parent
 MODELS = [pixel_cnn, gated_pixel_cnn, pixel_rnn, rnn, wavenet, image_gpt, made, pixel_cnn_pp, multiscale,
-          masked_transformer]
+          masked_transformer, image_transformer, pixel_snail]
 
 
 def loss_of_logits(logits, levels):

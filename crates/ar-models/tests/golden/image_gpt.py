@@ -18,13 +18,13 @@ class Attention(nn.Module):
         super().__init__()
         self.heads, self.q, self.kv, self.c_proj = heads, nn.Linear(d, d), nn.Linear(d, 2 * d), nn.Linear(d, d)
 
-    def forward(self, x):
+    def forward(self, x, hidden=None):
         (b, n, d), h = x.shape, self.heads
         k, v = self.kv(x).chunk(2, -1)
         q, k, v = (t.view(b, n, h, d // h).transpose(1, 2) for t in (self.q(x), k, v))
         scores = q @ k.mT / (d // h) ** 0.5
-        future = torch.ones(n, n, dtype=torch.bool).triu(1)
-        y = scores.masked_fill(future, -torch.inf).softmax(-1) @ v
+        hidden = torch.ones(n, n, dtype=torch.bool).triu(1) if hidden is None else hidden
+        y = scores.masked_fill(hidden, -torch.inf).softmax(-1) @ v
         return self.c_proj(y.transpose(1, 2).reshape(b, n, d))
 
 
@@ -61,7 +61,8 @@ class ImageGpt(nn.Module):
 
 def parameters(net, value):
     out = shared(net, value)
-    out["wte.weight"] = out["wte.weight"][None]  # of one channel
+    if "wte.weight" in out:
+        out["wte.weight"] = out["wte.weight"][None]  # of one channel
     for name, module in net.named_modules():
         if isinstance(module, nn.Linear):
             out[f"{name}.weight"] = value(module.weight).T[None].contiguous()

@@ -5,6 +5,7 @@
 mod common;
 mod gated_pixel_cnn;
 mod image_gpt;
+mod local;
 mod made;
 mod orders;
 mod pixel_cnn;

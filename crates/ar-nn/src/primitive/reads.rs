@@ -1,4 +1,6 @@
-use ar_core::{MaskType, Order, Taps};
+use ar_core::{MaskType, Taps};
+
+use super::attention::Memory;
 
 /// From where a node reads one of its inputs, or its own results. When it can run, what has to be
 /// kept for it and what it depends on follow from this alone.
@@ -6,13 +8,14 @@ use ar_core::{MaskType, Order, Taps};
 pub(crate) enum Reads<'a> {
     /// At the site that it computes, in the same channel group (the only one of a condition).
     Here,
+    /// Nowhere.
+    Nowhere,
     /// At the only site of a value that is the same everywhere.
     Once,
     /// At the taps of a site: every channel group, but of the site itself what is said.
     Taps(&'a Taps, Centre),
-    /// At every site that comes earlier in an order of one site a step, all groups; with mask B at the
-    /// site itself too.
-    Earlier(&'a Order, MaskType),
+    /// At sites that come earlier in an order of one site a step, all groups.
+    Earlier(&'a Memory),
 }
 
 /// Which channel groups the tap at the site itself reads.
@@ -37,7 +40,7 @@ impl Reads<'_> {
     }
 
     /// Calls `visit(site, group)` for whatever `group` at `site` reads of a value with `groups` channel
-    /// groups. [`Reads::Earlier`] names only the last of the sites: it reads all that come before.
+    /// groups.
     pub(crate) fn each(
         self,
         [site, group]: [usize; 2],
@@ -46,6 +49,7 @@ impl Reads<'_> {
     ) {
         match self {
             Self::Here => visit(site, group.min(groups - 1)),
+            Self::Nowhere => {}
             Self::Once => (0..groups).for_each(|g| visit(0, g)),
             Self::Taps(taps, centre) => {
                 for (tap, &source) in taps.sources(site).iter().enumerate() {
@@ -61,10 +65,9 @@ impl Reads<'_> {
                     }
                 }
             }
-            Self::Earlier(order, mask) => {
-                let live = order.rank(site) + usize::from(mask == MaskType::B);
-                if let Some(last) = live.checked_sub(1) {
-                    (0..groups).for_each(|g| visit(order.at(last)[0] as usize, g));
+            Self::Earlier(memory) => {
+                for &source in memory.read_by(site) {
+                    (0..groups).for_each(|g| visit(source as usize, g));
                 }
             }
         }

@@ -39,6 +39,10 @@ impl StepTensor {
         })
     }
 
+    pub(crate) fn device(&self) -> &Device {
+        self.current.device()
+    }
+
     /// How many images.
     pub(crate) fn batch(&self) -> Result<usize> {
         Ok(self.current.dim(0)?)
@@ -82,14 +86,6 @@ impl StepTensor {
         let padded = self.current.pad_with_zeros(1, 0, 1)?.contiguous()?;
         let index = sources.iter().map(|&s| u32::from(s == Taps::NONE));
         Ok(padded.index_select(&Tensor::from_iter(index, padded.device())?, 1)?)
-    }
-
-    /// Features at sites 0..`count`, `(B, count, c)`, of a value kept at every site.
-    pub(crate) fn first(&self, count: usize) -> Result<Tensor> {
-        Ok(match &self.cache {
-            Some(cache) => cache.narrow(1, 0, count)?,
-            None => self.current.clone(),
-        })
     }
 
     /// Takes the features `(B, sites, c)` of `sites`.

@@ -67,16 +67,24 @@ impl Program {
         let mut ready = vec![0; sites * groups];
         for (i, &value) in inputs.iter().enumerate() {
             let (of, of_groups) = (&self.ready[value], self.groups(value));
-            if let Reads::Earlier(order, mask) = primitive.reads(i) {
-                let mut latest = 0;
-                for &site in order.sequence() {
-                    let site = site as usize;
-                    let here = of[site * of_groups..][..of_groups].iter().copied().max();
-                    let with = latest.max(here.unwrap_or(0));
-                    let seen = if mask == MaskType::A { latest } else { with };
-                    let own = ready[site * groups..][..groups].iter_mut();
-                    own.for_each(|r| *r = seen.max(*r));
-                    latest = with;
+            if let Reads::Earlier(memory) = primitive.reads(i) {
+                let known = |site: u32| {
+                    let of = &of[site as usize * of_groups..][..of_groups];
+                    of.iter().copied().max().unwrap_or(0)
+                };
+                for block in memory.blocks() {
+                    let before = block.sites()[..block.before()].iter();
+                    let mut latest = before.map(|&site| known(site)).max().unwrap_or(0);
+                    for &site in block.queries() {
+                        let with = latest.max(known(site));
+                        let seen = match memory.mask() {
+                            MaskType::A => latest,
+                            MaskType::B => with,
+                        };
+                        let own = ready[site as usize * groups..][..groups].iter_mut();
+                        own.for_each(|r| *r = seen.max(*r));
+                        latest = with;
+                    }
                 }
                 continue;
             }
@@ -163,24 +171,25 @@ impl Program {
             }
             for (input, &value) in node.inputs.iter().enumerate() {
                 let (of_groups, marks) = (self.groups(value), &mut marks[value]);
-                // Of what reads all that comes earlier, how many sites the latest reads.
-                let mut earlier = 0;
-                for at in (0..own.len())
+                let reads = node.primitive.reads(input);
+                let at = (0..own.len())
                     .filter(|at| own[*at])
-                    .map(|at| [at / groups, at % groups])
-                {
-                    match node.primitive.reads(input) {
-                        Reads::Earlier(order, mask) => {
-                            let live = order.rank(at[0]) + usize::from(mask == MaskType::B);
-                            earlier = earlier.max(live);
-                        }
-                        reads => reads.each(at, of_groups, &mut |site, group| {
-                            marks[place(site, group, of_groups)] = true;
-                        }),
-                    }
+                    .map(|at| [at / groups, at % groups]);
+                let mut visit = |site: usize, group: usize| {
+                    marks[place(site, group, of_groups)] = true;
+                };
+                let Reads::Earlier(memory) = reads else {
+                    at.for_each(|at| reads.each(at, of_groups, &mut visit));
+                    continue;
+                };
+                // The latest query of a block reads what the others read.
+                let mut latest = vec![None; memory.blocks().len()];
+                for [site, _] in at {
+                    let latest = &mut latest[memory.block_of(site)];
+                    *latest = (*latest).max(Some((memory.order().rank(site), site)));
                 }
-                for &site in &self.order.sequence()[..earlier] {
-                    marks[site as usize * of_groups..][..of_groups].fill(true);
+                for (_, query) in latest.into_iter().flatten() {
+                    reads.each([query, 0], of_groups, &mut visit);
                 }
             }
         }
@@ -220,12 +229,22 @@ impl Schedule {
             let inputs = node.inputs.iter().enumerate();
             let read = inputs.map(|(i, &v)| (primitive.reads(i), v)).chain(own);
             for (reads, from) in read {
-                if let Reads::Earlier(..) = reads {
-                    last[from].fill(u32::MAX);
+                let (groups, of_groups) = (program.groups(value), program.groups(from));
+                if let Reads::Earlier(memory) = reads {
+                    let ready = |site: u32| {
+                        let of = &program.ready[value][site as usize * groups..][..groups];
+                        of.iter().copied().max().unwrap_or(0)
+                    };
+                    for block in memory.blocks() {
+                        let latest = block.queries().iter().map(|&site| ready(site)).max();
+                        for &site in block.sites() {
+                            let last = &mut last[from][site as usize];
+                            *last = (*last).max(latest.unwrap_or(0));
+                        }
+                    }
                     remembered[from] = true;
                     continue;
                 }
-                let (groups, of_groups) = (program.groups(value), program.groups(from));
                 let (mut later, of) = (remembered[value], &program.ready[from]);
                 for (place, &ready) in program.ready[value].iter().enumerate() {
                     let at = [place / groups, place % groups];

@@ -111,7 +111,7 @@ fn smooth(
 
 /// Every check of the harness by every route.
 fn prove_in(
-    describe: Describe,
+    describe: impl Fn(&Domain, &Order, Conditioning, &VarBuilder<'_>) -> Result<Network>,
     domain: &Domain,
     order: &Order,
     conditioning: Conditioning,

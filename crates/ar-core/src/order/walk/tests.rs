@@ -12,7 +12,7 @@ const SIZES: [(usize, usize); 8] = [
     (6, 3),
 ];
 
-const WALKS: [Walk; 9] = [
+const WALKS: [Walk; 10] = [
     Walk::Raster,
     Walk::SCurve,
     Walk::Hilbert,
@@ -22,6 +22,7 @@ const WALKS: [Walk; 9] = [
     Walk::CoarseToFine,
     Walk::Subscale(2),
     Walk::Subscale(3),
+    Walk::Blocks(2, 3),
 ];
 
 fn plain(walk: Walk) -> Scan {
@@ -88,6 +89,7 @@ fn small_walks_are_as_described() {
         ("spiral", [0, 1, 2, 5, 8, 7, 6, 3, 4]),
         ("checkerboard", [0, 2, 4, 6, 8, 1, 3, 5, 7]),
         ("subscale:2", [0, 2, 6, 8, 1, 7, 3, 5, 4]),
+        ("blocks:2x2", [0, 1, 3, 4, 2, 5, 6, 7, 8]),
         ("raster+transpose", [0, 3, 6, 1, 4, 7, 2, 5, 8]),
         ("raster+transpose+flip", [6, 3, 0, 7, 4, 1, 8, 5, 2]),
         ("raster+transpose+mirror", [2, 5, 8, 1, 4, 7, 0, 3, 6]),

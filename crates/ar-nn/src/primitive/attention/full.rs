@@ -1,13 +1,14 @@
-//! One image at a time, one head at a time, a tile of queries at a time: the scores of a tile stay in
-//! the cache and are computed again in the backward pass.
+//! One image at a time, one head at a time, a block at a time, a tile of its queries at a time: the scores
+//! of a tile stay in the cache and are computed again in the backward pass.
 
 use std::f32::consts::LOG2_E;
+use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::Attention;
 use super::tile::{dots, gather, spread, transpose, transpose_back, unweigh, weigh};
-use crate::kernel::scale;
+use super::{Attention, Block};
+use crate::kernel::{add_assign, scale};
 use crate::primitive::Backward;
 
 impl Attention {
@@ -40,34 +41,73 @@ impl Attention {
         pass.gradients.give(pass.inputs[1], kv_grad);
     }
 
-    /// Columns `column..` of `x (positions, width)`, as many as a head has features, in the order of
-    /// generation: the beginnings of the rows of `out`, zeros elsewhere.
-    fn take(&self, x: &[f32], width: usize, column: usize, out: &mut [f32], out_width: usize) {
-        let e = self.head_features();
+    /// The queries of the largest block and the sites of its memory, in whole tiles of `lanes`, and the
+    /// features of a head's keys and values, in whole vectors.
+    fn padded(&self, lanes: usize) -> [usize; 4] {
+        let [sites, queries] = self.memory.largest();
+        let [k, v] = self.head_features();
+        [queries, sites, k, v].map(|size| size.next_multiple_of(lanes))
+    }
+
+    /// How many sites the first query of the tile from query `first` reads, and how many one of them.
+    fn sites_of(&self, block: &Block, first: usize, lanes: usize) -> [usize; 2] {
+        let last = block.queries().len().min(first + lanes) - 1;
+        [first, last].map(|i| self.memory.live(block, i))
+    }
+
+    /// What belongs to each head of queries, keys, values and answers.
+    fn columns(&self) -> impl Iterator<Item = [Columns; 4]> + '_ {
+        let ([k, v], d, pair) = (self.head_features(), self.queries, self.pair());
+        let of = |first, count, width| Columns {
+            first,
+            count,
+            width,
+        };
+        (0..self.heads).map(move |head| {
+            [
+                of(head * k, k, d),
+                of(head * k, k, pair),
+                of(d + head * v, v, pair),
+                of(head * v, v, pair - d),
+            ]
+        })
+    }
+}
+
+/// Some columns of every row: where they begin, how many, and the width of a row.
+#[derive(Clone, Copy)]
+struct Columns {
+    first: usize,
+    count: usize,
+    width: usize,
+}
+
+impl Columns {
+    fn at(self, site: u32) -> Range<usize> {
+        let first = site as usize * self.width + self.first;
+        first..first + self.count
+    }
+
+    /// Those of `x` at `sites`: the beginnings of the rows of `out`, zeros elsewhere.
+    fn take(self, x: &[f32], sites: &[u32], out: &mut [f32], out_width: usize) {
         out.fill(0.0);
-        for (&p, row) in self.positions.iter().zip(out.chunks_exact_mut(out_width)) {
-            row[..e].copy_from_slice(&x[p as usize * width + column..][..e]);
+        for (&site, row) in sites.iter().zip(out.chunks_exact_mut(out_width)) {
+            row[..self.count].copy_from_slice(&x[self.at(site)]);
         }
     }
 
-    /// The reverse of [`Attention::take`], without the zeros.
-    fn put(&self, rows: &[f32], row_width: usize, out: &mut [f32], width: usize, column: usize) {
-        let e = self.head_features();
-        for (&p, row) in self.positions.iter().zip(rows.chunks_exact(row_width)) {
-            out[p as usize * width + column..][..e].copy_from_slice(&row[..e]);
+    /// The reverse of [`Columns::take`], without the zeros.
+    fn put(self, rows: &[f32], row_width: usize, sites: &[u32], out: &mut [f32]) {
+        for (&site, row) in sites.iter().zip(rows.chunks_exact(row_width)) {
+            out[self.at(site)].copy_from_slice(&row[..self.count]);
         }
     }
 
-    /// Sites in whole tiles of `lanes`, and features of a head in whole vectors.
-    fn padded(&self, lanes: usize) -> [usize; 2] {
-        let sites = self.positions.len().next_multiple_of(lanes);
-        [sites, self.head_features().next_multiple_of(lanes)]
-    }
-
-    /// How many keys the first query of the tile from rank `first` reads, and how many one of them.
-    fn keys_of(&self, first: usize, lanes: usize) -> [usize; 2] {
-        let last = self.positions.len().min(first + lanes) - 1;
-        [self.live(first), self.live(last)]
+    /// As [`Columns::put`], added to what is there.
+    fn add(self, rows: &[f32], row_width: usize, sites: &[u32], out: &mut [f32]) {
+        for (&site, row) in sites.iter().zip(rows.chunks_exact(row_width)) {
+            add_assign(&mut out[self.at(site)], &row[..self.count]);
+        }
     }
 }
 
@@ -120,30 +160,41 @@ impl Pass for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd, const L: usize>(self, simd: S) {
         let own = self.attention;
-        let (n, d) = (own.positions.len(), own.groups.features());
-        let [sites, e] = own.padded(L);
-        let sizes = [sites * e, sites * e, sites * e, e * L, sites * L, e * L];
-        let [q, k, v, columns, weights, answers] = parts(self.scratch, sizes);
-        let images = self.queries.chunks_exact(n * d);
-        let images = images.zip(self.keys_values.chunks_exact(2 * n * d));
-        for ((queries, kv), out) in images.zip(self.out.chunks_exact_mut(n * d)) {
-            for column in (0..d).step_by(own.head_features()) {
-                own.take(queries, d, column, q, e);
-                own.take(kv, 2 * d, column, k, e);
-                own.take(kv, 2 * d, d + column, v, e);
-                for first in (0..n).step_by(L) {
-                    let tile = &mut q[first * e..][..L * e];
-                    transpose::<L>(tile, own.scale() * LOG2_E, columns);
-                    let [live, keys] = own.keys_of(first, L);
-                    let weights = &mut weights[..keys * L];
-                    dots::<S, L>(simd, columns, &k[..keys * e], weights);
-                    let by = weigh::<L>(weights, live);
-                    answers.fill(0.0);
-                    gather::<S, L>(simd, weights, &v[..keys * e], answers);
-                    // Nothing asks for these queries again: the answers take their place.
-                    transpose_back(answers, by, tile);
+        let n = own.memory.order().positions();
+        let [queries, sites, e, f] = own.padded(L);
+        let sizes = [
+            queries * e,
+            sites * e,
+            sites * f,
+            queries * f,
+            e * L,
+            sites * L,
+            f * L,
+        ];
+        let [q, k, v, answers, columns, weights, sums] = parts(self.scratch, sizes);
+        let images = self.queries.chunks_exact(n * own.queries);
+        let images = images.zip(self.keys_values.chunks_exact(n * own.pair()));
+        let outs = self.out.chunks_exact_mut(n * own.groups.features());
+        for ((of_queries, kv), out) in images.zip(outs) {
+            for [of_query, of_key, of_value, of_answer] in own.columns() {
+                for block in own.memory.blocks() {
+                    let (queries, sites) = (block.queries(), block.sites());
+                    let tiles = queries.len().next_multiple_of(L);
+                    of_query.take(of_queries, queries, &mut q[..tiles * e], e);
+                    of_key.take(kv, sites, &mut k[..sites.len() * e], e);
+                    of_value.take(kv, sites, &mut v[..sites.len() * f], f);
+                    for first in (0..queries.len()).step_by(L) {
+                        transpose::<L>(&q[first * e..][..L * e], own.scale() * LOG2_E, columns);
+                        let [live, read] = own.sites_of(block, first, L);
+                        let weights = &mut weights[..read * L];
+                        dots::<S, L>(simd, columns, &k[..read * e], weights);
+                        let by = weigh::<L>(weights, live);
+                        sums.fill(0.0);
+                        gather::<S, L>(simd, weights, &v[..read * f], sums);
+                        transpose_back(sums, by, &mut answers[first * f..][..L * f]);
+                    }
+                    of_answer.put(answers, f, queries, out);
                 }
-                own.put(q, e, out, d, column);
             }
         }
     }
@@ -165,17 +216,29 @@ impl Pass for BackwardPass<'_> {
     #[inline(always)]
     fn run<S: Simd, const L: usize>(self, simd: S) {
         let own = self.attention;
-        let (n, d) = (own.positions.len(), own.groups.features());
-        let [sites, e] = own.padded(L);
-        let (all, tile, scores) = (sites * e, e * L, sites * L);
+        let n = own.memory.order().positions();
+        let [queries, sites, e, f] = own.padded(L);
+        let [of_q, of_a] = [queries * e, queries * f];
+        let [of_k, of_v, scores] = [sites * e, sites * f, sites * L];
         let sizes = [
-            all, all, all, all, all, all, all, tile, tile, tile, scores, scores,
+            of_q,
+            of_k,
+            of_v,
+            of_a,
+            of_a,
+            of_k,
+            of_v,
+            e * L,
+            f * L,
+            e * L,
+            scores,
+            scores,
         ];
         let [
             q,
             k,
             v,
-            out,
+            answers,
             grad,
             dk,
             dv,
@@ -185,43 +248,61 @@ impl Pass for BackwardPass<'_> {
             weights,
             grads,
         ] = parts(self.scratch, sizes);
-        for image in 0..self.grad.len() / (n * d) {
-            let (own_range, pair) = (image * n * d..(image + 1) * n * d, image * 2 * n * d..);
-            for column in (0..d).step_by(own.head_features()) {
-                own.take(&self.queries[own_range.clone()], d, column, q, e);
-                own.take(&self.keys_values[pair.clone()], 2 * d, column, k, e);
-                own.take(&self.keys_values[pair.clone()], 2 * d, d + column, v, e);
-                own.take(&self.answers[own_range.clone()], d, column, out, e);
-                own.take(&self.grad[own_range.clone()], d, column, grad, e);
-                dk.fill(0.0);
-                dv.fill(0.0);
-                for first in (0..n).step_by(L) {
-                    let at = first * e..(first + L) * e;
-                    let [live, keys] = own.keys_of(first, L);
-                    let (weights, grads) = (&mut weights[..keys * L], &mut grads[..keys * L]);
-                    transpose::<L>(&q[at.clone()], own.scale() * LOG2_E, columns);
-                    dots::<S, L>(simd, columns, &k[..keys * e], weights);
-                    let by = weigh::<L>(weights, live);
-                    transpose::<L>(&grad[at.clone()], 1.0, grad_columns);
-                    dots::<S, L>(simd, grad_columns, &v[..keys * e], grads);
-                    // The sum of the weights times their gradients is the answer times its own.
-                    let sums: [f32; L] = std::array::from_fn(|i| {
-                        let row = (first + i) * e..(first + i + 1) * e;
-                        let pairs = out[row.clone()].iter().zip(&grad[row]);
-                        pairs.map(|(a, b)| a * b).sum()
-                    });
-                    unweigh(simd, weights, grads, &by, &sums);
-                    q_columns.fill(0.0);
-                    gather::<S, L>(simd, grads, &k[..keys * e], q_columns);
-                    spread::<S, L>(simd, grads, &q[at.clone()], &mut dk[..keys * e]);
-                    spread::<S, L>(simd, weights, &grad[at.clone()], &mut dv[..keys * e]);
-                    // Nothing asks for these queries again: their gradient takes their place.
-                    transpose_back(q_columns, [own.scale(); L], &mut q[at]);
+        // Of a site that several blocks read, all that they leave is added.
+        self.kv_grad.fill(0.0);
+        let image = |i: usize, width: usize| i * n * width..(i + 1) * n * width;
+        for i in 0..self.queries.len() / (n * own.queries) {
+            let of_queries = image(i, own.queries);
+            let (pair, of_answers) = (image(i, own.pair()), image(i, own.groups.features()));
+            let kv = &self.keys_values[pair.clone()];
+            for [of_query, of_key, of_value, of_answer] in own.columns() {
+                for block in own.memory.blocks() {
+                    let (queries, sites) = (block.queries(), block.sites());
+                    let tiles = queries.len().next_multiple_of(L);
+                    let (k, v) = (&mut k[..sites.len() * e], &mut v[..sites.len() * f]);
+                    let (dk, dv) = (&mut dk[..k.len()], &mut dv[..v.len()]);
+                    of_query.take(
+                        &self.queries[of_queries.clone()],
+                        queries,
+                        &mut q[..tiles * e],
+                        e,
+                    );
+                    of_key.take(kv, sites, k, e);
+                    of_value.take(kv, sites, v, f);
+                    let (answers, grad) = (&mut answers[..tiles * f], &mut grad[..tiles * f]);
+                    of_answer.take(&self.answers[of_answers.clone()], queries, answers, f);
+                    of_answer.take(&self.grad[of_answers.clone()], queries, grad, f);
+                    dk.fill(0.0);
+                    dv.fill(0.0);
+                    for first in (0..queries.len()).step_by(L) {
+                        let tile = first * e..(first + L) * e;
+                        let of_tile = first * f..(first + L) * f;
+                        let [live, read] = own.sites_of(block, first, L);
+                        let (weights, grads) = (&mut weights[..read * L], &mut grads[..read * L]);
+                        transpose::<L>(&q[tile.clone()], own.scale() * LOG2_E, columns);
+                        dots::<S, L>(simd, columns, &k[..read * e], weights);
+                        let by = weigh::<L>(weights, live);
+                        transpose::<L>(&grad[of_tile.clone()], 1.0, grad_columns);
+                        dots::<S, L>(simd, grad_columns, &v[..read * f], grads);
+                        // The sum of the weights times their gradients is the answer times its own.
+                        let sums: [f32; L] = std::array::from_fn(|i| {
+                            let row = (first + i) * f..(first + i + 1) * f;
+                            let pairs = answers[row.clone()].iter().zip(&grad[row]);
+                            pairs.map(|(a, b)| a * b).sum()
+                        });
+                        unweigh(simd, weights, grads, &by, &sums);
+                        q_columns.fill(0.0);
+                        gather::<S, L>(simd, grads, &k[..read * e], q_columns);
+                        spread::<S, L>(simd, grads, &q[tile.clone()], &mut dk[..read * e]);
+                        spread::<S, L>(simd, weights, &grad[of_tile], &mut dv[..read * f]);
+                        // Nothing asks for these queries again: their gradient takes their place.
+                        transpose_back(q_columns, [own.scale(); L], &mut q[tile]);
+                    }
+                    scale(dk, own.scale());
+                    of_query.put(q, e, queries, &mut self.q_grad[of_queries.clone()]);
+                    of_key.add(dk, e, sites, &mut self.kv_grad[pair.clone()]);
+                    of_value.add(dv, f, sites, &mut self.kv_grad[pair.clone()]);
                 }
-                scale(dk, own.scale());
-                own.put(q, e, &mut self.q_grad[own_range.clone()], d, column);
-                own.put(dk, e, &mut self.kv_grad[pair.clone()], 2 * d, column);
-                own.put(dv, e, &mut self.kv_grad[pair.clone()], 2 * d, d + column);
             }
         }
     }
@@ -233,6 +314,7 @@ mod tests {
     use pulp::{Scalar, Scalar128b, Scalar256b, Scalar512b};
 
     use super::*;
+    use crate::primitive::attention::{AttentionConfig, Reach};
 
     fn wave(n: usize, by: f32) -> Vec<f32> {
         (0..n).map(|i| (i as f32 * by).sin() * 3.0).collect()
@@ -240,10 +322,14 @@ mod tests {
 
     /// The answers and both gradients, computed with vectors of type S.
     fn all_with<S: Simd>(simd: S, attention: &Attention) -> [Vec<f32>; 3] {
-        let (n, d) = (attention.positions.len(), attention.groups.features());
-        let (queries, kv) = (wave(2 * n * d, 0.7), wave(4 * n * d, 1.3));
-        let [mut out, mut q_grad, mut kv_grad] =
-            [2 * n * d, 2 * n * d, 4 * n * d].map(|size| vec![0.0; size]);
+        let n = 2 * attention.memory.order().positions();
+        let [d, v, pair] = [
+            attention.queries,
+            attention.groups.features(),
+            attention.pair(),
+        ];
+        let (queries, kv) = (wave(n * d, 0.7), wave(n * pair, 1.3));
+        let [mut out, mut q_grad, mut kv_grad] = [v, d, pair].map(|c| vec![f32::NAN; n * c]);
         let mut scratch = vec![f32::NAN; 7];
         let forward = Forward {
             attention,
@@ -258,7 +344,7 @@ mod tests {
             queries: &queries,
             keys_values: &kv,
             answers: &out,
-            grad: &wave(2 * n * d, 0.3),
+            grad: &wave(n * v, 0.3),
             q_grad: &mut q_grad,
             kv_grad: &mut kv_grad,
             scratch: &mut scratch,
@@ -270,11 +356,24 @@ mod tests {
     /// The vectors of this processor are compared with the other route elsewhere.
     #[test]
     fn vectors_of_every_length_agree() {
-        for (mask, features, heads) in [(MaskType::A, 6, 2), (MaskType::B, 34, 2)] {
-            let domain = Domain::new(3, 7, 1, 2).unwrap();
+        let nearby = Reach::Nearby {
+            block: [2, 3],
+            memory: [1, 2],
+        };
+        for (mask, queries, values, reach) in [
+            (MaskType::A, 6, 6, Reach::All),
+            (MaskType::B, 34, 34, Reach::All),
+            (MaskType::B, 4, 38, nearby),
+        ] {
+            let domain = Domain::new(1, 3, 7, 2).unwrap();
             let order = Order::raster(&domain, ChannelSteps::Separate);
-            let groups = ChannelGroups::split(features, 1);
-            let attention = Attention::new(&order, groups, heads, mask);
+            let config = AttentionConfig {
+                heads: 2,
+                mask,
+                reach,
+            };
+            let groups = ChannelGroups::split(values, 1);
+            let attention = Attention::new(&order, queries, groups, config);
             let expected = all_with(Scalar::new(), &attention);
             let others = [
                 all_with(Scalar128b, &attention),

@@ -2,6 +2,7 @@
 
 mod composite;
 mod full;
+mod reach;
 mod step;
 mod tile;
 
@@ -10,48 +11,65 @@ use std::sync::Arc;
 use ar_core::{ChannelGroups, MaskType, Order, Result};
 use candle_core::Tensor;
 
+pub use reach::Reach;
+pub(crate) use reach::{Block, Memory};
+
 use super::{Backward, Primitive, Reads, Room, StepPrimitive, Training};
 use crate::primitive::StepTensor;
 
+/// How sites attend to earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttentionConfig {
+    /// Heads; they divide the features of the queries, and of the values.
+    pub heads: usize,
+    /// Whether a site reads what it offers itself (B).
+    pub mask: MaskType,
+    /// How far back.
+    pub reach: Reach,
+}
+
 /// softmax(q·kᵀ / √(d / heads))·v for each head (Vaswani et al. 2017, arXiv:1706.03762, section 3.2),
-/// over the sites that the generation order and the mask allow; zeros where there is none. Inputs: the
-/// queries `(positions, d)`, and the keys and then the values `(positions, 2·d)`.
+/// over the sites that the generation order, the reach and the mask allow; zeros where there is none.
+/// Inputs: the queries `(positions, d)`, and the keys and then the values `(positions, d + v)`.
 #[derive(Debug, Clone)]
 pub(crate) struct Attention {
+    /// Of the values, v features.
     groups: ChannelGroups,
+    /// Features of a query, d.
+    queries: usize,
     heads: usize,
-    mask: MaskType,
-    order: Arc<Order>,
-    /// By rank: what the loops over sites follow.
-    positions: Arc<[u32]>,
+    memory: Arc<Memory>,
 }
 
 impl Attention {
-    /// Of a value with one channel group of d features, divisible by `heads`, in an order of one site a
-    /// step.
-    pub(crate) fn new(order: &Order, groups: ChannelGroups, heads: usize, mask: MaskType) -> Self {
+    /// Of one channel group, both widths divisible by the heads, in an order of one site a step.
+    pub(crate) fn new(
+        order: &Order,
+        queries: usize,
+        groups: ChannelGroups,
+        config: AttentionConfig,
+    ) -> Self {
         Self {
             groups,
-            heads,
-            mask,
-            positions: order.sequence().into(),
-            order: Arc::new(order.clone()),
+            queries,
+            heads: config.heads,
+            memory: Arc::new(Memory::new(order, config.reach, config.mask)),
         }
     }
 
-    /// Features of a head.
-    fn head_features(&self) -> usize {
-        self.groups.features() / self.heads
+    /// Features of a head: of its keys, of its values.
+    fn head_features(&self) -> [usize; 2] {
+        [self.queries, self.groups.features()].map(|all| all / self.heads)
+    }
+
+    /// Of the keys and the values of a site.
+    fn pair(&self) -> usize {
+        self.queries + self.groups.features()
     }
 
     /// What products of queries and keys are multiplied by.
     fn scale(&self) -> f32 {
-        1.0 / (self.head_features() as f32).sqrt()
-    }
-
-    /// How many sites, the first of the order, the site of `rank` attends to.
-    fn live(&self, rank: usize) -> usize {
-        rank + usize::from(self.mask == MaskType::B)
+        1.0 / (self.head_features()[0] as f32).sqrt()
     }
 }
 
@@ -63,7 +81,7 @@ impl Primitive for Attention {
     fn reads(&self, input: usize) -> Reads<'_> {
         match input {
             0 => Reads::Here,
-            _ => Reads::Earlier(&self.order, self.mask),
+            _ => Reads::Earlier(&self.memory),
         }
     }
 

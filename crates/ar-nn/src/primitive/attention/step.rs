@@ -4,52 +4,59 @@ use super::Attention;
 use crate::kernel::{LANES, exp_sum, max};
 use crate::primitive::{Step, StepValue};
 
-/// Attention in the step pass: every step reads the cache of keys and values once, from end to end.
+/// Attention in the step pass: every step reads the keys and values of its memory once, from end to end.
 #[derive(Clone)]
 pub(super) struct AttentionStep {
     attention: Attention,
     batch: usize,
     /// `(d)`, with the scale of the scores in it.
     query: Vec<f32>,
-    /// By rank, `(B, blocks, 2, d · LANES)`: of LANES sites the keys `(d, LANES)`, so that a score is a
-    /// lane and needs no sum across lanes, and then the values `(LANES, d)`.
+    /// Of the sites of the present block, `(B, sites / LANES, (d + v) · LANES)`: of LANES sites the keys
+    /// `(d, LANES)`, so that a score is a lane and needs no sum across lanes, and then the values
+    /// `(LANES, v)`.
     cache: Vec<f32>,
-    /// How many ranks `cache` holds.
+    block: usize,
+    /// How many sites of the block `cache` holds.
     kept: usize,
-    /// `(heads, blocks · LANES)`.
+    /// `(heads, sites)`.
     weights: Vec<f32>,
 }
 
 impl AttentionStep {
     pub(super) fn new(attention: &Attention, batch: usize) -> Self {
-        let d = attention.groups.features();
-        let padded = attention.positions.len().next_multiple_of(LANES);
+        let padded = attention.memory.largest()[0].next_multiple_of(LANES);
         Self {
             batch,
-            query: vec![0.0; d],
-            cache: vec![0.0; batch * padded * 2 * d],
+            query: vec![0.0; attention.queries],
+            cache: vec![0.0; batch * padded * attention.pair()],
+            block: 0,
             kept: 0,
             weights: vec![0.0; attention.heads * padded],
             attention: attention.clone(),
         }
     }
 
-    /// Takes the sites before rank `live` that it does not have yet.
-    fn keep(&mut self, live: usize, kv: &StepValue) {
-        let d = self.query.len();
+    /// Takes what the query at `site` reads and the cache has not yet; gives how many sites that are.
+    fn keep(&mut self, site: usize, kv: &StepValue) -> usize {
+        let (d, pair) = (self.attention.queries, self.attention.pair());
+        let block = self.attention.memory.block_of(site);
+        if block != self.block {
+            (self.block, self.kept) = (block, 0);
+        }
+        let read = self.attention.memory.read_by(site);
         let image = self.cache.len() / self.batch;
-        for rank in self.kept..live {
-            let site = self.attention.positions[rank] as usize;
+        for (i, &site) in read.iter().enumerate().skip(self.kept) {
             for (b, cache) in self.cache.chunks_exact_mut(image).enumerate() {
-                let block = &mut cache[rank / LANES * 2 * d * LANES..][..2 * d * LANES];
-                let (keys, values) = block.split_at_mut(d * LANES);
-                let (k, v) = kv.row(b, site).split_at(d);
+                let lanes = &mut cache[i / LANES * pair * LANES..][..pair * LANES];
+                let (keys, values) = lanes.split_at_mut(d * LANES);
+                let (k, v) = kv.row(b, site as usize).split_at(d);
                 let features = keys.chunks_exact_mut(LANES).zip(k);
-                features.for_each(|(lanes, k)| lanes[rank % LANES] = *k);
-                values[rank % LANES * d..][..d].copy_from_slice(v);
+                features.for_each(|(lanes, k)| lanes[i % LANES] = *k);
+                values[i % LANES * v.len()..][..v.len()].copy_from_slice(v);
             }
         }
-        self.kept = self.kept.max(live);
+        self.kept = self.kept.max(read.len());
+        read.len()
     }
 }
 
@@ -62,13 +69,12 @@ impl Step for AttentionStep {
 }
 
 impl AttentionStep {
-    fn attend(&mut self, position: usize, inputs: &[&StepValue], out: &mut StepValue) {
-        let live = self.attention.live(self.attention.order.rank(position));
-        self.keep(live, inputs[1]);
+    fn attend(&mut self, site: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        let live = self.keep(site, inputs[1]);
         let (own, scale) = (&self.attention, self.attention.scale());
         let image = self.cache.len() / self.batch;
         for b in 0..self.batch {
-            let q = inputs[0].row(b, position).iter();
+            let q = inputs[0].row(b, site).iter();
             self.query
                 .iter_mut()
                 .zip(q)
@@ -79,7 +85,7 @@ impl AttentionStep {
                 live,
                 cache: &self.cache[b * image..][..image],
                 weights: &mut self.weights,
-                out: out.row_mut(b, position),
+                out: out.row_mut(b, site),
             });
         }
     }
@@ -109,14 +115,16 @@ impl WithSimd for Attend<'_> {
             out,
         } = self;
         out.fill(0.0);
-        let d = query.len();
-        let (e, padded) = (d / heads, live.next_multiple_of(LANES));
+        let (d, v) = (query.len(), out.len());
+        let (e, f, padded) = (d / heads, v / heads, live.next_multiple_of(LANES));
         if live == 0 {
             return;
         }
-        let blocks = cache.chunks_exact(2 * d * LANES).take(padded / LANES);
+        let blocks = cache.chunks_exact((d + v) * LANES).take(padded / LANES);
         for (i, block) in blocks.clone().enumerate() {
-            let by_head = query.chunks_exact(e).zip(block.chunks_exact(e * LANES));
+            let by_head = query
+                .chunks_exact(e)
+                .zip(block[..d * LANES].chunks_exact(e * LANES));
             for (h, (q, block)) in by_head.enumerate() {
                 let scores = dots(q, block.as_chunks::<LANES>().0);
                 weights[h * padded + i * LANES..][..LANES].copy_from_slice(&scores);
@@ -130,14 +138,14 @@ impl WithSimd for Attend<'_> {
                 *w *= by;
             }
         }
-        let whole = e.is_multiple_of(S::F32_LANES);
+        let whole = f.is_multiple_of(S::F32_LANES);
         for (i, block) in blocks.enumerate() {
-            let values = &block[d * LANES..][..LANES.min(live - i * LANES) * d];
+            let values = &block[d * LANES..][..LANES.min(live - i * LANES) * v];
             let weights = |h: usize| &weights[h * padded + i * LANES..][..LANES];
             if whole {
-                add_vectors(simd, values, weights, e, out);
+                add_vectors(simd, values, weights, f, out);
             } else {
-                add_features(values, weights, e, out);
+                add_features(values, weights, f, out);
             }
         }
     }

@@ -1,8 +1,8 @@
-use ar_core::{Conditioning, Error, MaskType, Result};
+use ar_core::{ChannelGroups, Conditioning, Error, Result};
 use candle_nn::{Init, VarBuilder};
 
 use super::{Builder, CONDITION, Value};
-use crate::primitive::{Attention, Previous};
+use crate::primitive::{Attention, AttentionConfig, Previous, Reach};
 
 impl Builder {
     /// x at the site before in the generation order: what a sequence model reads in place of the
@@ -28,35 +28,40 @@ impl Builder {
         Ok(self.push(previous, &inputs, vec![start]))
     }
 
-    /// Causal attention with `heads` heads: `queries` of d features read `keys_values`, d keys and
-    /// then d values, of every earlier site in the generation order, and with mask B of the site
-    /// itself. Where there is none the result is zero.
+    /// Causal attention: `queries` of d features read `keys_values`, d keys and then any number of
+    /// values, of earlier sites in the generation order. Where there is none the result is zero.
     ///
     /// # Errors
-    /// [`Error::Config`] when there are several channel groups, the widths are not d and 2·d, or the
-    /// heads do not divide d.
+    /// [`Error::Config`] when there are several channel groups, there are no values, or the heads do not
+    /// divide both widths.
     pub fn attention(
         &mut self,
         queries: Value,
         keys_values: Value,
-        heads: usize,
-        mask: MaskType,
+        config: AttentionConfig,
     ) -> Result<Value> {
         self.one_group(queries)?;
         self.one_group(keys_values)?;
-        let groups = self.groups(queries).clone();
-        let (d, pair) = (groups.features(), self.groups(keys_values).features());
-        if pair != 2 * d {
-            return Err(Error::config(
-                "features",
-                format!("{d} queries need as many keys and as many values, not {pair}"),
-            ));
+        let (d, pair) = (self.features(queries), self.features(keys_values));
+        let Some(values) = pair.checked_sub(d).filter(|values| *values > 0) else {
+            let problem = format!("{d} queries need as many keys and then values, not {pair}");
+            return Err(Error::config("features", problem));
+        };
+        let heads = config.heads;
+        for width in [d, values] {
+            if heads == 0 || !width.is_multiple_of(heads) {
+                let problem = format!("must divide the {width} features, not {heads}");
+                return Err(Error::config("heads", problem));
+            }
         }
-        if heads == 0 || !d.is_multiple_of(heads) {
-            return Err(Error::config(
-                "heads",
-                format!("must divide the {d} features, not {heads}"),
-            ));
+        if let Reach::Recent { queries: 0, .. }
+        | Reach::Nearby {
+            block: [0, _] | [_, 0],
+            ..
+        } = config.reach
+        {
+            let problem = "a block of queries has one at least";
+            return Err(Error::config("reach", problem));
         }
         if !self.program.order.is_sequence() {
             return Err(Error::config(
@@ -64,11 +69,12 @@ impl Builder {
                 "attention needs an order of one site a step",
             ));
         }
-        let attention = Attention::new(&self.program.order, groups, heads, mask);
+        let groups = ChannelGroups::split(values, 1);
+        let attention = Attention::new(&self.program.order, d, groups, config);
         Ok(self.push(attention, &[queries, keys_values], Vec::new()))
     }
 
-    fn one_group(&self, x: Value) -> Result<()> {
+    pub(super) fn one_group(&self, x: Value) -> Result<()> {
         if self.groups(x).count() == 1 {
             return Ok(());
         }

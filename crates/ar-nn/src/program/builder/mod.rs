@@ -10,8 +10,8 @@ use candle_nn::{Init, VarBuilder};
 
 use super::{CONDITION, INPUTS, LEVELS, Network, Node, Program};
 use crate::primitive::{
-    Add, Axis, Concat, ConcatElu, Condition, Dropout, Embedding, Gate, Norm, Position, Primitive,
-    Scale, Squash,
+    Add, Axis, Concat, ConcatElu, Condition, Dropout, Embedding, Fixed, Gate, Norm, Position,
+    Primitive, Scale, Squash,
 };
 
 /// A value of the network under construction: features at every position.
@@ -223,6 +223,22 @@ impl Builder {
         Ok(self.push(position, &[x], vec![rows, columns]))
     }
 
+    /// Numbers of its own for every site: `table (sites, c)`, nothing that is learned.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when channels are drawn one after the other, or the table has another number of
+    /// rows.
+    pub fn fixed(&mut self, table: Vec<f32>) -> Result<Value> {
+        self.one_group(Value(LEVELS))?;
+        let sites = self.program.sites(LEVELS);
+        let features = table.len() / sites;
+        if features == 0 || table.len() != sites * features {
+            let problem = format!("{} numbers are no rows for {sites} sites", table.len());
+            return Err(Error::config("features", problem));
+        }
+        Ok(self.push(Fixed::new(table, features), &[Value(LEVELS)], Vec::new()))
+    }
+
     /// Adds a learned vector for each position. Parameter `weight (positions, c)`, normal with
     /// deviation 0.01.
     ///
@@ -277,6 +293,11 @@ impl Builder {
         self.same_grid(a, b)?;
         let groups = self.groups(a).clone();
         Ok(self.push(Add::new(groups), &[a, b], Vec::new()))
+    }
+
+    /// How many features `x` has.
+    pub fn features(&self, x: Value) -> usize {
+        self.groups(x).features()
     }
 
     /// Features of the output that the likelihood needs: P for each V channels.

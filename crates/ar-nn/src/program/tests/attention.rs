@@ -4,9 +4,17 @@ use ar_core::{ChannelSteps, Conditioning, Domain, MaskType, Order, Result};
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
 
-use super::{Describe, prove};
+use super::{Describe, prove, prove_in};
 use crate::init::Initializer;
-use crate::{Activation, Builder, ConvConfig, Network};
+use crate::{Activation, AttentionConfig, Builder, ConvConfig, Network, Reach};
+
+fn all(heads: usize, mask: MaskType) -> AttentionConfig {
+    AttentionConfig {
+        heads,
+        mask,
+        reach: Reach::All,
+    }
+}
 
 /// Two blocks over what came before, in the manner of a transformer, `heads` heads of `features`.
 fn transformer(
@@ -27,7 +35,7 @@ fn transformer(
         let y = net.norm(h, &vb.pp("norm"))?;
         let q = net.conv(y, ConvConfig::pointwise(d), &vb.pp("q"))?;
         let kv = net.conv(y, ConvConfig::pointwise(2 * d), &vb.pp("kv"))?;
-        let y = net.attention(q, kv, heads, MaskType::B)?;
+        let y = net.attention(q, kv, all(heads, MaskType::B))?;
         let y = net.conv(y, ConvConfig::pointwise(d + 1), &vb.pp("up"))?;
         let down = ConvConfig::pointwise(d).before(Activation::Gelu);
         h = net.residual_conv(y, down, h, &vb.pp("down"))?;
@@ -79,11 +87,76 @@ fn strict(
     let kv = net.condition(kv, &vb.pp("condition"))?;
     let h = net.previous(x, &vb.pp("start"))?;
     let h = net.position(h, &vb.pp("position"))?;
-    let y = net.attention(h, kv, 2, MaskType::A)?;
+    let y = net.attention(h, kv, all(2, MaskType::A))?;
     let h = net.add(h, y)?;
     let outputs = net.outputs();
     let y = net.conv(h, ConvConfig::pointwise(outputs), &vb.pp("head"))?;
     net.finish(y, vb)
+}
+
+/// Narrow keys and wide values, of streams that know different things, within a memory; and a site's own
+/// numbers.
+fn local(
+    reach: Reach,
+    domain: &Domain,
+    order: &Order,
+    conditioning: Conditioning,
+    vb: &VarBuilder<'_>,
+) -> Result<Network> {
+    let mut net = Builder::of_subpixels(domain, order, conditioning)?;
+    let x = net.embedded_levels(3, &vb.pp("embed"))?;
+    let h = net.previous(x, &vb.pp("start"))?;
+    let place = net.fixed((0..2 * domain.dims()).map(|i| (i as f32).cos()).collect())?;
+    let known = net.concat(h, place)?;
+    let seen = net.concat(x, place)?;
+    let q = net.conv(known, ConvConfig::pointwise(4), &vb.pp("q"))?;
+    let kv = net.conv(seen, ConvConfig::pointwise(4 + 6), &vb.pp("kv"))?;
+    let strict = AttentionConfig {
+        reach,
+        ..all(2, MaskType::A)
+    };
+    let y = net.attention(q, kv, strict)?;
+    let y = net.concat(known, y)?;
+    let kv = net.conv(y, ConvConfig::pointwise(4 + 2), &vb.pp("kv2"))?;
+    let inclusive = AttentionConfig {
+        reach,
+        ..all(1, MaskType::B)
+    };
+    let z = net.attention(q, kv, inclusive)?;
+    let z = net.concat(y, z)?;
+    let outputs = net.outputs();
+    let y = net.conv(z, ConvConfig::pointwise(outputs), &vb.pp("head"))?;
+    net.finish(y, vb)
+}
+
+#[test]
+fn a_memory_is_proved_in_any_order() {
+    let nearby = |block, memory| Reach::Nearby { block, memory };
+    let recent = |queries, memory| Reach::Recent { queries, memory };
+    for reach in [
+        nearby([2, 3], [1, 2]),
+        nearby([1, 2], [2, 0]),
+        recent(4, 3),
+        recent(1, 5),
+        recent(3, 0),
+    ] {
+        let describe = |domain: &_, order: &_, conditioning, vb: &VarBuilder<'_>| {
+            local(reach, domain, order, conditioning, vb)
+        };
+        for scan in [
+            "raster",
+            "blocks:2x3",
+            "blocks:2x2+flip",
+            "hilbert",
+            "random:3",
+        ] {
+            for [c, h, w] in [[1, 5, 7], [3, 3, 2]] {
+                let domain = Domain::new(c, h, w, 3).unwrap();
+                let order = Order::scan(scan.parse().unwrap(), &domain, SEPARATE);
+                prove_in(describe, &domain, &order, Conditioning::None, false);
+            }
+        }
+    }
 }
 
 const SEPARATE: ChannelSteps = ChannelSteps::Separate;
@@ -160,15 +233,15 @@ fn what_attention_cannot_be_is_an_error() {
     let mut net = Builder::new(&domain, &order, Conditioning::None);
     let x = net.embedded_levels(4, &vb).unwrap();
     says(net.previous(x, &vb.pp("start")), "of_subpixels");
-    says(net.attention(x, x, 2, MaskType::B), "of_subpixels");
+    says(net.attention(x, x, all(2, MaskType::B)), "of_subpixels");
     let mut net = Builder::of_subpixels(&domain, &order, Conditioning::None).unwrap();
     let q = net.embedded_levels(4, &vb.pp("q")).unwrap();
     let kv = net.embedded_levels(8, &vb.pp("kv")).unwrap();
-    says(net.attention(q, q, 2, MaskType::B), "as many keys");
-    says(net.attention(q, kv, 3, MaskType::B), "heads");
+    says(net.attention(q, q, all(2, MaskType::B)), "as many keys");
+    says(net.attention(q, kv, all(3, MaskType::B)), "heads");
     let gelu = ConvConfig::pointwise(4).after(Activation::Gelu);
     says(net.conv(q, gelu, &vb.pp("gelu")), "after");
     // With mask B the keys must not know their own level.
-    let y = net.attention(q, kv, 2, MaskType::B).unwrap();
+    let y = net.attention(q, kv, all(2, MaskType::B)).unwrap();
     assert!(net.finish(y, &vb).is_err());
 }

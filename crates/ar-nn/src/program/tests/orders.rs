@@ -56,7 +56,7 @@ fn known_then_predicted(
     net.finish(logits, vb)
 }
 
-const SCANS: [&str; 9] = [
+const SCANS: [&str; 10] = [
     "s-curve",
     "s-curve+transpose",
     "raster+transpose",
@@ -66,6 +66,7 @@ const SCANS: [&str; 9] = [
     "checkerboard",
     "coarse-to-fine",
     "subscale:2",
+    "blocks:2x3",
 ];
 
 #[test]

@@ -61,7 +61,7 @@ pub(crate) struct SeeingArgs {
     #[arg(long, value_name = "HxW|SAMPLES", value_parser = window, help_heading = "Data")]
     pub(crate) crop: Option<Size>,
 
-    /// How samples of sound become levels: mu-law or linear
+    /// How samples of sound become levels: mu-law, linear, or bytes (16 bits: the high byte, then the low one)
     #[arg(long, value_name = "LAW", help_heading = "Data")]
     pub(crate) quantize: Option<Law>,
 }

@@ -82,7 +82,10 @@ impl Encoding {
     /// The shape a model sees, from that of the images: with a palette there is one channel.
     pub const fn shape(&self, images: Shape) -> Shape {
         match self {
-            Self::Levels(_) | Self::Binary(..) | Self::Sound(_) => images,
+            Self::Levels(_) | Self::Binary(..) => images,
+            Self::Sound(companding) => {
+                Shape::new(companding.channels(), images.height, images.width)
+            }
             Self::Palette(_) => Shape::new(1, images.height, images.width),
         }
     }
@@ -112,7 +115,7 @@ impl Encoding {
     pub fn decode(&self, levels: &[u32]) -> Vec<u16> {
         match self {
             Self::Levels(quantizer) => levels.iter().map(|&l| quantizer.value(l)).collect(),
-            Self::Sound(companding) => levels.iter().map(|&l| companding.sample(l)).collect(),
+            Self::Sound(companding) => companding.samples_of(levels),
             Self::Binary(_, native) => {
                 let top = native.saturating_sub(1) as u16;
                 let value = |&level: &u32| if level == 0 { 0 } else { top };
@@ -158,15 +161,17 @@ impl Encoding {
     /// When they do, or the images have other native levels than this encoding.
     pub fn distinguishes(&self, images: &Images) -> Result<()> {
         self.check(images)?;
-        let level = |value: u16| match self {
-            Self::Levels(quantizer) => Some(quantizer.level(value)),
-            Self::Binary(Binarization::Threshold, native) => Some(above_half(*native, value)),
-            Self::Binary(..) | Self::Palette(_) => None,
-            Self::Sound(companding) => Some(companding.level(value)),
+        let same_level = |a: u16, b: u16| match self {
+            Self::Levels(quantizer) => quantizer.level(a) == quantizer.level(b),
+            Self::Binary(Binarization::Threshold, native) => {
+                above_half(*native, a) == above_half(*native, b)
+            }
+            Self::Binary(..) | Self::Palette(_) => false,
+            Self::Sound(companding) => companding.same(a, b),
         };
         // As a rule the first few pixels have two levels, and no more is looked at.
         let pixels = images.pixels();
-        let same = |&value: &u16| level(value).is_some_and(|l| Some(l) == level(pixels[0]));
+        let same = |&value: &u16| same_level(value, pixels[0]);
         if !pixels.iter().all(same) {
             return Ok(());
         }
@@ -209,7 +214,7 @@ impl Encoding {
         let image = || images.window(i, corner);
         match self {
             Self::Levels(quantizer) => out.extend(image().iter().map(|&v| quantizer.level(v))),
-            Self::Sound(companding) => out.extend(image().iter().map(|&v| companding.level(v))),
+            Self::Sound(companding) => out.extend(companding.levels_of(&image())),
             Self::Binary(how, native) => {
                 let who = (images.split(), images.id(i), epoch);
                 let (picture, size) = images.picture(i);

@@ -14,16 +14,21 @@
 //! Deviations: colours are features of a pixel with R, G, B masks, so that a pixel is one site of the
 //! sequence; two levels use one logit; levels come in as numbers 0..=1 unless `embedding` asks for
 //! learned vectors (the paper's one-hot input); by default the first features learn the row and the
-//! column they are at (`position`).
+//! column they are at (`position`). With the mixture, numbers enter by the logarithm of their distance
+//! from the middle, as in section 2.2 of the paper, so that quiet sound is seen as well.
 
 use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Result, Scan};
 use ar_nn::{Activation, Builder, ConvConfig, Network};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
+use crate::gated_block::Head;
 use crate::limits;
 use crate::orders::{in_orders, sequence};
 use crate::registry::{Built, Configuration};
+
+/// Above it, logits of every value would be most of the work and of the memory.
+const MOST_LOGITS: usize = 4096;
 
 /// Configuration of a WaveNet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +44,11 @@ pub struct WaveNetConfig {
     pub max_dilation: usize,
     /// Features of a learned vector for each level; 0 for levels as numbers.
     pub embedding: usize,
+    /// What describes a value: logits of its levels, or a mixture of discretized logistics (van den Oord et
+    /// al. 2017, Parallel WaveNet, arXiv:1711.10433, section 2.1), which takes the 65,536 of 16 bits.
+    pub head: Head,
+    /// Components of the mixture.
+    pub components: usize,
     /// Whether the first features learn the row and the column they are at.
     pub position: bool,
     /// In which order the pixels come.
@@ -55,6 +65,8 @@ impl Default for WaveNetConfig {
             stacks: 1,
             max_dilation: 512,
             embedding: 0,
+            head: Head::Categorical,
+            components: 10,
             position: true,
             order: Scan::RASTER,
             orders: 1,
@@ -69,7 +81,8 @@ impl Configuration for WaveNetConfig {
     const PAPER: &'static str =
         "van den Oord et al. 2016, WaveNet: A Generative Model for Raw Audio, arXiv:1609.03499";
 
-    /// `paper`: its 1..512 three times over; it does not tell the widths. `sound`: for recordings, in minutes.
+    /// `paper`: its 1..512 three times over; it does not tell the widths. `sound`: for recordings, in
+    /// minutes; `sound-16` where their samples have more levels than logits are had for.
     fn presets() -> Vec<(&'static str, Self)> {
         let paper = Self {
             hidden: 128,
@@ -86,7 +99,12 @@ impl Configuration for WaveNetConfig {
             position: false,
             ..Self::default()
         };
-        vec![("paper", paper), ("sound", sound)]
+        let sound_16 = Self {
+            embedding: 0,
+            head: Head::Logistic,
+            ..sound.clone()
+        };
+        vec![("paper", paper), ("sound", sound), ("sound-16", sound_16)]
     }
 
     /// The value before, and twice the largest dilation for each stack but for its own site.
@@ -109,6 +127,12 @@ impl Configuration for WaveNetConfig {
                 let problem = format!("must be from {least} to 65536, not {features}");
                 return Err(Error::config(field, problem));
             }
+        }
+        limits::times("components", self.components, 1)?;
+        if self.head == Head::Categorical && domain.levels > MOST_LOGITS {
+            let problem =
+                format!("categorical takes up to {MOST_LOGITS} levels; take logistic for more");
+            return Err(Error::config("head", problem));
         }
         if !(1..=256).contains(&self.stacks) {
             return Err(Error::config("stacks", "must be from 1 to 256"));
@@ -134,9 +158,17 @@ impl Configuration for WaveNetConfig {
         vb: &VarBuilder<'_>,
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
-        let steps = (domain, ChannelSteps::Separate);
-        in_orders(self.order, self.orders, steps, |order| {
-            self.network(Builder::new(domain, order, conditioning), vb)
+        let mixture = self.head.likelihood(domain, self.components);
+        let channels = match mixture {
+            Some(_) => ChannelSteps::Joint,
+            None => ChannelSteps::Separate,
+        };
+        in_orders(self.order, self.orders, (domain, channels), |order| {
+            let mut net = Builder::new(domain, order, conditioning);
+            if let Some(mixture) = mixture {
+                net = net.with_likelihood(mixture);
+            }
+            self.network(net, vb)
         })
     }
 }
@@ -146,6 +178,7 @@ impl WaveNetConfig {
         let (c, relu) = (self.hidden, Activation::Relu);
 
         let x = match self.embedding {
+            0 if self.head == Head::Logistic => net.companded_levels(),
             0 => net.scaled_levels(),
             features => net.embedded_levels(features, &vb.pp("embedding"))?,
         };

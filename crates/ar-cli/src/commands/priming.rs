@@ -73,7 +73,7 @@ impl Priming<'_> {
                     path.display()
                 )));
             }
-            let levels: Vec<u32> = samples.iter().map(|&s| companding.level(s)).collect();
+            let (levels, length) = (companding.levels_of(&samples), samples.len());
             run.take_size([1, samples.len()], "--input", output)?;
             shown.push(samples);
             let each = if classes.is_empty() {
@@ -86,8 +86,8 @@ impl Priming<'_> {
                     let labels = class.map(|class| vec![class; count]);
                     run.spec.conditioning.of_labels(labels, run.model.device())
                 };
-                let known: Vec<bool> = (0..levels.len()).map(|t| t < keep).collect();
-                let wanted: Vec<bool> = known.iter().map(|known| !known).collect();
+                let known: Vec<bool> = (0..levels.len()).map(|i| i % length < keep).collect();
+                let wanted: Vec<bool> = known[..length].iter().map(|known| !known).collect();
                 let domain = run.model.domain();
                 let true_one = domain.tensor(levels.clone(), run.model.device())?;
                 let member = run.model.members()[0];
@@ -106,7 +106,7 @@ impl Priming<'_> {
                     ..self.drawing.options(self.count, &domain)?
                 };
                 let drawn = draw(&*run.model, &options, output)?;
-                drawn_samples += drawn.levels.len() - keep * self.count;
+                drawn_samples += (length - keep) * self.count;
                 for one in drawn.levels.chunks(levels.len()) {
                     let samples = run.encoding.decode(one);
                     let file = left.next().context("a file for each completion")?;

@@ -174,13 +174,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         }
         let shown: Vec<&[u16]> = each.iter().take(SHOWN).map(Vec::as_slice).collect();
         sounds_of(&shown, rate)?.save_png(&picture)?;
-        let values = levels.len() as f64;
+        let samples = (count * domain.positions()) as f64;
         output.say(format_args!(
             "{} of {:.3} s in {} ({:.0} samples/s): {}; {}",
             counted(count, "recording"),
             f64::from(domain.width as u32) / f64::from(rate),
             duration(seconds),
-            values / seconds,
+            samples / seconds,
             sounds[0].display(),
             picture.display()
         ))?;
@@ -191,10 +191,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             file: &sounds[0],
             classes: &rows.classes,
             nats: &nats,
-            passes: domain.positions(),
+            passes: domain.dims(),
             sound: Some(Speed {
                 sample_rate: rate,
-                samples_per_second: values / seconds,
+                samples_per_second: samples / seconds,
                 files: sounds.clone(),
             }),
         })?;
@@ -253,14 +253,13 @@ fn stream(run: &Run, options: &SampleOptions, rate: u32) -> Result<u8> {
     };
     let mut goes_on = write(&header)?;
     while goes_on && written < domain.width {
-        let some = sampler
-            .by_ref()
-            .take(AT_ONCE)
-            .collect::<Result<Vec<_>, _>>()?
-            .len();
-        let drawn = run
-            .encoding
-            .decode(&sampler.levels()[written..written + some]);
+        let some = AT_ONCE.min(domain.width - written);
+        for value in sampler.by_ref().take(some * domain.channels) {
+            value?;
+        }
+        let rows = sampler.levels().chunks(domain.width);
+        let levels = rows.flat_map(|row| &row[written..written + some]).copied();
+        let drawn = run.encoding.decode(&levels.collect::<Vec<u32>>());
         let signed = drawn.iter().map(|&s| (i32::from(s) - 32_768) as i16);
         let bytes: Vec<u8> = signed.flat_map(i16::to_le_bytes).collect();
         goes_on = write(&bytes)?;

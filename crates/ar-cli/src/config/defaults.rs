@@ -42,7 +42,7 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
     let usual = TrainConfig::default();
     let batch_size = match (name, preset) {
         ("made", _) => 100,
-        ("wavenet", Some("sound")) => 8,
+        ("wavenet", Some("sound" | "sound-16")) => 8,
         // Attention needs many updates before it looks anywhere in particular.
         ("imagegpt" | "masked-transformer" | "image-transformer", None) => 4,
         _ => usual.batch_size,
@@ -51,9 +51,8 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
         ("pixelcnn" | "pixelrnn", None) => (5e-3, 100),
         ("imagegpt" | "masked-transformer" | "image-transformer", None) => (3e-3, 100),
         ("gated-pixelcnn" | "wavenet" | "rnn", None) => (8e-3, 100),
-        ("pixelcnn-pp" | "multiscale" | "pixelsnail", None) | ("wavenet", Some("sound")) => {
-            (4e-3, 100)
-        }
+        ("pixelcnn-pp" | "multiscale" | "pixelsnail", None)
+        | ("wavenet", Some("sound" | "sound-16")) => (4e-3, 100),
         _ => (usual.learning_rate, usual.warmup_steps),
     };
     let beta2 = match name {

@@ -60,10 +60,16 @@ impl Plan {
             Ok(draft)
         };
         let mut draft = with(given.preset.as_deref())?;
-        if ar_data::is_sound(&draft.typed::<DataConfig>("data")?.source()) {
+        let asked_data = draft.typed::<DataConfig>("data")?;
+        if ar_data::is_sound(&asked_data.source()) {
             let own_size = given.preset.is_some() || file.as_ref().is_some_and(|f| f.has("model"));
-            if !own_size && has_preset(&draft.name, SOUND)? {
-                draft = with(Some(SOUND))?;
+            let size = if asked_data.levels > Some(LOGITS) {
+                SOUND_16
+            } else {
+                SOUND
+            };
+            if !own_size && has_preset(&draft.name, size)? {
+                draft = with(Some(size))?;
             }
             give_context(&mut draft)?;
         }
@@ -150,6 +156,10 @@ impl Prepared {
 
 /// The size of a model that is for recordings.
 const SOUND: &str = "sound";
+
+/// The one for samples of so many levels that a mixture describes them, not logits.
+const SOUND_16: &str = "sound-16";
+const LOGITS: usize = 512;
 
 fn has_preset(model: &str, preset: &str) -> Result<bool> {
     let Some(entry) = ar_models::find(model) else {

@@ -12,8 +12,11 @@ use serde::{Deserialize, Serialize};
 /// probability from a table whose peak is one.
 pub(super) const TABLE_FLOOR: f32 = 1e-12;
 
-/// The lower bound of the log-scales, that of the reference implementation.
-pub(super) const MIN_LOG_SCALE: f32 = -7.0;
+/// The lower bound of the log-scales, that of the reference implementation for its 256 levels and fewer:
+/// an eighth of a bin. Finer levels get the same share of theirs.
+pub(super) fn min_log_scale(levels: usize) -> f32 {
+    -7.0 - (levels as f32 / 256.0).max(1.0).ln()
+}
 
 /// Levels whose edges are held at once while a table is filled.
 const BLOCK: usize = 128;
@@ -48,7 +51,8 @@ impl LogisticMixture {
     /// Negative log-likelihood `-ln P(x)` (equations 2 and 3), in nats, of the pixels whose
     /// parameters are `parameters (pixels, P)` and levels `levels (pixels, C)`, summed in f64.
     /// With a scale, the parameters are replaced by their gradient times it; otherwise they are
-    /// left alone. A log-scale below -7 counts as -7 and has no gradient.
+    /// left alone. A log-scale below -7 (with more than 256 levels, -7 - ln(K / 256)) counts as that
+    /// and has no gradient.
     pub fn nll(self, parameters: &mut [f32], levels: &[u32], scale: Option<f32>) -> f64 {
         debug_assert_eq!(
             parameters.len() * self.channels,
@@ -101,11 +105,12 @@ impl LogisticMixture {
         self.place(&mut p, before);
         let (means, log_scales, _) = self.rows(&mut p, before.len());
 
+        let least = min_log_scale(k);
         out.clear();
         out.resize(k, 0.0);
         let (mut first, mut last) = (0.0, 0.0);
         for ((mean, log_scale), weight) in means.iter().zip(log_scales).zip(weights) {
-            let (_, rate, _, mean_decay) = bin(*log_scale, self.half_bins());
+            let (_, rate, _, mean_decay) = bin(log_scale.max(least), self.half_bins());
             let mean = mean * self.half_bins();
             // Levels are products (1 - exp(-d)) sigmoid(upper) sigmoid(-lower) of numbers that
             // neighbours share: as cheap as differences, but as accurate in the tails.
@@ -191,10 +196,10 @@ impl LogisticMixture {
         let (y, half_bins) = (self.position(levels[c]), self.half_bins());
         let (lowest, highest) = (levels[c] == 0, levels[c] as usize + 1 >= self.levels);
         let inner = !lowest && !highest;
-        let ln_bin = ln(2.0 / half_bins);
+        let (ln_bin, least) = (ln(2.0 / half_bins), min_log_scale(self.levels));
         let (means, log_scales, rows) = self.rows(p, c);
         for ((mean, log_scale), joint) in means.iter_mut().zip(log_scales).zip(joint) {
-            let (clamped, rate, decay, mean_decay) = bin(*log_scale, half_bins);
+            let (clamped, rate, decay, mean_decay) = bin(log_scale.max(least), half_bins);
             let centre = y - *mean * half_bins;
             let (a, b) = ((centre + 1.0) * rate, (centre - 1.0) * rate);
             let ((below_a, above_a), (below_b, above_b)) = (sides(a), sides(b));
@@ -214,11 +219,7 @@ impl LogisticMixture {
                 let spread = if inner { decay / mean_decay } else { 0.0 };
                 let slope = b * down - a * up - spread;
                 *mean = (down - up) * (rate * half_bins);
-                *log_scale = if *log_scale < MIN_LOG_SCALE {
-                    0.0
-                } else {
-                    slope
-                };
+                *log_scale = if *log_scale < least { 0.0 } else { slope };
             }
         }
         if GRAD {
@@ -232,11 +233,10 @@ impl LogisticMixture {
     }
 }
 
-/// A bin in the units of a component: the clamped log-scale, `h / s`, and with `d = 2 h / s`
+/// A bin in the units of a component, of which the log-scale is clamped already: it, `h / s`, and with `d = 2 h / s`
 /// `exp(-d)` and `(1 - exp(-d)) / d`.
 #[inline(always)]
 fn bin(log_scale: f32, half_bins: f32) -> (f32, f32, f32, f32) {
-    let log_scale = log_scale.max(MIN_LOG_SCALE);
     let rate = exp(-log_scale) / half_bins;
     let d = 2.0 * rate;
     let decay = exp(-d);
@@ -276,7 +276,7 @@ fn softmax(logits: &mut [f32]) -> f64 {
     f64::from(top) + f64::from(ln(sum))
 }
 
-/// Elementary functions of f32. `exp` meets arguments up to 7 and has to go to zero, or nearly,
+/// Elementary functions of f32. `exp` meets arguments up to 13 and has to go to zero, or nearly,
 /// for any below; `ln` meets normal numbers from 1e-17 to 4e4 (NaN aside).
 mod math {
     #[inline(always)]

@@ -1,7 +1,7 @@
 use candle_core::{D, Tensor};
 
 use super::LogisticMixture;
-use super::logistic::MIN_LOG_SCALE;
+use super::logistic::min_log_scale;
 use crate::Result;
 
 impl LogisticMixture {
@@ -27,7 +27,7 @@ impl LogisticMixture {
                 mean = (mean + pull)?;
                 pair += 1;
             }
-            let log_scale = part(2 + 2 * c)?.maximum(MIN_LOG_SCALE)?;
+            let log_scale = part(2 + 2 * c)?.maximum(min_log_scale(self.levels))?;
             joint = (joint + self.log_bins(&level, &x, &mean, &log_scale)?)?;
         }
         Ok((log_sum(&logits)? - log_sum(&joint)?)?)

@@ -16,14 +16,18 @@ pub enum Law {
     MuLaw,
     /// Evenly, with silence on a level.
     Linear,
+    /// Two values of 256 levels for a sample, its high byte and then its low byte: what is coarse, and what is
+    /// fine given that.
+    Bytes,
 }
 
 impl Law {
-    /// "mu-law" or "linear".
+    /// "mu-law", "linear" or "bytes".
     pub const fn name(self) -> &'static str {
         match self {
             Self::MuLaw => "mu-law",
             Self::Linear => "linear",
+            Self::Bytes => "bytes",
         }
     }
 }
@@ -38,12 +42,12 @@ impl FromStr for Law {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        [Self::MuLaw, Self::Linear]
+        [Self::MuLaw, Self::Linear, Self::Bytes]
             .into_iter()
             .find(|law| law.name() == name)
             .ok_or(Error::Option {
                 option: "companding",
-                must: "mu-law or linear",
+                must: "mu-law, linear or bytes",
             })
     }
 }
@@ -55,14 +59,14 @@ impl FromStr for Law {
 ///   levels silence is the upper of the two in the middle, as in G.711, and decodes to half a step from it.
 /// - linear: `round(x · levels / 2) + floor(levels / 2)`, at most `levels - 1`. With 65536 levels both ways are
 ///   the identity.
+/// - bytes: 256 levels of the high byte and 256 of the low one, all 16 bits.
 ///
 /// ```
 /// use ar_data::{Companding, Law};
 ///
 /// let companding = Companding::new(Law::MuLaw, 256)?;
-/// assert_eq!(companding.level(32768), 128); // silence
-/// assert_eq!(companding.sample(128), 32771);
-/// assert_eq!(companding.level(65535), 255);
+/// assert_eq!(companding.levels_of(&[32768, 65535]), [128, 255]); // silence first
+/// assert_eq!(companding.samples_of(&[128]), [32771]);
 /// # Ok::<(), ar_data::Error>(())
 /// ```
 ///
@@ -113,8 +117,9 @@ impl Companding {
                 "levels of linear companding",
                 "between 2 and 65536",
             ),
+            Law::Bytes => (256, "levels of bytes", "256"),
         };
-        if !(2..=most).contains(&levels) {
+        if !(2..=most).contains(&levels) || law == Law::Bytes && levels != most {
             return Err(Error::Option { option, must });
         }
         Ok(Self { law, levels })
@@ -125,13 +130,56 @@ impl Companding {
         self.law
     }
 
-    /// How many levels there are.
+    /// How many levels a value has.
     pub const fn levels(self) -> usize {
         self.levels
     }
 
-    /// The level of a sample. Mu-law takes two logarithms; who needs millions makes a table of the 65536.
-    pub fn level(self, sample: u16) -> u32 {
+    /// Values of a sample.
+    pub const fn channels(self) -> usize {
+        match self.law {
+            Law::MuLaw | Law::Linear => 1,
+            Law::Bytes => 2,
+        }
+    }
+
+    /// The levels of samples: all first values, and then the second ones if there are any.
+    pub fn levels_of(self, samples: &[u16]) -> Vec<u32> {
+        match self.law {
+            Law::MuLaw | Law::Linear => samples.iter().map(|&s| self.level(s)).collect(),
+            Law::Bytes => {
+                let bytes = |i: usize| samples.iter().map(move |s| u32::from(s.to_be_bytes()[i]));
+                bytes(0).chain(bytes(1)).collect()
+            }
+        }
+    }
+
+    /// The reverse of [`Self::levels_of`], of as many recordings as there are in a row of one channel each; of
+    /// one recording where a sample has several values.
+    pub fn samples_of(self, levels: &[u32]) -> Vec<u16> {
+        match self.law {
+            Law::MuLaw | Law::Linear => levels.iter().map(|&l| self.sample(l)).collect(),
+            Law::Bytes => {
+                let (high, low) = levels.split_at(levels.len() / 2);
+                let byte = |level: u32| level.min(255) as u8;
+                let pairs = high.iter().zip(low);
+                pairs
+                    .map(|(&high, &low)| u16::from_be_bytes([byte(high), byte(low)]))
+                    .collect()
+            }
+        }
+    }
+
+    /// Whether two samples look the same to a model.
+    pub(crate) fn same(self, a: u16, b: u16) -> bool {
+        match self.law {
+            Law::MuLaw | Law::Linear => self.level(a) == self.level(b),
+            Law::Bytes => a == b,
+        }
+    }
+
+    /// The level of a sample, of which there is one. Mu-law takes two logarithms; who needs millions makes a table of the 65536.
+    fn level(self, sample: u16) -> u32 {
         let top = self.levels as u32 - 1;
         match self.law {
             Law::MuLaw => {
@@ -140,7 +188,7 @@ impl Companding {
                 // Never negative, so the cast is the floor.
                 (((y + 1.0) * mu / 2.0 + 0.5) as u32).min(top)
             }
-            Law::Linear => {
+            Law::Linear | Law::Bytes => {
                 let offset = i64::from(sample) - i64::from(SILENCE);
                 let level = rounded(offset * self.levels as i64, 1 << 16) + self.middle();
                 level.clamp(0, i64::from(top)) as u32
@@ -149,7 +197,7 @@ impl Companding {
     }
 
     /// The sample in the middle of a level; levels past the end count as the last.
-    pub fn sample(self, level: u32) -> u16 {
+    fn sample(self, level: u32) -> u16 {
         let top = self.levels as u32 - 1;
         let level = level.min(top);
         match self.law {
@@ -159,7 +207,7 @@ impl Companding {
                 let x = ((y.abs() * mu.ln_1p()).exp_m1() / mu).copysign(y);
                 sample(x)
             }
-            Law::Linear => {
+            Law::Linear | Law::Bytes => {
                 let steps = i64::from(level) - self.middle();
                 let offset = rounded(steps << 16, self.levels as i64);
                 (offset + i64::from(SILENCE)).clamp(0, i64::from(u16::MAX)) as u16
@@ -247,7 +295,9 @@ mod tests {
             let level = companding.level(SILENCE);
             let back = companding.sample(level);
             match companding.law() {
-                Law::Linear => assert_eq!((level, back), (companding.middle() as u32, SILENCE)),
+                Law::Linear | Law::Bytes => {
+                    assert_eq!((level, back), (companding.middle() as u32, SILENCE));
+                }
                 Law::MuLaw if companding.levels() % 2 == 1 => assert_eq!(back, SILENCE),
                 Law::MuLaw => {
                     let step = back - companding.sample(level - 1);
@@ -265,8 +315,19 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_the_samples_coarse_and_fine() {
+        let companding = Companding::new(Law::Bytes, 256).unwrap();
+        let samples = [0, SILENCE, 0x1234, u16::MAX];
+        let levels = companding.levels_of(&samples);
+        assert_eq!(levels, [0, 0x80, 0x12, 0xff, 0, 0, 0x34, 0xff]);
+        assert_eq!(companding.samples_of(&levels), samples);
+        assert!(companding.same(7, 7) && !companding.same(7, 8));
+        assert!(Companding::new(Law::Bytes, 255).is_err());
+    }
+
+    #[test]
     fn names_and_json_and_what_is_refused() {
-        for law in [Law::MuLaw, Law::Linear] {
+        for law in [Law::MuLaw, Law::Linear, Law::Bytes] {
             assert_eq!(law.to_string().parse::<Law>().unwrap(), law);
             let json = serde_json::to_string(&law).unwrap();
             assert_eq!(json, format!("\"{law}\""));

@@ -18,6 +18,23 @@ fn wavenet_in_stacks_over_embedded_levels() {
 }
 
 #[test]
+fn wavenet_with_a_mixture() {
+    let config =
+        json!({"hidden": 6, "skip": 8, "max_dilation": 4, "head": "logistic", "components": 2});
+    prove("wavenet", &config, [1, 3, 5, 9], [1, 2, 3, 3]);
+    let many = Domain::new(1, 1, 9, 65_536).unwrap();
+    let of = |config| Spec::new("wavenet", config, many, Conditioning::None);
+    assert!(of(json!({})).unwrap_err().to_string().contains("logistic"));
+    assert!(of(config).is_ok());
+}
+
+#[test]
+fn wavenet_of_high_and_low_bytes() {
+    let config = json!({"hidden": 6, "skip": 8, "stacks": 2, "max_dilation": 4, "embedding": 4});
+    prove("wavenet", &config, [2, 1, 9, 4], [2, 1, 3, 2]);
+}
+
+#[test]
 fn wavenet_rgb() {
     let config = json!({"hidden": 12, "skip": 24, "max_dilation": 4});
     prove("wavenet", &config, [3, 3, 4, 3], [3, 2, 2, 2]);

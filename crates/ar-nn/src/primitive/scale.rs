@@ -3,6 +3,9 @@ use candle_core::{DType, Tensor};
 
 use super::pointwise::Pointwise;
 
+/// The paper's, for its 256 levels.
+const MU: f64 = 255.0;
+
 /// Levels 0..K as numbers 0..=1: x / (K - 1). A dark background stays zero; with it at -1 training
 /// was measurably slower (MNIST-like digits, 2 and 8 levels).
 #[derive(Debug, Clone)]
@@ -11,6 +14,8 @@ pub(crate) struct Scale {
     by: f64,
     /// Whether a 1 follows, which tells an image from what lies beyond its border.
     with_one: bool,
+    /// Whether what comes out is -1..=1, by the logarithm of the distance from the middle.
+    companded: bool,
 }
 
 impl Scale {
@@ -19,6 +24,15 @@ impl Scale {
             groups,
             by: 1.0 / (levels - 1) as f64,
             with_one: false,
+            companded: false,
+        }
+    }
+
+    /// With x from -1 to 1, sign(x) ln(1 + 255 |x|) / ln 256: mu-law (WaveNet, arXiv:1609.03499, section 2.2).
+    pub(crate) fn companded(groups: ChannelGroups, levels: usize) -> Self {
+        Self {
+            companded: true,
+            ..Self::new(groups, levels)
         }
     }
 
@@ -39,6 +53,11 @@ impl Pointwise for Scale {
     fn composite(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Tensor> {
         // Integers up to here: few float types hold all of them.
         let scaled = (inputs[0].to_dtype(DType::F32)? * self.by)?;
+        if self.companded {
+            let x = scaled.affine(2.0, -1.0)?;
+            let distance = ((x.abs()? * MU)? + 1.0)?.log()?;
+            return Ok(((x.sign()? * distance)? * (1.0 / (1.0 + MU).ln()))?);
+        }
         if !self.with_one {
             return Ok(scaled);
         }
@@ -51,6 +70,11 @@ impl Pointwise for Scale {
         let own = self.groups.range(g);
         for (o, x) in out[own.clone()].iter_mut().zip(&inputs[0][own.start..]) {
             *o = x * self.by as f32;
+            if self.companded {
+                let x = 2.0 * *o - 1.0;
+                let mu = MU as f32;
+                *o = ((mu * x.abs()).ln_1p() / mu.ln_1p()).copysign(x);
+            }
         }
         if self.with_one {
             out[own.end - 1] = 1.0;

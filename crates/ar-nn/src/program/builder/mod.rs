@@ -93,6 +93,14 @@ impl Builder {
         self.push(scale, &[Value(LEVELS)], Vec::new())
     }
 
+    /// Levels as numbers -1..=1 by the logarithm of their distance from the middle: for sound, whose quiet parts
+    /// would all be 0 otherwise (mu-law; WaveNet, arXiv:1609.03499, section 2.2).
+    pub fn companded_levels(&mut self) -> Value {
+        let groups = self.program.level_groups.clone();
+        let scale = Scale::companded(groups, self.program.domain.levels);
+        self.push(scale, &[Value(LEVELS)], Vec::new())
+    }
+
     /// [`Builder::scaled_levels`], and a feature that is 1 everywhere: beyond the border it is read as 0.
     ///
     /// # Errors

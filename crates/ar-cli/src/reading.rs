@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ar_data::{ClassPattern, DataRange, Law, Layout};
+use ar_data::{ClassPattern, DataRange, Law, Layout, NamePattern};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -89,6 +89,10 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "PATTERN", help_heading = "Data")]
     classes_from: Option<ClassPattern>,
 
+    /// Keep the recordings whose names fit for the test, such as *_jackson_*: a speaker nobody trained on
+    #[arg(long, value_name = "PATTERN", help_heading = "Data")]
+    hold_out: Option<NamePattern>,
+
     /// Condition the model on the labels
     #[arg(long, help_heading = "Data")]
     conditional: bool,
@@ -113,6 +117,12 @@ impl DataArgs {
                 "data",
                 "classes_from",
                 value(self.classes_from.as_ref()),
+            ),
+            (
+                "--hold-out",
+                "data",
+                "hold_out",
+                value(self.hold_out.as_ref()),
             ),
         ];
         let others = self.reading.flags().into_iter().chain(self.seeing.flags());

@@ -70,8 +70,8 @@ pub use palette::Palette;
 pub use quantize::Quantizer;
 pub use shape::Shape;
 pub use sound::{
-    ClassPattern, Companding, Law, Recording, SoundOptions, is_sound, read_wav, samples_of,
-    wav_header, write_wav,
+    ClassPattern, Companding, Law, NamePattern, Recording, SoundOptions, is_sound, read_wav,
+    samples_of, wav_header, write_wav,
 };
 pub use source::Source;
 pub use split::Split;

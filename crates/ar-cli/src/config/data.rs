@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use ar_data::{
     Binarization, ClassPattern, Companding, DataRange, Dataset, Encoding, Framing, Law, Layout,
-    LoadOptions, SoundOptions, Source,
+    LoadOptions, NamePattern, SoundOptions, Source,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +45,8 @@ pub(crate) struct DataConfig {
     pub(crate) sample_rate: Option<u32>,
     /// How the names of recordings say their class.
     pub(crate) classes_from: Option<ClassPattern>,
+    /// Names of the recordings that are for the test alone.
+    pub(crate) hold_out: Option<NamePattern>,
     /// Samples before a crop that it is given; the model's reach unless told.
     pub(crate) context: Option<usize>,
     /// Seed of stochastic binarization; apart from the training seed, so that runs are compared on
@@ -103,6 +105,7 @@ impl Default for DataConfig {
             quantize: None,
             sample_rate: None,
             classes_from: None,
+            hold_out: None,
             context: None,
             binarize_seed: 0,
             conditional: false,
@@ -155,6 +158,7 @@ impl DataConfig {
             crop: self.crop.map_or(usual.crop, |Size([_, samples])| samples),
             context: self.context.unwrap_or(usual.context),
             classes: self.classes_from.clone(),
+            hold_out: self.hold_out.clone(),
             tones: self.tones,
         }
     }

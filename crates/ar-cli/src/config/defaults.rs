@@ -42,7 +42,8 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
     let usual = TrainConfig::default();
     let batch_size = match (name, preset) {
         ("made", _) => 100,
-        ("wavenet", Some("sound" | "sound-16")) => 8,
+        // A window of sound is as many values as many images: more updates are worth more.
+        ("wavenet", Some("sound" | "sound-16")) => 2,
         // Attention needs many updates before it looks anywhere in particular.
         ("imagegpt" | "masked-transformer" | "image-transformer", None) => 4,
         _ => usual.batch_size,

@@ -9,7 +9,7 @@ use super::picture::{is_picture, read_picture};
 use crate::assemble::Found;
 use crate::native::Nature;
 use crate::pile::{Picture, Pile};
-use crate::sound::ClassPattern;
+use crate::sound::{ClassPattern, NamePattern};
 use crate::{Error, Framing, Result};
 
 /// Other names that splits go by.
@@ -42,6 +42,7 @@ pub(crate) fn find_folder(dir: &Path, framing: Framing) -> Result<Found> {
         called: ["an image", "pictures", "no picture"],
         expected: "*.png or *.jpg, or a folder of them for every class",
         classes: None,
+        test: None,
         read: &|path| read_picture(path, framing),
         empty: &|| Pile::new(framing),
     };
@@ -56,6 +57,8 @@ pub(crate) struct Files<'a> {
     pub(crate) expected: &'static str,
     /// How names say the class, where folders do not.
     pub(crate) classes: Option<&'a ClassPattern>,
+    /// Which names are for the test, where the folder does not say it.
+    pub(crate) test: Option<&'a NamePattern>,
     pub(crate) read: &'a (dyn Fn(&Path) -> Result<Picture> + Sync),
     pub(crate) empty: &'a dyn Fn() -> Pile,
 }
@@ -70,7 +73,7 @@ impl Files<'_> {
             dir
         };
         let has_splits = root != dir;
-        let train = Listing::of(root, self)?;
+        let mut train = Listing::of(root, self)?;
         let other = |names: &[&str]| -> Result<Option<Listing>> {
             let found = names
                 .iter()
@@ -78,7 +81,15 @@ impl Files<'_> {
                 .find(|path| has_splits && path.is_dir());
             found.map(|path| Listing::of(&path, self)).transpose()
         };
-        let (validation, test) = (other(&VALIDATION)?, other(&["test"])?);
+        let (validation, mut test) = (other(&VALIDATION)?, other(&["test"])?);
+        if let Some(pattern) = self.test {
+            if test.is_some() {
+                let problem =
+                    format!("has a folder for the test already; without --hold-out {pattern}");
+                return Err(Error::format(dir, problem));
+            }
+            test = Some(train.split_off(pattern)?);
+        }
         let mut classes = train.classes.clone();
         for listing in [&validation, &test].into_iter().flatten() {
             classes.extend(listing.classes.iter().cloned());
@@ -183,6 +194,25 @@ impl Listing {
             *class = self.classes.binary_search(name).ok();
         }
         Ok(())
+    }
+
+    /// The files whose names fit, which are no longer here.
+    fn split_off(&mut self, pattern: &NamePattern) -> Result<Self> {
+        let fits =
+            |path: &Path| pattern.fits(&path.file_stem().unwrap_or_default().to_string_lossy());
+        let all = std::mem::take(&mut self.files);
+        let (held, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(path, _)| fits(path));
+        if held.is_empty() || rest.is_empty() {
+            let which = if held.is_empty() { "no" } else { "every" };
+            let problem = format!("{which} name in it fits --hold-out {pattern}");
+            return Err(Error::format(&self.dir, problem));
+        }
+        self.files = rest;
+        Ok(Self {
+            dir: self.dir.clone(),
+            classes: self.classes.clone(),
+            files: held,
+        })
     }
 
     fn read(&self, classes: &[String], kind: &Files<'_>) -> Result<Pile> {

@@ -9,7 +9,7 @@ mod tones;
 mod wav;
 
 pub use companding::{Companding, Law};
-pub use names::ClassPattern;
+pub use names::{ClassPattern, NamePattern};
 pub use set::{SoundOptions, is_sound, samples_of};
 pub(crate) use set::{draw_tones, find_sound, find_sounds, is_wav};
 pub use wav::{Recording, read_wav, wav_header, write_wav};

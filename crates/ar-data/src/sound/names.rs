@@ -1,4 +1,4 @@
-//! Classes in the names of files.
+//! What the names of files say.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,7 +21,12 @@ const INDEX: &str = "index";
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ClassPattern {
+pub struct ClassPattern(NamePattern);
+
+/// Which names are meant, as `*_jackson_*`: fields, in braces or as `*`, stand for anything.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct NamePattern {
     /// What a name begins with.
     start: String,
     fields: Vec<Field>,
@@ -36,19 +41,36 @@ struct Field {
     then: String,
 }
 
+impl Field {
+    fn is_of_class(&self) -> bool {
+        self.name.as_ref().is_some_and(|name| name != INDEX)
+    }
+}
+
 impl ClassPattern {
     /// The class in a file's name without its ending: the values of the fields, joined by `_`. A field ends
     /// where what follows it first occurs; none is empty. None when the whole name does not match.
     pub fn class_of(&self, stem: &str) -> Option<String> {
-        let values = self.values(stem)?.into_iter();
-        let class = values.filter(|(name, _)| name.is_some_and(|name| name != INDEX));
+        let values = self.0.fields.iter().zip(self.0.values(stem)?);
+        let class = values.filter(|(field, _)| field.is_of_class());
         Some(class.map(|(_, value)| value).collect::<Vec<_>>().join("_"))
     }
+}
 
-    fn values<'a>(&'a self, stem: &'a str) -> Option<Vec<(Option<&'a str>, &'a str)>> {
+impl NamePattern {
+    /// Whether a file's name without its ending is meant.
+    pub fn fits(&self, stem: &str) -> bool {
+        self.values(stem).is_some()
+    }
+
+    /// What stands for each field.
+    fn values<'a>(&self, stem: &'a str) -> Option<Vec<&'a str>> {
         let mut rest = stem.strip_prefix(self.start.as_str())?;
+        if self.fields.is_empty() && !rest.is_empty() {
+            return None;
+        }
         let mut values = Vec::with_capacity(self.fields.len());
-        for (i, Field { name, then }) in self.fields.iter().enumerate() {
+        for (i, Field { then, .. }) in self.fields.iter().enumerate() {
             let first = rest.chars().next()?.len_utf8();
             let len = if i + 1 == self.fields.len() {
                 rest.strip_suffix(then.as_str())?.len()
@@ -58,7 +80,7 @@ impl ClassPattern {
             if len == 0 {
                 return None;
             }
-            values.push((name.as_deref(), &rest[..len]));
+            values.push(&rest[..len]);
             rest = &rest[len + then.len()..];
         }
         Some(values)
@@ -66,6 +88,20 @@ impl ClassPattern {
 }
 
 impl FromStr for ClassPattern {
+    type Err = Error;
+
+    fn from_str(pattern: &str) -> Result<Self> {
+        let pattern: NamePattern = pattern.parse()?;
+        if !pattern.fields.iter().any(Field::is_of_class) {
+            return Err(must(
+                "one with a field for the class in braces, such as {word}_*",
+            ));
+        }
+        Ok(Self(pattern))
+    }
+}
+
+impl FromStr for NamePattern {
     type Err = Error;
 
     fn from_str(pattern: &str) -> Result<Self> {
@@ -85,12 +121,6 @@ impl FromStr for ClassPattern {
             let then;
             (then, rest) = literal(rest)?;
             fields.push(Field { name, then });
-        }
-        let named = |field: &Field| field.name.as_ref().is_some_and(|name| name != INDEX);
-        if !fields.iter().any(named) {
-            return Err(must(
-                "one with a field for the class in braces, such as {word}_*",
-            ));
         }
         Ok(Self { start, fields })
     }
@@ -134,6 +164,12 @@ const fn must(must: &'static str) -> Error {
 
 impl fmt::Display for ClassPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.start)?;
         for Field { name, then } in &self.fields {
             match name {
@@ -159,9 +195,31 @@ impl From<ClassPattern> for String {
     }
 }
 
+impl TryFrom<String> for NamePattern {
+    type Error = Error;
+
+    fn try_from(pattern: String) -> Result<Self> {
+        pattern.parse()
+    }
+}
+
+impl From<NamePattern> for String {
+    fn from(pattern: NamePattern) -> Self {
+        pattern.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_chosen() {
+        let fits = |pattern: &str, stem| pattern.parse::<NamePattern>().unwrap().fits(stem);
+        assert!(fits("*_ann_*", "7_ann_12") && !fits("*_ann_*", "7_bob_12"));
+        assert!(fits("7_ann", "7_ann") && !fits("7_ann", "7_ann_12"));
+        assert!("**".parse::<NamePattern>().is_err() && "{a".parse::<NamePattern>().is_err());
+    }
 
     #[test]
     fn classes() {

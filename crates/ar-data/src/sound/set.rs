@@ -5,7 +5,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::resample::resampled;
-use super::{ClassPattern, Recording, read_wav, tones};
+use super::{ClassPattern, NamePattern, Recording, read_wav, tones};
 use crate::assemble::{Found, Sound};
 use crate::formats::{Files, file_name, first_file};
 use crate::native::Nature;
@@ -23,6 +23,8 @@ pub struct SoundOptions {
     pub context: usize,
     /// How the names of files say the class, where folders do not.
     pub classes: Option<ClassPattern>,
+    /// Whose names are for the test alone, such as those of a speaker.
+    pub hold_out: Option<NamePattern>,
     /// Built-in recordings for training.
     pub tones: usize,
 }
@@ -34,6 +36,7 @@ impl Default for SoundOptions {
             crop: 4000,
             context: 0,
             classes: None,
+            hold_out: None,
             tones: 2000,
         }
     }
@@ -101,6 +104,7 @@ pub(crate) fn find_sounds(dir: &Path, options: &LoadOptions) -> Result<Found> {
         called: ["a recording", "recordings", "no recording"],
         expected: "*.wav, or a folder of them for every class",
         classes: sound.classes.as_ref(),
+        test: sound.hold_out.as_ref(),
         read: &|path| picture(resampled(read_wav(path)?, rate)?),
         empty: &|| Pile::of_recordings(framing, sound.context),
     };
@@ -259,6 +263,20 @@ mod tests {
         };
         let refused = loaded(dir.path(), other).unwrap_err().to_string();
         assert!(refused.contains("--classes-from {digit}-*"), "{refused}");
+        // A speaker is for the test alone.
+        let held = |names: &str| SoundOptions {
+            classes: Some("{digit}_*_*".parse().unwrap()),
+            hold_out: Some(names.parse().unwrap()),
+            ..SoundOptions::default()
+        };
+        let set = loaded(dir.path(), held("*_bob_*")).unwrap();
+        assert_eq!((set.test.len(), set.classes.len()), (2, 2));
+        assert_eq!(set.train.len() + set.validation.len(), 2);
+        let refused = loaded(dir.path(), held("*_eve_*")).unwrap_err().to_string();
+        assert!(
+            refused.contains("no name in it fits --hold-out *_eve_*"),
+            "{refused}"
+        );
         // One that is broken is named.
         let broken = dir.path().join("5_eve_4.wav");
         fs::write(&broken, b"RIFF\x10\0\0\0WAVEfmt ").unwrap();

@@ -14,6 +14,7 @@ mod device;
 mod diagrams;
 mod exchange;
 mod failure;
+mod hearing;
 mod interrupt;
 mod models;
 mod output;

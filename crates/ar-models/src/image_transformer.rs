@@ -5,14 +5,14 @@
 //! p(x) = Π p(xᵢ | x₍<ᵢ₎), every colour value a site of its own, in raster order with 1-D local attention
 //! (`block` and `memory` of one number) and in blocks of rows and columns with 2-D local attention (two
 //! numbers, section 3.3). A block of queries reads itself and its memory: the values that come before it,
-//! or the rectangle extended to all sides, as far as that has been generated. A step pass keeps the memory
-//! of one block. The stream begins with the value before, embedded, and the coordinates of the value to be
+//! or the rectangle extended to all sides, as far as that has been generated. In a step pass attention
+//! keeps the memory of one block. The stream begins with the value before, embedded, and the coordinates of the value to be
 //! predicted: sines and cosines, or learned vectors.
 //!
 //! With `head = "logistic"` (section 3.1) a pixel is a site, its channels enter as numbers and are drawn
 //! together from a mixture of discretized logistics.
 //!
-//! The condition is added to the stream at every site; the class of an image is its start as well.
+//! The class of an image, the one condition it takes, is added to the stream at every site and is its start.
 //!
 //! Deviations: norms come before each branch and are root-mean-square, as in `imagegpt`, where the paper
 //! normalises the stream after each (it needs a long warm-up). Sines and cosines alternate between row,
@@ -125,7 +125,7 @@ impl Configuration for ImageTransformerConfig {
             let problem = "needs as many numbers as block has, each up to 65536";
             return Err(Error::config("memory", problem));
         }
-        limits::divided("perceptron", self.perceptron, 1)?;
+        limits::features("perceptron", self.perceptron)?;
         limits::times("components", self.components, 1)?;
         limits::dropout(self.dropout)?;
         self.blocks(1).validate(Self::NAME, conditioning)

@@ -53,10 +53,20 @@ pub(crate) fn dropout(rate: f64) -> Result<()> {
     Ok(())
 }
 
+/// Features of a layer of a sequence.
+pub(crate) fn features(field: &str, features: usize) -> Result<()> {
+    if !(1..=65536).contains(&features) {
+        let problem = format!("must be from 1 to 65536, not {features}");
+        return Err(Error::config(field, problem));
+    }
+    Ok(())
+}
+
 /// Features that heads share.
 pub(crate) fn divided(field: &str, features: usize, heads: usize) -> Result<()> {
-    if !(1..=65536).contains(&features) || !features.is_multiple_of(heads) {
-        let problem = format!("must be a multiple of heads = {heads} up to 65536, not {features}");
+    self::features(field, features)?;
+    if !features.is_multiple_of(heads) {
+        let problem = format!("must be a multiple of heads = {heads}, not {features}");
         return Err(Error::config(field, problem));
     }
     Ok(())

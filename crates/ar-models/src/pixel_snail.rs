@@ -11,7 +11,8 @@
 //! column, from -1/2 to 1/2. What attention gives enters the stream through a block of its own.
 //!
 //! Weights are normalised and begin with data (arXiv:1602.07868); the condition is added before every
-//! gate. Deviations: levels enter as 0 to 1 (the paper: -1 to 1), and the mixture is exact, both as in
+//! gate. Deviations: the blocks are PixelCNN++'s with concatenated ELU (the reference's commands leave its
+//! plain ELU, an option there); levels enter as 0 to 1 (the paper: -1 to 1), and the mixture is exact, both as in
 //! `pixelcnn-pp`. At the first pixel, which has none before, attention gives zeros.
 
 use ar_core::{ChannelSteps, Conditioning, Domain, MaskType, Order, Result};

@@ -11,6 +11,7 @@ use crate::config::DataConfig;
 use crate::dataset::{Data, pictures};
 use crate::destination::Destinations;
 use crate::failure::usage;
+use crate::hearing::Heard;
 use crate::output::Output;
 use crate::picture::Sheet;
 use crate::reading::{ReadingArgs, SeeingArgs};
@@ -113,10 +114,15 @@ struct Shown<'a> {
     classes: &'a [String],
     fingerprint: &'a str,
     file: Option<&'a Path>,
+    /// What the first recordings sound like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heard: Option<Heard>,
 }
 
 /// Sets that can be fetched.
 const NAMES: [&str; 4] = ["mnist", "cifar10", "digits", "tones"];
+/// Recordings listened to by `show`.
+const HEARD: usize = 256;
 /// Images drawn by `show`.
 const SHOWN: usize = 64;
 
@@ -214,6 +220,15 @@ fn show(args: &Show, output: &Output) -> Result<()> {
         output.say(format_args!("classes: {}", listed_classes(&data.classes)))?;
     }
     output.say(format_args!("fingerprint: {}", data.fingerprint))?;
+    let first: Vec<&[u16]> = (0..train.len().min(HEARD))
+        .map(|i| train.recording(i))
+        .collect();
+    let heard = data.sample_rate().map(|rate| Heard::of(&first, rate));
+    let heard = heard.transpose()?.flatten();
+    if let Some(heard) = heard {
+        let whole = counted(first.len(), "recording");
+        output.say(format_args!("sound of the first {whole}: {heard}"))?;
+    }
 
     let domain = data.domain()?;
     let encoding = data.encoding.clone().for_scoring();
@@ -256,5 +271,6 @@ fn show(args: &Show, output: &Output) -> Result<()> {
         classes: &data.classes,
         fingerprint: &data.fingerprint,
         file: args.output.as_deref(),
+        heard,
     })
 }

@@ -13,6 +13,7 @@ use crate::animation::appearing;
 use crate::condition::{Rows, every_class};
 use crate::dataset::{pictures, save_levels};
 use crate::failure::usage;
+use crate::hearing::Heard;
 use crate::output::Output;
 use crate::picture::{Sheet, save_apng, sounds as sounds_of};
 use crate::progress::duration;
@@ -83,6 +84,8 @@ struct Speed {
     samples_per_second: f64,
     /// Where each recording is.
     files: Vec<PathBuf>,
+    /// What they sound like; of very short ones, nothing.
+    heard: Option<Heard>,
 }
 
 /// Images of an unconditional model.
@@ -184,6 +187,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             sounds[0].display(),
             picture.display()
         ))?;
+        let whole: Vec<&[u16]> = each.iter().map(Vec::as_slice).collect();
+        let heard = Heard::of(&whole, rate)?;
+        if let Some(heard) = heard {
+            output.say(heard)?;
+        }
         output.json(&Report {
             images: count,
             seconds,
@@ -196,6 +204,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
                 sample_rate: rate,
                 samples_per_second: samples / seconds,
                 files: sounds.clone(),
+                heard,
             }),
         })?;
         return Ok(0);

@@ -41,6 +41,14 @@ impl Images {
         self.context
     }
 
+    /// All samples of recording `i`; of pictures, the values of the whole picture.
+    ///
+    /// # Panics
+    /// When `i >= len()`, as slices do.
+    pub fn recording(&self, i: usize) -> &[u16] {
+        self.picture(i).0
+    }
+
     /// How many values recording `i` has; of a picture, how many its image has.
     ///
     /// # Panics

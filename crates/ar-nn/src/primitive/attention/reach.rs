@@ -5,8 +5,8 @@ use std::ops::Range;
 use ar_core::{Grid, MaskType, Order};
 
 /// How far attention reaches among the sites that come earlier (Parmar et al. 2018, Image Transformer,
-/// arXiv:1802.05751, section 3.3). Queries come in blocks, and all of a block read the same memory: a step
-/// pass keeps that and nothing else.
+/// arXiv:1802.05751, section 3.3). Queries come in blocks, and all of a block read the same memory, of
+/// which a step pass keeps one copy to read from end to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reach {
     /// Every earlier site.

@@ -51,9 +51,10 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
     let (learning_rate, warmup_steps) = match (name, preset) {
         ("pixelcnn" | "pixelrnn", None) => (5e-3, 100),
         ("imagegpt" | "masked-transformer" | "image-transformer", None) => (3e-3, 100),
-        ("gated-pixelcnn" | "wavenet" | "rnn", None) => (8e-3, 100),
-        ("pixelcnn-pp" | "multiscale" | "pixelsnail", None)
-        | ("wavenet", Some("sound" | "sound-16")) => (4e-3, 100),
+        ("gated-pixelcnn" | "wavenet" | "rnn", None) | ("wavenet", Some("sound")) => (8e-3, 100),
+        ("pixelcnn-pp" | "multiscale" | "pixelsnail", None) | ("wavenet", Some("sound-16")) => {
+            (4e-3, 100)
+        }
         _ => (usual.learning_rate, usual.warmup_steps),
     };
     let beta2 = match name {

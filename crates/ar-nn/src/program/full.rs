@@ -35,6 +35,8 @@ impl<'a> Images<'a> {
 /// more than the arithmetic on them.
 #[derive(Debug, Default)]
 pub(super) struct Workspace {
+    /// Floats of each value of an image, of the program that it is for.
+    sizes: Vec<usize>,
     values: Vec<Vec<f32>>,
     room: Room,
     gradients: Gradients,
@@ -44,18 +46,24 @@ pub(super) struct Workspace {
 impl Workspace {
     /// Takes in what no node produces.
     pub(super) fn begin(&mut self, program: &Program, images: Images<'_>) {
-        if self.wanted.is_empty() {
-            // Nothing is learned from the gradient of the inputs or of what only scales them.
-            self.wanted = vec![false; INPUTS];
-            for node in &program.nodes {
-                let inputs_want = node.inputs.iter().any(|&i| self.wanted[i]);
-                self.wanted.push(inputs_want || !node.parameters.is_empty());
-            }
+        let sizes = (0..program.values()).map(|v| program.sites(v) * program.width(v));
+        if !sizes.clone().eq(self.sizes.iter().copied()) {
+            *self = Self {
+                sizes: sizes.collect(),
+                ..Self::default()
+            };
+        }
+        // Nothing is learned from the gradient of the inputs or of what only scales them.
+        self.wanted.clear();
+        self.wanted.resize(INPUTS, false);
+        for node in &program.nodes {
+            let inputs_want = node.inputs.iter().any(|&i| self.wanted[i]);
+            self.wanted.push(inputs_want || !node.parameters.is_empty());
         }
         let count = images.levels.len() / program.domain.dims();
         self.values.resize(program.values(), Vec::new());
-        for (v, value) in self.values.iter_mut().enumerate() {
-            value.resize(count * program.sites(v) * program.width(v), 0.0);
+        for (value, size) in self.values.iter_mut().zip(&self.sizes) {
+            value.resize(count * size, 0.0);
         }
         for (v, level) in self.values[LEVELS].iter_mut().zip(images.levels) {
             *v = *level as f32;
@@ -108,6 +116,7 @@ impl Program {
             room,
             gradients,
             wanted,
+            ..
         } = work;
         gradients.reset(wanted);
         gradients.give(self.output, output_grad);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use candle_core::{
     CpuStorage, CustomOp1, DType, Device, Error, Layout, Result, Shape, Storage, Tensor, TensorId,
@@ -25,10 +25,24 @@ fn parts_of(program: &Program, batch: usize) -> usize {
     (FLOATS / program.parameters.max(1)).clamp(2, most)
 }
 
+/// Buffers that nobody works in. All networks share them, for they rarely work at once: the averaged weights
+/// that are scored while others are trained, the orders of a mixture. They go with the last network.
+type Pool = Mutex<Vec<Workspace>>;
+
+fn pool() -> Arc<Pool> {
+    static POOL: Mutex<Weak<Pool>> = Mutex::new(Weak::new());
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    pool.upgrade().unwrap_or_else(|| {
+        let new = Arc::default();
+        *pool = Arc::downgrade(&new);
+        new
+    })
+}
+
 /// A program with the buffers it works in.
 pub(super) struct Fused {
     pub(super) program: Arc<Program>,
-    idle: Mutex<Vec<Workspace>>,
+    idle: Arc<Pool>,
     partial: Mutex<Vec<Vec<f32>>>,
 }
 
@@ -44,7 +58,7 @@ impl Fused {
     pub(super) fn new(program: Arc<Program>) -> Arc<Self> {
         Arc::new(Self {
             program,
-            idle: Mutex::default(),
+            idle: pool(),
             partial: Mutex::default(),
         })
     }

@@ -95,12 +95,14 @@ pub(crate) trait Primitive: Debug + Send + Sync {
         Ok(parameters.to_vec())
     }
 
-    /// Sets parameters so that its results over `inputs`, of several images, have mean zero and a
-    /// deviation of its own (Salimans, Kingma 2016, arXiv:1602.07868, section 3). False where there is
-    /// nothing to set.
-    fn calibrate(&self, _inputs: &[&[f32]], _parameters: &mut [f32]) -> bool {
+    /// Whether some of its parameters are to begin with what suits the data.
+    fn begins_with_data(&self) -> bool {
         false
     }
+
+    /// Where they are: sets them so that its results over `inputs`, of several images, have mean zero and a
+    /// deviation of its own (Salimans, Kingma 2016, arXiv:1602.07868, section 3).
+    fn calibrate(&self, _inputs: &[&[f32]], _parameters: &mut [f32]) {}
 
     /// All sites as differentiable tensor operations: inputs and result `(B, sites, c)`.
     fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], at: &Training) -> Result<Tensor>;

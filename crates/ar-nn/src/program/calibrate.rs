@@ -2,21 +2,26 @@ use ar_core::Result;
 use candle_core::{Tensor, TensorId};
 
 use super::full::{Images, Workspace};
-use super::{INPUTS, Program};
+use super::{INPUTS, Node, Program};
 
 impl Program {
     /// Goes through the nodes on `images` once and lets each set its parameters by what it is given,
     /// before the next. Returns the parameters that were set.
     pub(super) fn calibrate(&self, images: Images<'_>) -> Result<Vec<(TensorId, Tensor)>> {
         let (mut set, mut work) = (Vec::new(), Workspace::default());
+        let begins = |node: &Node| node.primitive.begins_with_data();
+        let Some(last) = self.nodes.iter().rposition(begins) else {
+            return Ok(set);
+        };
         work.begin(self, images);
-        for (i, node) in self.nodes.iter().enumerate() {
+        for (i, node) in self.nodes[..=last].iter().enumerate() {
             let mut parameters = Vec::with_capacity(node.range.len());
             for tensor in &node.parameters {
                 parameters.extend(tensor.flatten_all()?.to_vec1::<f32>()?);
             }
             let inputs: Vec<&[f32]> = node.inputs.iter().map(|&v| work.value(v)).collect();
-            if node.primitive.calibrate(&inputs, &mut parameters) {
+            if node.primitive.begins_with_data() {
+                node.primitive.calibrate(&inputs, &mut parameters);
                 let mut rest = &parameters[..];
                 for tensor in &node.parameters {
                     let (own, after) = rest.split_at(tensor.elem_count());

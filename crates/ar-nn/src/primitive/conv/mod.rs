@@ -340,10 +340,11 @@ impl Primitive for Conv {
         Ok(vec![weight, parameters[parameters.len() - 1].clone()])
     }
 
-    fn calibrate(&self, inputs: &[&[f32]], parameters: &mut [f32]) -> bool {
-        if !self.weight_norm {
-            return false;
-        }
+    fn begins_with_data(&self) -> bool {
+        self.weight_norm
+    }
+
+    fn calibrate(&self, inputs: &[&[f32]], parameters: &mut [f32]) {
         let (size, n) = (self.k() * self.c_out(), self.c_out());
         parameters[size..][..n].fill(1.0);
         parameters[size + n..].fill(0.0);
@@ -356,7 +357,6 @@ impl Primitive for Conv {
         alone.full_forward(&inputs[..1], &weights, &mut out, &mut Vec::new());
         let (gain, bias) = parameters[size..].split_at_mut(n);
         weight_norm::centre(&out, self.scale, gain, bias);
-        true
     }
 
     fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {

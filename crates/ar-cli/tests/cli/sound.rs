@@ -105,6 +105,88 @@ fn a_stream_is_what_is_drawn_otherwise() {
     assert!(streamed.stdout == std::fs::read(path.join("one.wav")).unwrap());
 }
 
+/// Of 16 bits both ways: a sample drawn is a sample scored, streamed and kept.
+#[test]
+fn sound_of_16_bits_is_two_bytes_or_one_mixture() {
+    for quantize in [
+        "--quantize bytes",
+        "--quantize linear --levels 65536 --set embedding=0",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let mixture = if quantize.contains("bytes") {
+            ""
+        } else {
+            "--set head=logistic"
+        };
+        let trained = tiny(
+            path,
+            &format!("{quantize} {mixture} --steps 2 --run run --json"),
+        );
+        let bits = trained.ok().json()["test"]["bits_per_sample"]
+            .as_f64()
+            .unwrap();
+        assert!(bits > 4.0 && bits < 40.0, "{quantize}: {bits}");
+        let drawn = "sample run --seconds 0.05 --class 2 --seed 3 -n 1 -o one.wav --json";
+        let drawn = with(path, drawn).ok().json();
+        assert_eq!(wav(&path.join("one.wav")), (8000, 400));
+        assert!(drawn["heard"]["periodicity"].is_number(), "{drawn}");
+        let streamed = assert_cmd::Command::new(crate::common::PROGRAM)
+            .current_dir(path)
+            .args("sample run --seconds 0.05 --class 2 --seed 3 --stream".split_whitespace())
+            .output()
+            .unwrap();
+        assert!(streamed.stdout == std::fs::read(path.join("one.wav")).unwrap());
+        let kept = "complete run --input one.wav --keep-seconds 0.03 --class 2 -n 1 -o kept.wav";
+        with(path, kept).ok();
+        let first = |file: &str| ar_samples(&path.join(file))[..240].to_vec();
+        assert_eq!(first("one.wav"), first("kept.wav"));
+        // What was drawn is as likely when it is read again as when it was drawn.
+        let plain = format!(
+            "train wavenet --data tones --set tones=30 --crop 300 --batch-size 2 {quantize} {mixture} \
+             --set hidden=4 --set skip=4 --set stacks=1 --set max_dilation=4 --steps 1 --run plain"
+        );
+        with(path, &plain).ok();
+        let drawn = with(path, "sample plain --seconds 0.05 -n 1 -o plain.wav --json")
+            .ok()
+            .json();
+        let scored = with(path, "eval plain --data plain.wav --split train --json")
+            .ok()
+            .json();
+        let (a, b) = (
+            drawn["nats"][0].as_f64().unwrap(),
+            scored["nats_per_sample"].as_f64().unwrap(),
+        );
+        assert!((a - 400.0 * b).abs() < 1e-3 * a, "{quantize}: {a} {b}");
+    }
+}
+
+#[test]
+fn a_speaker_is_held_out_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::create_dir(path.join("said")).unwrap();
+    for name in [
+        "1_ann_0", "2_ann_0", "1_bob_0", "2_bob_0", "1_eve_0", "2_eve_0",
+    ] {
+        let samples: Vec<u16> = (0..900).map(|t| 32_000 + (t * 37 % 999) as u16).collect();
+        ar_data::write_wav(
+            path.join("said").join(format!("{name}.wav")),
+            8000,
+            &samples,
+        )
+        .unwrap();
+    }
+    let held = "train wavenet --data said --classes-from {digit}_*_* --conditional --hold-out *_eve_* \
+                --crop 300 --batch-size 2 --set hidden=4 --set skip=4 --set stacks=1 --set max_dilation=4 \
+                --set embedding=2 --steps 1 --run run --json";
+    let test = &with(path, held).ok().json()["test"];
+    assert_eq!(test["recordings"], 2);
+    with(path, "train wavenet --data said --hold-out *_zoe_*").ended(1, &["--hold-out *_zoe_*"]);
+    let shown = with(path, "data show said --json").ok().json();
+    assert!(shown["heard"]["loudness_db"].as_f64().unwrap() < 0.0);
+}
+
 #[test]
 fn a_run_on_sound_goes_on_to_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();

@@ -51,6 +51,9 @@ impl Tempering {
     }
 }
 
+/// Above it a table of a mixture costs more than the network that describes it.
+const MOST_IN_A_TABLE: usize = 4096;
+
 /// Draws levels; keeps its buffers between draws.
 #[derive(Debug, Default)]
 pub(crate) struct Drawer {
@@ -75,8 +78,17 @@ impl Drawer {
         rng: &mut impl Rng,
     ) -> Result<(u32, f64)> {
         let uniform: f64 = rng.random();
-        likelihood.logits_into(parameters, before, &mut self.weights);
         let untempered = *how == Tempering::default();
+        if let (Likelihood::LogisticMixture(mixture), true) = (likelihood, untempered)
+            && mixture.levels > MOST_IN_A_TABLE
+        {
+            let (level, log) = mixture.draw(parameters, before, uniform);
+            return match log.is_finite() {
+                true => Ok((level, log)),
+                false => Err(Error::NotANumber),
+            };
+        }
+        likelihood.logits_into(parameters, before, &mut self.weights);
         let normaliser = if untempered {
             0.0
         } else {

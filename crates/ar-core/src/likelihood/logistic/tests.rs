@@ -157,3 +157,33 @@ fn huge_parameters_stay_finite() {
         assert!(p.iter().all(|v| v.is_finite()), "{before:?} {p:?}");
     }
 }
+
+#[test]
+fn what_is_drawn_directly_is_as_likely_as_by_the_table() {
+    let mixture = LogisticMixture {
+        components: 3,
+        channels: 2,
+        levels: 6,
+    };
+    let parameters: Vec<f32> = (0..mixture.parameters())
+        .map(|i| (i as f32 * 1.7).sin() * 1.5)
+        .collect();
+    for before in [&[][..], &[4]] {
+        let table = crate::Likelihood::LogisticMixture(mixture);
+        let table = table.log_probabilities(&parameters, before);
+        const N: usize = 60_000;
+        let mut counts = [0usize; 6];
+        for i in 0..N {
+            let (level, log) = mixture.draw(&parameters, before, (i as f64 + 0.5) / N as f64);
+            counts[level as usize] += 1;
+            assert!((log - table[level as usize]).abs() < 1e-4);
+        }
+        for (count, log) in counts.iter().zip(&table) {
+            let share = *count as f64 / N as f64;
+            assert!((share - log.exp()).abs() < 1e-3, "{counts:?} {table:?}");
+        }
+    }
+    let mut broken = parameters.clone();
+    broken[0] = f32::NAN;
+    assert!(!mixture.draw(&broken, &[], 0.3).1.is_finite());
+}

@@ -83,9 +83,10 @@ impl Drawer {
             && mixture.levels > MOST_IN_A_TABLE
         {
             let (level, log) = mixture.draw(parameters, before, uniform);
-            return match log.is_finite() {
-                true => Ok((level, log)),
-                false => Err(Error::NotANumber),
+            return if log.is_finite() {
+                Ok((level, log))
+            } else {
+                Err(Error::NotANumber)
             };
         }
         likelihood.logits_into(parameters, before, &mut self.weights);

@@ -160,6 +160,7 @@ fn huge_parameters_stay_finite() {
 
 #[test]
 fn what_is_drawn_directly_is_as_likely_as_by_the_table() {
+    const N: usize = 60_000;
     let mixture = LogisticMixture {
         components: 3,
         channels: 2,
@@ -171,7 +172,6 @@ fn what_is_drawn_directly_is_as_likely_as_by_the_table() {
     for before in [&[][..], &[4]] {
         let table = crate::Likelihood::LogisticMixture(mixture);
         let table = table.log_probabilities(&parameters, before);
-        const N: usize = 60_000;
         let mut counts = [0usize; 6];
         for i in 0..N {
             let (level, log) = mixture.draw(&parameters, before, (i as f64 + 0.5) / N as f64);

@@ -133,28 +133,22 @@ fn local(
 fn a_memory_is_proved_in_any_order() {
     let nearby = |block, memory| Reach::Nearby { block, memory };
     let recent = |queries, memory| Reach::Recent { queries, memory };
-    for reach in [
-        nearby([2, 3], [1, 2]),
-        nearby([1, 2], [2, 0]),
-        recent(4, 3),
-        recent(1, 5),
-        recent(3, 0),
+    for (reach, scan) in [
+        (nearby([2, 3], [1, 2]), "blocks:2x3"),
+        (nearby([2, 3], [1, 2]), "random:3"),
+        (nearby([2, 2], [0, 3]), "blocks:2x2+flip"),
+        (nearby([1, 2], [2, 0]), "raster"),
+        (recent(4, 3), "raster"),
+        (recent(1, 5), "hilbert"),
+        (recent(3, 0), "random:3"),
     ] {
         let describe = |domain: &_, order: &_, conditioning, vb: &VarBuilder<'_>| {
             local(reach, domain, order, conditioning, vb)
         };
-        for scan in [
-            "raster",
-            "blocks:2x3",
-            "blocks:2x2+flip",
-            "hilbert",
-            "random:3",
-        ] {
-            for [c, h, w] in [[1, 5, 7], [3, 3, 2]] {
-                let domain = Domain::new(c, h, w, 3).unwrap();
-                let order = Order::scan(scan.parse().unwrap(), &domain, SEPARATE);
-                prove_in(describe, &domain, &order, Conditioning::None, false);
-            }
+        for [c, h, w] in [[1, 5, 7], [3, 3, 2]] {
+            let domain = Domain::new(c, h, w, 3).unwrap();
+            let order = Order::scan(scan.parse().unwrap(), &domain, SEPARATE);
+            prove_in(describe, &domain, &order, Conditioning::None, false);
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
         // A window of sound is as many values as many images: more updates are worth more.
         ("wavenet", Some("sound" | "sound-16")) => 2,
         // Attention needs many updates before it looks anywhere in particular.
-        ("imagegpt" | "masked-transformer" | "image-transformer", None) => 4,
+        ("imagegpt" | "masked-transformer" | "image-transformer" | "pixelsnail", None) => 4,
         _ => usual.batch_size,
     };
     let (learning_rate, warmup_steps) = match (name, preset) {

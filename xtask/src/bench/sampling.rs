@@ -19,6 +19,11 @@ const ALL: &[&str] = &[
     "gated-pixelcnn",
     "wavenet",
     "imagegpt",
+    "pixelcnn-pp",
+    "multiscale",
+    "masked-transformer",
+    "image-transformer",
+    "pixelsnail",
 ];
 
 /// What is timed of each model.

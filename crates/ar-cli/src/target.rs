@@ -85,7 +85,7 @@ impl Target {
     pub(crate) fn usual_training(&self) -> TrainConfig {
         let size = self.preset.as_deref();
         TrainConfig {
-            steps: Some(usual_steps(&self.spec.model)),
+            steps: Some(usual_steps(&self.spec.model, size)),
             ..usual_training(&self.spec.model, size)
         }
     }

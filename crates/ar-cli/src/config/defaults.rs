@@ -72,11 +72,12 @@ pub(crate) fn train(name: &str, preset: Option<&str>) -> TrainConfig {
 }
 
 /// Updates of a run of model `name` that is given no limit: a few minutes on two cores.
-pub(crate) fn steps(name: &str) -> u64 {
-    match name {
-        "made" => 10_000,
-        "imagegpt" | "image-transformer" => 8000,
-        "pixelrnn" => 3000,
+pub(crate) fn steps(name: &str, preset: Option<&str>) -> u64 {
+    match (name, preset) {
+        ("made", _) => 10_000,
+        ("imagegpt" | "image-transformer", _) => 8000,
+        ("pixelrnn", _) => 3000,
+        ("wavenet", Some("sound" | "sound-16")) => 1500,
         _ => 4000,
     }
 }
@@ -93,7 +94,7 @@ mod tests {
             let sizes = presets.iter().map(|(preset, _)| Some(*preset));
             for size in [None].into_iter().chain(sizes) {
                 let config = TrainConfig {
-                    steps: Some(steps(entry.name)),
+                    steps: Some(steps(entry.name, size)),
                     ..train(entry.name, size)
                 };
                 let values = serde_json::to_value(config).unwrap();
@@ -165,7 +166,7 @@ mod tests {
                 let config = train(entry.name, preset);
                 assert!(config.validate().is_err(), "limits are left open");
                 let limited = TrainConfig {
-                    steps: Some(steps(entry.name)),
+                    steps: Some(steps(entry.name, preset)),
                     ..config
                 };
                 assert!(limited.validate().is_ok(), "{}", entry.name);

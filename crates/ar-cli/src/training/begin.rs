@@ -59,17 +59,19 @@ impl Plan {
             given.apply(&mut draft)?;
             Ok(draft)
         };
-        let mut draft = with(given.preset.as_deref())?;
+        let mut size = given.preset.as_deref();
+        let mut draft = with(size)?;
         let asked_data = draft.typed::<DataConfig>("data")?;
         if ar_data::is_sound(&asked_data.source()) {
             let own_size = given.preset.is_some() || file.as_ref().is_some_and(|f| f.has("model"));
-            let size = if asked_data.levels > Some(LOGITS) {
+            let of_sound = if asked_data.levels > Some(LOGITS) {
                 SOUND_16
             } else {
                 SOUND
             };
-            if !own_size && has_preset(&draft.name, size)? {
-                draft = with(Some(size))?;
+            if !own_size && has_preset(&draft.name, of_sound)? {
+                size = Some(of_sound);
+                draft = with(size)?;
             }
             give_context(&mut draft)?;
         }
@@ -82,7 +84,7 @@ impl Plan {
                 "the default",
                 "train",
                 "steps",
-                Some(usual_steps(&name).into()),
+                Some(usual_steps(&name, size).into()),
             )?;
         }
         let train = draft.training()?;

@@ -145,7 +145,8 @@ fn score_recordings(
         let problem = "recordings are scored in pieces, which a mixture cannot be";
         return Err(ar_core::Error::config("orders", problem).into());
     };
-    let described = domain.positions() * member.likelihood().parameters();
+    let likelihood = member.likelihood();
+    let described = domain.dims() / likelihood.values() * likelihood.parameters();
     let batch_size = batch_size.min(AT_ONCE / described.max(1)).max(1);
     let epoch = Epoch::new(images, encoding, batch_size, Traversal::Sequential)?;
     let mut nats = vec![0.0; limit];

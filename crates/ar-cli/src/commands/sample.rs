@@ -199,7 +199,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             file: &sounds[0],
             classes: &rows.classes,
             nats: &nats,
-            passes: domain.dims(),
+            passes: run.model.members()[0].order().steps(),
             sound: Some(Speed {
                 sample_rate: rate,
                 samples_per_second: samples / seconds,
@@ -253,6 +253,7 @@ fn stream(run: &Run, options: &SampleOptions, rate: u32) -> Result<u8> {
     let domain = run.model.domain();
     let header = ar_data::wav_header(rate, domain.width)?;
     let mut sampler = Sampler::new(run.model.members()[0], options)?;
+    let steps = run.model.members()[0].order().steps_per_position();
     let mut written = 0;
     let mut write = |bytes: &[u8]| match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
@@ -263,7 +264,7 @@ fn stream(run: &Run, options: &SampleOptions, rate: u32) -> Result<u8> {
     let mut goes_on = write(&header)?;
     while goes_on && written < domain.width {
         let some = AT_ONCE.min(domain.width - written);
-        for value in sampler.by_ref().take(some * domain.channels) {
+        for value in sampler.by_ref().take(some * steps) {
             value?;
         }
         let rows = sampler.levels().chunks(domain.width);

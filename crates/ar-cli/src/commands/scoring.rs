@@ -120,10 +120,10 @@ pub(super) fn data_of(
     output: &Output,
 ) -> Result<Data> {
     let own = run.data.config.clone();
-    // How the run's own arrays are laid out says nothing of others.
-    let (layout, data_range) = match source {
-        None => (own.layout, own.data_range),
-        Some(_) => (None, None),
+    // How the run's own arrays are laid out, and who was held out of them, says nothing of others.
+    let (layout, data_range, hold_out) = match source {
+        None => (own.layout, own.data_range, own.hold_out),
+        Some(_) => (None, None, None),
     };
     let framing = (!full_size).then_some((own.resize, own.crop));
     let (resize, crop) = framing.unwrap_or_default();
@@ -133,6 +133,7 @@ pub(super) fn data_of(
         source: source.map_or(own.source.clone(), str::to_owned),
         layout,
         data_range,
+        hold_out,
         // Whether labels are needed is for the model to say.
         conditional: false,
         ..own

@@ -227,6 +227,13 @@ impl DataConfig {
     ) -> Result<Encoding> {
         self.validate()?;
         let native = dataset.native_levels();
+        let is_folder = matches!(self.source(), Source::Path(path) if path.is_dir());
+        if let Some(names) = &self.hold_out
+            && !(is_folder && dataset.sample_rate.is_some())
+        {
+            let is = "is no folder of recordings";
+            return Err(usage(format!("--hold-out {names}: {} {is}", dataset.name)));
+        }
         if dataset.sample_rate.is_some() {
             return self.companding();
         }

@@ -182,6 +182,8 @@ fn a_speaker_is_held_out_by_name() {
                 --set embedding=2 --steps 1 --run run --json";
     let test = &with(path, held).ok().json()["test"];
     assert_eq!(test["recordings"], 2);
+    with(path, "eval run --data said --split train").ok();
+    with(path, "train wavenet --data tones --hold-out *_eve_*").refused(&["no folder"]);
     with(path, "train wavenet --data said --hold-out *_zoe_*").ended(1, &["--hold-out *_zoe_*"]);
     let shown = with(path, "data show said --json").ok().json();
     assert!(shown["heard"]["loudness_db"].as_f64().unwrap() < 0.0);

@@ -23,7 +23,7 @@ const INDEX: &str = "index";
 #[serde(try_from = "String", into = "String")]
 pub struct ClassPattern(NamePattern);
 
-/// Which names are meant, as `*_jackson_*`: fields, in braces or as `*`, stand for anything.
+/// Which names are meant, as `*_jackson_*`: fields, in braces or as `*`, stand for anything of at least one letter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NamePattern {

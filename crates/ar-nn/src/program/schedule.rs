@@ -282,6 +282,8 @@ fn slots(program: &Program, value: usize, last: &[u32]) -> usize {
         .chunks_exact(groups)
         .map(|ready| ready.iter().copied().min().unwrap_or(0) - early)
         .collect();
+    // A site that nobody reads is written all the same, and must not be written over another.
+    let last: Vec<u32> = last.iter().zip(&born).map(|(l, b)| *l.max(b)).collect();
     for i in (1..born.len()).rev() {
         born[i - 1] = born[i - 1].min(born[i]);
     }

@@ -143,7 +143,8 @@ fn rectangles(order: &Order, block: [usize; 2], memory: [usize; 2]) -> Vec<Block
             let corner = rectangle(queries[0]);
             let span = |i: usize, end: usize| {
                 let start = corner[i] * sides[i];
-                start.saturating_sub(memory[i])..end.min(start.saturating_add(sides[i] + memory[i]))
+                start.saturating_sub(memory[i])
+                    ..end.min(start.saturating_add(sides[i]).saturating_add(memory[i]))
             };
             let (rows, columns) = (span(0, grid.height), span(1, grid.width));
             let around =

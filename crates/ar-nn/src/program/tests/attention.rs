@@ -153,6 +153,21 @@ fn a_memory_is_proved_in_any_order() {
     }
 }
 
+/// Here a site is written that nobody reads, while one is kept that somebody will.
+#[test]
+fn what_nobody_reads_overwrites_nothing() {
+    let domain = Domain::new(1, 1, 7, 3).unwrap();
+    let order = Order::permutation(&domain, SEPARATE, vec![0, 3, 1, 6, 2, 4, 5]).unwrap();
+    let reach = Reach::Nearby {
+        block: [1, 4],
+        memory: [0, 0],
+    };
+    let describe = |domain: &_, order: &_, conditioning, vb: &VarBuilder<'_>| {
+        local(reach, domain, order, conditioning, vb)
+    };
+    prove_in(describe, &domain, &order, Conditioning::None, false);
+}
+
 const SEPARATE: ChannelSteps = ChannelSteps::Separate;
 const CLASS: Conditioning = Conditioning::Class { classes: 3 };
 

@@ -17,6 +17,14 @@ pub enum Head {
 }
 
 impl Head {
+    /// `net` with it in place of the domain's usual one.
+    pub(crate) fn on(self, net: Builder, domain: &Domain, components: usize) -> Builder {
+        match self.likelihood(domain, components) {
+            Some(likelihood) => net.with_likelihood(likelihood),
+            None => net,
+        }
+    }
+
     /// Where it is another than the domain's usual one.
     pub(crate) fn likelihood(self, domain: &Domain, components: usize) -> Option<Likelihood> {
         let mixture = Likelihood::logistic_mixture(domain, components);
@@ -26,6 +34,18 @@ impl Head {
 
 /// Rows and columns that a stream late by a pixel reads: what is left and above, itself included.
 pub(crate) const BESIDE: [[isize; 2]; 2] = [[-1, 0], [-1, 0]];
+
+/// Stream `ul`, late by a pixel: the row above, a column to each side, and what is left beside it.
+pub(crate) fn late_by_a_pixel(
+    net: &mut Builder,
+    x: Value,
+    hidden: usize,
+    [above, left]: [&VarBuilder<'_>; 2],
+) -> Result<Value> {
+    let window = |rows, columns| ConvConfig::window(rows, columns, hidden).weight_normalised();
+    let rows = net.conv(x, window([-1, -1], [-1, 1]), above)?;
+    net.residual_conv(x, window([-1, 0], [-1, -1]), rows, left)
+}
 
 // ANCHOR: block
 /// x + gate(conv(celu(look(celu(x)) + nin(celu(skip))))), the gated residual block of PixelCNN++, as wide

@@ -30,9 +30,6 @@ use crate::limits;
 use crate::registry::{Built, Configuration};
 use crate::transformer::{Blocks, head};
 
-/// Entries of the lists of what blocks read, a layer: a quarter of a gigabyte.
-const MOST_READ: usize = 1 << 26;
-
 /// How a transformer knows where a site is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -116,7 +113,7 @@ impl Configuration for ImageTransformerConfig {
         vec![("paper", paper), ("paper-logistic", logistic)]
     }
 
-    fn validate(&self, domain: &Domain, conditioning: Conditioning) -> Result<()> {
+    fn validate(&self, _: &Domain, conditioning: Conditioning) -> Result<()> {
         // What an order's name can say.
         let most = if self.block.len() == 2 { 256 } else { 65536 };
         if !matches!(self.block.len(), 1 | 2) || self.block.iter().any(|n| !(1..=most).contains(n))
@@ -126,15 +123,6 @@ impl Configuration for ImageTransformerConfig {
         }
         if self.memory.len() != self.block.len() || self.memory.iter().any(|n| *n > 65536) {
             let problem = "needs as many numbers as block has, each up to 65536";
-            return Err(Error::config("memory", problem));
-        }
-        // Of 1-D blocks each has a list of what it reads.
-        let read = domain.dims() / self.block[0] * self.memory[0].min(domain.dims());
-        if self.block.len() == 1 && read > MOST_READ {
-            let problem = format!(
-                "blocks of {} are too many for so long a memory",
-                self.block[0]
-            );
             return Err(Error::config("memory", problem));
         }
         limits::features("perceptron", self.perceptron)?;

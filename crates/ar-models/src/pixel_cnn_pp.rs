@@ -20,7 +20,7 @@ use ar_nn::{Activation, Builder, ConvConfig, Value};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use crate::gated_block::{BESIDE, Head, gated_block};
+use crate::gated_block::{BESIDE, Head, gated_block, late_by_a_pixel};
 use crate::limits;
 use crate::registry::{Built, Configuration};
 
@@ -93,15 +93,12 @@ impl Configuration for PixelCnnPpConfig {
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
         let order = Order::raster(domain, ChannelSteps::Joint);
-        let mut net = Builder::new(domain, &order, conditioning);
-        if let Some(likelihood) = self.head.likelihood(domain, self.components) {
-            net = net.with_likelihood(likelihood);
-        }
+        let net = Builder::new(domain, &order, conditioning);
+        let mut net = self.head.on(net, domain, self.components);
         let x = net.scaled_levels_with_one()?; // (H·W, C + 1)
         let u = net.conv(x, self.window([-2, -1], [-1, 1]), &vb.pp("u_first"))?;
-        let above = net.conv(x, self.window([-1, -1], [-1, 1]), &vb.pp("ul_above"))?;
-        let left = self.window([-1, 0], [-1, -1]);
-        let ul = net.residual_conv(x, left, above, &vb.pp("ul_left"))?;
+        let first = [&vb.pp("ul_above"), &vb.pp("ul_left")];
+        let ul = late_by_a_pixel(&mut net, x, self.hidden, first)?;
         let mut kept = vec![[u, ul]];
         for scale in 0..SCALES {
             for i in 0..self.blocks {

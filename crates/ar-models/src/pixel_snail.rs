@@ -20,7 +20,7 @@ use ar_nn::{Activation, AttentionConfig, Builder, ConvConfig, Reach};
 use candle_nn::VarBuilder;
 use serde::{Deserialize, Serialize};
 
-use crate::gated_block::{BESIDE, Head, gated_block};
+use crate::gated_block::{BESIDE, Head, gated_block, late_by_a_pixel};
 use crate::limits;
 use crate::registry::{Built, Configuration};
 
@@ -106,26 +106,22 @@ impl Configuration for PixelSnailConfig {
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
         let order = Order::raster(domain, ChannelSteps::Joint);
-        let mut net = Builder::new(domain, &order, conditioning);
-        if let Some(likelihood) = self.head.likelihood(domain, self.components) {
-            net = net.with_likelihood(likelihood);
-        }
-        let window = |[rows, columns]: [[isize; 2]; 2]| {
-            ConvConfig::window(rows, columns, self.hidden).weight_normalised()
-        };
+        let net = Builder::new(domain, &order, conditioning);
+        let mut net = self.head.on(net, domain, self.components);
+        let [rows, columns] = BESIDE;
+        let beside = ConvConfig::window(rows, columns, self.hidden).weight_normalised();
         let nin = |features| ConvConfig::pointwise(features).weight_normalised();
 
         let x = net.scaled_levels(); // (H·W, C)
         let place = net.fixed(places(domain))?; // (H·W, 2)
         let padded = net.scaled_levels_with_one()?; // (H·W, C + 1)
-        let above = net.conv(padded, window([[-1, -1], [-1, 1]]), &vb.pp("above"))?;
-        let left = window([[-1, 0], [-1, -1]]);
-        let mut ul = net.residual_conv(padded, left, above, &vb.pp("left"))?; // (H·W, c)
+        let first = [&vb.pp("above"), &vb.pp("left")];
+        let mut ul = late_by_a_pixel(&mut net, padded, self.hidden, first)?; // (H·W, c)
         for i in 0..self.blocks {
             let vb = vb.pp("blocks").pp(i);
             for j in 0..self.residuals {
                 let vb = vb.pp("residuals").pp(j);
-                ul = gated_block(&mut net, (ul, None), window(BESIDE), self.dropout, &vb)?;
+                ul = gated_block(&mut net, (ul, None), beside, self.dropout, &vb)?;
             }
             let known = net.concat(ul, place)?; // (H·W, c + 2): nothing of the pixel itself
             let seen = net.concat(x, known)?;

@@ -14,8 +14,7 @@
 //! Deviations: colours are features of a pixel with R, G, B masks, so that a pixel is one site of the
 //! sequence; two levels use one logit; levels come in as numbers 0..=1 unless `embedding` asks for
 //! learned vectors (the paper's one-hot input); by default the first features learn the row and the
-//! column they are at (`position`). With the mixture, numbers enter by the logarithm of their distance
-//! from the middle, as in section 2.2 of the paper, so that quiet sound is seen as well.
+//! column they are at (`position`).
 
 use ar_core::{ChannelSteps, Conditioning, Domain, Error, MaskType, Result, Scan};
 use ar_nn::{Activation, Builder, ConvConfig, Network};
@@ -44,6 +43,9 @@ pub struct WaveNetConfig {
     pub max_dilation: usize,
     /// Features of a learned vector for each level; 0 for levels as numbers.
     pub embedding: usize,
+    /// Whether levels as numbers enter by the logarithm of their distance from the middle (section 2.2 of the
+    /// paper): of samples as they are, so that quiet sound is seen as well.
+    pub companded: bool,
     /// What describes a value: logits of its levels, or a mixture of discretized logistics (van den Oord et
     /// al. 2017, Parallel WaveNet, arXiv:1711.10433, section 2.1), which takes the 65,536 of 16 bits.
     pub head: Head,
@@ -65,6 +67,7 @@ impl Default for WaveNetConfig {
             stacks: 1,
             max_dilation: 512,
             embedding: 0,
+            companded: false,
             head: Head::Categorical,
             components: 10,
             position: true,
@@ -101,6 +104,7 @@ impl Configuration for WaveNetConfig {
         };
         let sound_16 = Self {
             embedding: 0,
+            companded: true,
             head: Head::Logistic,
             ..sound.clone()
         };
@@ -158,17 +162,13 @@ impl Configuration for WaveNetConfig {
         vb: &VarBuilder<'_>,
     ) -> Result<Built> {
         self.validate(domain, conditioning)?;
-        let mixture = self.head.likelihood(domain, self.components);
-        let channels = match mixture {
-            Some(_) => ChannelSteps::Joint,
-            None => ChannelSteps::Separate,
+        let channels = match self.head {
+            Head::Logistic => ChannelSteps::Joint,
+            Head::Categorical => ChannelSteps::Separate,
         };
         in_orders(self.order, self.orders, (domain, channels), |order| {
-            let mut net = Builder::new(domain, order, conditioning);
-            if let Some(mixture) = mixture {
-                net = net.with_likelihood(mixture);
-            }
-            self.network(net, vb)
+            let net = Builder::new(domain, order, conditioning);
+            self.network(self.head.on(net, domain, self.components), vb)
         })
     }
 }
@@ -178,7 +178,7 @@ impl WaveNetConfig {
         let (c, relu) = (self.hidden, Activation::Relu);
 
         let x = match self.embedding {
-            0 if self.head == Head::Logistic => net.companded_levels(),
+            0 if self.companded => net.companded_levels(),
             0 => net.scaled_levels(),
             features => net.embedded_levels(features, &vb.pp("embedding"))?,
         };

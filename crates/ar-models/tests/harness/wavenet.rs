@@ -19,8 +19,7 @@ fn wavenet_in_stacks_over_embedded_levels() {
 
 #[test]
 fn wavenet_with_a_mixture() {
-    let config =
-        json!({"hidden": 6, "skip": 8, "max_dilation": 4, "head": "logistic", "components": 2});
+    let config = json!({"hidden": 6, "skip": 8, "max_dilation": 4, "head": "logistic", "companded": true, "components": 2});
     prove("wavenet", &config, [1, 3, 5, 9], [1, 2, 3, 3]);
     let many = Domain::new(1, 1, 9, 65_536).unwrap();
     let of = |config| Spec::new("wavenet", config, many, Conditioning::None);

@@ -90,6 +90,7 @@ impl Pointwise for Scale {
         input_grads: &mut [&mut [f32]],
         _: &mut [f32],
     ) {
+        // Of the linear one: levels are nobody's result, and their gradient is never asked for.
         input_grads[0]
             .iter_mut()
             .zip(grad)

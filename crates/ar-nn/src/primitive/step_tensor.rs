@@ -78,6 +78,13 @@ impl StepTensor {
         let n = slots(cache) as u32;
         let slot = |&s: &u32| if s == Taps::NONE { n } else { s % n };
         let index: Vec<u32> = sources.iter().map(slot).collect();
+        // Slots that follow each other need no table of their numbers on the device.
+        if let Some(&first) = index.first()
+            && index.iter().zip(first..).all(|(slot, next)| *slot == next)
+        {
+            let rows = cache.narrow(1, first as usize, index.len())?;
+            return Ok(rows.contiguous()?);
+        }
         Ok(cache.index_select(&Tensor::new(index, cache.device())?, 1)?)
     }
 

@@ -44,14 +44,19 @@ pub(super) struct Workspace {
 }
 
 impl Workspace {
+    fn sizes_of(program: &Program) -> impl Iterator<Item = usize> + '_ {
+        (0..program.values()).map(|v| program.sites(v) * program.width(v))
+    }
+
+    /// Whether its buffers are of the program's sizes.
+    pub(super) fn suits(&self, program: &Program) -> bool {
+        Self::sizes_of(program).eq(self.sizes.iter().copied())
+    }
+
     /// Takes in what no node produces.
     pub(super) fn begin(&mut self, program: &Program, images: Images<'_>) {
-        let sizes = (0..program.values()).map(|v| program.sites(v) * program.width(v));
-        if !sizes.clone().eq(self.sizes.iter().copied()) {
-            *self = Self {
-                sizes: sizes.collect(),
-                ..Self::default()
-            };
+        if self.sizes.is_empty() {
+            self.sizes = Self::sizes_of(program).collect();
         }
         // Nothing is learned from the gradient of the inputs or of what only scales them.
         self.wanted.clear();

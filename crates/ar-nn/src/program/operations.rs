@@ -64,12 +64,10 @@ impl Fused {
     }
 
     fn with_workspace<T>(&self, f: impl FnOnce(&mut Workspace) -> T) -> T {
-        let mut work = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-            .unwrap_or_default();
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let suits = idle.iter().rposition(|work| work.suits(&self.program));
+        let mut work = suits.map(|i| idle.swap_remove(i)).unwrap_or_default();
+        drop(idle);
         let result = f(&mut work);
         self.idle
             .lock()

@@ -73,9 +73,9 @@ impl Program {
                     of.iter().copied().max().unwrap_or(0)
                 };
                 for block in memory.blocks() {
-                    let before = block.sites()[..block.before()].iter();
+                    let before = memory.sites(block)[..block.before()].iter();
                     let mut latest = before.map(|&site| known(site)).max().unwrap_or(0);
-                    for &site in block.queries() {
+                    for &site in memory.queries(block) {
                         let with = latest.max(known(site));
                         let seen = match memory.mask() {
                             MaskType::A => latest,
@@ -236,8 +236,8 @@ impl Schedule {
                         of.iter().copied().max().unwrap_or(0)
                     };
                     for block in memory.blocks() {
-                        let latest = block.queries().iter().map(|&site| ready(site)).max();
-                        for &site in block.sites() {
+                        let latest = memory.queries(block).iter().map(|&s| ready(s)).max();
+                        for &site in memory.sites(block) {
                             let last = &mut last[from][site as usize];
                             *last = (*last).max(latest.unwrap_or(0));
                         }

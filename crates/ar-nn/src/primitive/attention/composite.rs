@@ -7,31 +7,26 @@ use crate::primitive::StepTensor;
 
 impl Attention {
     pub(super) fn composite_full(&self, q: &Tensor, kv: &Tensor) -> Result<Tensor> {
-        let (blocks, order) = (self.memory.blocks(), self.memory.order());
-        let answers = blocks.iter().map(|block| {
+        let memory = &*self.memory;
+        let answers = memory.blocks().iter().map(|block| {
+            let (queries, sites) = (memory.queries(block), memory.sites(block));
             let live = self.live(block, q)?;
-            self.attend(
-                &at(q, block.queries())?,
-                &at(kv, block.sites())?,
-                Some(&live),
-            )
+            self.attend(&at(q, queries)?, &at(kv, sites)?, Some(&live))
         });
         let answers = Tensor::cat(&answers.collect::<Result<Vec<_>>>()?, 1)?; // by rank
-        let ranks: Vec<u32> = (0..order.positions())
-            .map(|site| order.rank(site) as u32)
-            .collect();
+        let sites = 0..memory.order().positions();
+        let ranks: Vec<u32> = sites.map(|site| memory.order().rank(site) as u32).collect();
         at(&answers, &ranks)
     }
 
     /// `(queries, sites)` of a block: 1 where a query may read, else 0.
     fn live(&self, block: &Block, like: &Tensor) -> Result<Tensor> {
-        let (queries, sites) = (block.queries().len(), block.sites().len());
-        let live = (0..queries).flat_map(|i| {
-            let live = self.memory.live(block, i);
-            (0..sites).map(move |j| f32::from(u8::from(j < live)))
-        });
-        let live = Tensor::from_iter(live, like.device())?;
-        Ok(live.reshape((queries, sites))?.to_dtype(like.dtype())?)
+        let [queries, sites] =
+            [self.memory.queries(block), self.memory.sites(block)].map(<[u32]>::len);
+        let live = (0..queries).map(|i| self.memory.live(block, i) as u32);
+        let live = Tensor::from_iter(live, like.device())?.unsqueeze(1)?;
+        let sites = Tensor::arange(0, sites as u32, like.device())?.unsqueeze(0)?;
+        Ok(sites.broadcast_lt(&live)?.to_dtype(like.dtype())?)
     }
 
     /// `q` is `(B, m, d)`, `kv` `(B, n, d + v)`, `live (m, n)` 1 where a query may read, else 0.

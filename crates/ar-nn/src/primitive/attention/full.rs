@@ -51,7 +51,7 @@ impl Attention {
 
     /// How many sites the first query of the tile from query `first` reads, and how many one of them.
     fn sites_of(&self, block: &Block, first: usize, lanes: usize) -> [usize; 2] {
-        let last = block.queries().len().min(first + lanes) - 1;
+        let last = self.memory.queries(block).len().min(first + lanes) - 1;
         [first, last].map(|i| self.memory.live(block, i))
     }
 
@@ -178,7 +178,7 @@ impl Pass for Forward<'_> {
         for ((of_queries, kv), out) in images.zip(outs) {
             for [of_query, of_key, of_value, of_answer] in own.columns() {
                 for block in own.memory.blocks() {
-                    let (queries, sites) = (block.queries(), block.sites());
+                    let (queries, sites) = (own.memory.queries(block), own.memory.sites(block));
                     let tiles = queries.len().next_multiple_of(L);
                     of_query.take(of_queries, queries, &mut q[..tiles * e], e);
                     of_key.take(kv, sites, &mut k[..sites.len() * e], e);
@@ -257,7 +257,7 @@ impl Pass for BackwardPass<'_> {
             let kv = &self.keys_values[pair.clone()];
             for [of_query, of_key, of_value, of_answer] in own.columns() {
                 for block in own.memory.blocks() {
-                    let (queries, sites) = (block.queries(), block.sites());
+                    let (queries, sites) = (own.memory.queries(block), own.memory.sites(block));
                     let tiles = queries.len().next_multiple_of(L);
                     let (k, v) = (&mut k[..sites.len() * e], &mut v[..sites.len() * f]);
                     let (dk, dv) = (&mut dk[..k.len()], &mut dv[..v.len()]);
@@ -373,7 +373,7 @@ mod tests {
                 reach,
             };
             let groups = ChannelGroups::split(values, 1);
-            let attention = Attention::new(&order, queries, groups, config);
+            let attention = Attention::new(&order, queries, groups, config).unwrap();
             let expected = all_with(Scalar::new(), &attention);
             let others = [
                 all_with(Scalar128b, &attention),

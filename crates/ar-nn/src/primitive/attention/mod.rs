@@ -43,18 +43,21 @@ pub(crate) struct Attention {
 
 impl Attention {
     /// Of one channel group, both widths divisible by the heads, in an order of one site a step.
+    ///
+    /// # Errors
+    /// When the reach lists too many sites.
     pub(crate) fn new(
         order: &Order,
         queries: usize,
         groups: ChannelGroups,
         config: AttentionConfig,
-    ) -> Self {
-        Self {
+    ) -> Result<Self> {
+        Ok(Self {
             groups,
             queries,
             heads: config.heads,
-            memory: Arc::new(Memory::new(order, config.reach, config.mask)),
-        }
+            memory: Arc::new(Memory::new(order, config.reach, config.mask)?),
+        })
     }
 
     /// Features of a head: of its keys, of its values.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use ar_core::{Grid, MaskType, Order};
+use ar_core::{Error, Grid, MaskType, Order, Result};
 
 /// How far attention reaches among the sites that come earlier (Parmar et al. 2018, Image Transformer,
 /// arXiv:1802.05751, section 3.3). Queries come in blocks, and all of a block read the same memory, of
@@ -30,28 +30,20 @@ pub enum Reach {
     },
 }
 
-/// The queries of a block, which come one after the other, and what they read.
+/// The queries of a block, which come one after the other, and the memory before them.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
     /// Ranks of the queries.
     ranks: Range<usize>,
-    /// Sites of the memory that come before the first query, and then the queries' own, by rank.
-    sites: Vec<u32>,
+    /// Where its sites are listed: those of the memory that come before the first query, and then the
+    /// queries' own, by rank.
+    listed: Range<usize>,
 }
 
 impl Block {
-    /// Of the memory and then of the queries.
-    pub(crate) fn sites(&self) -> &[u32] {
-        &self.sites
-    }
-
-    pub(crate) fn queries(&self) -> &[u32] {
-        &self.sites[self.before()..]
-    }
-
     /// How many sites of the memory come before the first query.
     pub(crate) fn before(&self) -> usize {
-        self.sites.len() - self.ranks.len()
+        self.listed.len() - self.ranks.len()
     }
 }
 
@@ -61,30 +53,48 @@ pub(crate) struct Memory {
     order: Order,
     mask: MaskType,
     blocks: Vec<Block>,
+    /// What rectangles read, one after the other; nothing where a block's sites follow each other in the
+    /// order.
+    lists: Option<Vec<u32>>,
 }
 
 impl Memory {
-    pub(crate) fn new(order: &Order, reach: Reach, mask: MaskType) -> Self {
-        let (sequence, n) = (order.sequence(), order.positions());
-        let of = |ranks: Range<usize>, memory: usize| Block {
-            sites: sequence[ranks.start.saturating_sub(memory)..ranks.end].to_vec(),
-            ranks,
+    /// # Errors
+    /// [`Error::Config`] when rectangles would list too many sites.
+    pub(crate) fn new(order: &Order, reach: Reach, mask: MaskType) -> Result<Self> {
+        let n = order.positions();
+        let recent = |queries: usize, memory: usize| {
+            let queries = queries.clamp(1, n);
+            let of = |first: usize| Block {
+                ranks: first..n.min(first + queries),
+                listed: first.saturating_sub(memory)..n.min(first + queries),
+            };
+            (0..n).step_by(queries).map(of).collect()
         };
-        let blocks = match reach {
-            Reach::All => vec![of(0..n, 0)],
-            Reach::Recent { queries, memory } => {
-                let queries = queries.max(1);
-                let ends = (0..n).step_by(queries);
-                ends.map(|first| of(first..n.min(first.saturating_add(queries)), memory))
-                    .collect()
+        let (blocks, lists) = match reach {
+            Reach::All => (recent(n, 0), None),
+            Reach::Recent { queries, memory } => (recent(queries, memory), None),
+            Reach::Nearby { block, memory } => {
+                let (blocks, lists) = rectangles(order, block, memory)?;
+                (blocks, Some(lists))
             }
-            Reach::Nearby { block, memory } => rectangles(order, block, memory),
         };
-        Self {
+        Ok(Self {
             order: order.clone(),
             mask,
             blocks,
-        }
+            lists,
+        })
+    }
+
+    /// Of the memory and then of the queries.
+    pub(crate) fn sites(&self, block: &Block) -> &[u32] {
+        let all = self.lists.as_deref().unwrap_or(self.order.sequence());
+        &all[block.listed.clone()]
+    }
+
+    pub(crate) fn queries(&self, block: &Block) -> &[u32] {
+        &self.order.sequence()[block.ranks.clone()]
     }
 
     pub(crate) fn order(&self) -> &Order {
@@ -115,17 +125,24 @@ impl Memory {
     pub(crate) fn read_by(&self, site: usize) -> &[u32] {
         let block = &self.blocks[self.block_of(site)];
         let i = self.order.rank(site) - block.ranks.start;
-        &block.sites[..self.live(block, i)]
+        &self.sites(block)[..self.live(block, i)]
     }
 
     /// Sites of the largest memory, and queries of the largest block.
     pub(crate) fn largest(&self) -> [usize; 2] {
         let most = |of: fn(&Block) -> usize| self.blocks.iter().map(of).max().unwrap_or(0);
-        [most(|b| b.sites.len()), most(|b| b.ranks.len())]
+        [most(|b| b.listed.len()), most(|b| b.ranks.len())]
     }
 }
 
-fn rectangles(order: &Order, block: [usize; 2], memory: [usize; 2]) -> Vec<Block> {
+/// Sites in all lists: a quarter of a gigabyte.
+const MOST_LISTED: usize = 1 << 26;
+
+fn rectangles(
+    order: &Order,
+    block: [usize; 2],
+    memory: [usize; 2],
+) -> Result<(Vec<Block>, Vec<u32>)> {
     let grid = Grid::of(order);
     let sides = block.map(|side| side.max(1));
     let rectangle = |site: u32| {
@@ -135,28 +152,33 @@ fn rectangles(order: &Order, block: [usize; 2], memory: [usize; 2]) -> Vec<Block
     let visits = order
         .sequence()
         .chunk_by(|a, b| rectangle(*a) == rectangle(*b));
-    let mut first = 0;
-    visits
-        .map(|queries| {
-            let ranks = first..first + queries.len();
-            first = ranks.end;
-            let corner = rectangle(queries[0]);
-            let span = |i: usize, end: usize| {
-                let start = corner[i] * sides[i];
-                start.saturating_sub(memory[i])
-                    ..end.min(start.saturating_add(sides[i]).saturating_add(memory[i]))
-            };
-            let (rows, columns) = (span(0, grid.height), span(1, grid.width));
-            let around =
-                rows.flat_map(|r| columns.clone().map(move |c| (r * grid.width + c) as u32));
-            let mut sites: Vec<u32> = around
-                .filter(|site| order.rank(*site as usize) < ranks.start)
-                .collect();
-            sites.sort_by_key(|site| order.rank(*site as usize));
-            sites.extend_from_slice(queries);
-            Block { ranks, sites }
-        })
-        .collect()
+    let (mut blocks, mut lists, mut first) = (Vec::new(), Vec::new(), 0);
+    for queries in visits {
+        let ranks = first..first + queries.len();
+        first = ranks.end;
+        let corner = rectangle(queries[0]);
+        let span = |i: usize, end: usize| {
+            let start = corner[i] * sides[i];
+            let after = start.saturating_add(sides[i]).saturating_add(memory[i]);
+            start.saturating_sub(memory[i])..end.min(after)
+        };
+        let (rows, columns) = (span(0, grid.height), span(1, grid.width));
+        let around = rows.flat_map(|r| columns.clone().map(move |c| (r * grid.width + c) as u32));
+        let start = lists.len();
+        lists.extend(around.filter(|site| order.rank(*site as usize) < ranks.start));
+        lists[start..].sort_by_key(|site| order.rank(*site as usize));
+        lists.extend_from_slice(queries);
+        if lists.len() > MOST_LISTED {
+            let problem =
+                "so many small blocks read too much each; take larger blocks or less memory";
+            return Err(Error::config("memory", problem));
+        }
+        blocks.push(Block {
+            ranks,
+            listed: start..lists.len(),
+        });
+    }
+    Ok((blocks, lists))
 }
 
 #[cfg(test)]
@@ -169,7 +191,7 @@ mod tests {
         let domain = Domain::new(1, 4, 5, 2).unwrap();
         let scan: Scan = scan.parse().unwrap();
         let order = Order::scan(scan, &domain, ChannelSteps::Separate);
-        let memory = Memory::new(&order, reach, MaskType::B);
+        let memory = Memory::new(&order, reach, MaskType::B).unwrap();
         let sites = order.sequence().iter();
         sites
             .map(|&site| memory.read_by(site as usize).to_vec())

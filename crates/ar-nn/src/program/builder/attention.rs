@@ -32,8 +32,8 @@ impl Builder {
     /// values, of earlier sites in the generation order. Where there is none the result is zero.
     ///
     /// # Errors
-    /// [`Error::Config`] when there are several channel groups, there are no values, or the heads do not
-    /// divide both widths.
+    /// [`Error::Config`] when there are several channel groups, there are no values, the heads do not divide
+    /// both widths, or the reach is of no queries or of too many sites.
     pub fn attention(
         &mut self,
         queries: Value,
@@ -70,7 +70,7 @@ impl Builder {
             ));
         }
         let groups = ChannelGroups::split(values, 1);
-        let attention = Attention::new(&self.program.order, d, groups, config);
+        let attention = Attention::new(&self.program.order, d, groups, config)?;
         Ok(self.push(attention, &[queries, keys_values], Vec::new()))
     }
 

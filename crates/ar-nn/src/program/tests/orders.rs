@@ -2,6 +2,7 @@
 
 use ar_core::{ChannelSteps, Conditioning, Domain, Order, Result, Scan};
 
+use super::super::{CONDITION, INPUTS, LEVELS};
 use super::*;
 
 /// A vertical stack that hands what it knows to a horizontal one.
@@ -124,5 +125,69 @@ fn weights_know_no_order_and_no_size() {
             };
             prove_network(&named, &build).unwrap_or_else(|e| panic!("{scan} {h}x{w}: {e}"));
         }
+    }
+}
+
+/// Replays the step pass: whatever a node reads still lies in the slot that it is looked for in.
+fn slots_hold_what_is_read(network: &Network) {
+    let program = network.program();
+    let (order, schedule) = (&program.order, program.schedule());
+    let mut held: Vec<Vec<Option<usize>>> = schedule.slots.iter().map(|&n| vec![None; n]).collect();
+    let in_slot = |held: &Vec<Vec<Option<usize>>>, value: usize, site: usize| {
+        let slots = &held[value];
+        assert_eq!(slots[site % slots.len()], Some(site), "of value {value}");
+    };
+    let put = |held: &mut Vec<Vec<Option<usize>>>, value: usize, site: usize| {
+        let slots = &mut held[value];
+        let slot = site % slots.len();
+        slots[slot] = Some(site);
+    };
+    (0..program.sites(CONDITION)).for_each(|site| put(&mut held, CONDITION, site));
+    for step in 0..order.steps() {
+        for (i, node) in program.nodes.iter().enumerate() {
+            let own = node
+                .primitive
+                .own_reads()
+                .map(|(reads, _)| (reads, i + INPUTS));
+            let inputs = node.inputs.iter().enumerate();
+            let inputs = inputs.map(|(input, &value)| (node.primitive.reads(input), value));
+            let reads: Vec<_> = inputs.chain(own).collect();
+            for entry in schedule.nodes[i]
+                .entries
+                .iter()
+                .filter(|e| e.ready as usize == step)
+            {
+                let at = [entry.site as usize, entry.group as usize];
+                for &(reads, from) in &reads {
+                    let check = &mut |site, _| in_slot(&held, from, site);
+                    reads.each(at, program.groups(from), check);
+                }
+                put(&mut held, i + INPUTS, at[0]);
+            }
+        }
+        for &position in order.step(step).positions {
+            in_slot(&held, program.output, position as usize);
+            put(&mut held, LEVELS, position as usize);
+        }
+    }
+}
+
+/// In random orders some sites are written that nobody reads.
+#[test]
+fn nothing_is_overwritten_before_it_is_read() {
+    let masked = |domain: &_, order: &_, vb: &VarBuilder<'_>| {
+        let mut net = Builder::new(domain, order, Conditioning::None);
+        let x = net.scaled_levels();
+        let x = net.conv(x, ConvConfig::square(5, MaskType::A, 1), &vb.pp("a"))?;
+        let x = net.conv(x, ConvConfig::square(3, MaskType::B, 1), &vb.pp("b"))?;
+        net.finish(x, vb)
+    };
+    let domain = Domain::new(1, 16, 16, 2).unwrap();
+    for seed in 0..150 {
+        let scan: Scan = format!("random:{seed}").parse().unwrap();
+        let order = Order::scan(scan, &domain, ChannelSteps::Separate);
+        let init = Initializer::new(5);
+        let vb = init.builder(DType::F32, &Device::Cpu);
+        slots_hold_what_is_read(&masked(&domain, &order, &vb).unwrap());
     }
 }

@@ -16,6 +16,7 @@ mod conditioning;
 mod dependence;
 mod domain;
 mod draw;
+pub mod elementary;
 mod error;
 pub mod harness;
 mod likelihood;
@@ -37,7 +38,7 @@ pub use dependence::Dependence;
 pub use domain::Domain;
 pub use draw::Tempering;
 pub use error::{Error, Result};
-pub use likelihood::{Likelihood, LogisticMixture};
+pub use likelihood::{Cumulative, Likelihood, LogisticMixture};
 pub use mask::{ChannelGroups, MaskType};
 pub use mixture::Mixture;
 pub use model::{

@@ -1,9 +1,10 @@
 //! Parameters by name: drawn from a seed, or taken from what was saved.
 
 use std::collections::BTreeMap;
-use std::f64::consts::{SQRT_2, TAU};
+use std::f64::consts::SQRT_2;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ar_core::elementary::{exp_f64, ln_f64, sin_cos_of_turns};
 use ar_core::random::stream;
 use ar_core::{Domain, Weights};
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
@@ -197,11 +198,11 @@ fn waves(domain: &Domain, features: usize, longest: [usize; 3]) -> Vec<f32> {
         let own = (a..pairs).step_by(axes.len());
         let steps = own.len().saturating_sub(1).max(1) as f64;
         for (i, pair) in own.enumerate() {
-            let period = 4.0 * (longest as f64).powf(i as f64 / steps);
+            let period = 4.0 * exp_f64(ln_f64(longest as f64) * (i as f64 / steps));
             for (site, row) in table.chunks_exact_mut(features).enumerate() {
-                let angle = TAU * (site / stride % size) as f64 / period;
-                row[2 * pair] = (SQRT_2 * angle.sin()) as f32;
-                row[2 * pair + 1] = (SQRT_2 * angle.cos()) as f32;
+                let (sin, cos) = sin_cos_of_turns((site / stride % size) as f64 / period);
+                row[2 * pair] = (SQRT_2 * sin) as f32;
+                row[2 * pair + 1] = (SQRT_2 * cos) as f32;
             }
         }
     }

@@ -21,6 +21,8 @@ mod primitive;
 mod program;
 
 pub use activation::Activation;
+#[cfg(feature = "every-width")]
+pub use kernel::Width;
 pub use masked::{Degrees, InputCoding, MaskedConfig, MaskedNetwork};
 pub use primitive::{AttentionConfig, ConvConfig, Direction, Neighbourhood, Reach};
 pub use program::{Builder, Network, Route, Value};

@@ -4,8 +4,11 @@
 //! Positions are counted in half bins, `y = 2 level - (K - 1)`, so that `x = y / (K - 1)`, a level
 //! reaches over `y - 1 .. y + 1`, and neighbouring levels share edges without rounding.
 
-use math::{exp, ln, tanh};
 use serde::{Deserialize, Serialize};
+
+use super::largest;
+use crate::elementary::{exp, exp_f64, ln, tanh};
+use crate::{Error, Result};
 
 /// What a table holds at least for every level, relative to its most probable one: a coder can
 /// then code any level, and K = 65536 levels on the floor take no more than 1e-7 of the
@@ -15,7 +18,7 @@ pub(super) const TABLE_FLOOR: f32 = 1e-12;
 /// The lower bound of the log-scales, that of the reference implementation for its 256 levels and fewer:
 /// an eighth of a bin. Finer levels get the same share of theirs.
 pub(super) fn min_log_scale(levels: usize) -> f32 {
-    -7.0 - (levels as f32 / 256.0).max(1.0).ln()
+    -7.0 - ln((levels as f32 / 256.0).max(1.0))
 }
 
 /// Levels whose edges are held at once while a table is filled.
@@ -169,6 +172,42 @@ impl LogisticMixture {
         )
     }
 
+    /// The components of the value after `before`, for those who ask at a few levels only.
+    ///
+    /// # Errors
+    /// [`Error::NotANumber`] when a parameter is none.
+    pub(super) fn placed(self, parameters: &[f32], before: &[u32]) -> Result<Placed> {
+        let mut p = parameters[..self.parameters()].to_vec();
+        let mut weights = vec![0.0; self.components];
+        self.pixel::<false>(&mut p, before, &mut weights);
+        self.place(&mut p, before);
+        let total: f64 = weights.iter().map(|&w| f64::from(w)).sum();
+        let (means, log_scales, _) = self.rows(&mut p, before.len());
+        let (half_bins, least) = (f64::from(self.half_bins()), min_log_scale(self.levels));
+        let components = weights.iter().zip(means.iter().zip(log_scales.iter()));
+        let components = components.map(|(&weight, (&mean, &log_scale))| Component {
+            weight: f64::from(weight) / total,
+            // What lies far outside lies far outside.
+            mean: f64::from(mean).clamp(-1e6, 1e6) * half_bins,
+            // Not `max`, for which what is no number is the least.
+            rate: exp_f64(-f64::from(if log_scale < least {
+                least
+            } else {
+                log_scale
+            })) / half_bins,
+        });
+        let components: Vec<Component> = components.collect();
+        let finite = |c: &Component| (c.weight + c.mean + c.rate).is_finite();
+        if components.iter().all(finite) {
+            Ok(Placed {
+                components,
+                levels: self.levels,
+            })
+        } else {
+            Err(Error::NotANumber)
+        }
+    }
+
     /// `K - 1`, by which a value is multiplied to count half bins.
     fn half_bins(self) -> f32 {
         (self.levels - 1) as f32
@@ -266,6 +305,30 @@ impl LogisticMixture {
     }
 }
 
+/// The mixture of one value: what lies below a level is asked of it.
+#[derive(Debug, Clone)]
+pub(super) struct Placed {
+    components: Vec<Component>,
+    levels: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Component {
+    weight: f64,
+    /// In half bins, as `rate` is one over the scale.
+    mean: f64,
+    rate: f64,
+}
+
+impl Placed {
+    /// The probability of all levels below `level`, in f64, of which differences of neighbours are made.
+    pub(super) fn below(&self, level: usize) -> f64 {
+        let edge = (2 * level) as f64 - self.levels as f64;
+        let below = |c: &Component| c.weight / (1.0 + exp_f64((c.mean - edge) * c.rate));
+        self.components.iter().map(below).sum::<f64>().min(1.0)
+    }
+}
+
 /// A bin in the units of a component, of which the log-scale is clamped already: it, `h / s`, and with `d = 2 h / s`
 /// `exp(-d)` and `(1 - exp(-d)) / d`.
 #[inline(always)]
@@ -291,10 +354,6 @@ fn sides(edge: f32) -> (f32, f32) {
     if edge < 0.0 { (far, near) } else { (near, far) }
 }
 
-fn largest(values: &[f32]) -> f32 {
-    values.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b))
-}
-
 /// Replaces logits by their softmax and returns the logarithm of the sum of their exponentials.
 fn softmax(logits: &mut [f32]) -> f64 {
     let top = largest(logits);
@@ -307,25 +366,6 @@ fn softmax(logits: &mut [f32]) -> f64 {
         *v *= inverse;
     }
     f64::from(top) + f64::from(ln(sum))
-}
-
-/// Elementary functions of f32. `exp` meets arguments up to 13 and has to go to zero, or nearly,
-/// for any below; `ln` meets normal numbers from 1e-17 to 4e4 (NaN aside).
-mod math {
-    #[inline(always)]
-    pub(super) fn exp(x: f32) -> f32 {
-        x.exp()
-    }
-
-    #[inline(always)]
-    pub(super) fn ln(x: f32) -> f32 {
-        x.ln()
-    }
-
-    #[inline(always)]
-    pub(super) fn tanh(x: f32) -> f32 {
-        x.tanh()
-    }
 }
 
 #[cfg(test)]

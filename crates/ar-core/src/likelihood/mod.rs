@@ -1,5 +1,6 @@
 //! The family of the conditionals: what a network's numbers say of the values of a pixel.
 
+mod cumulative;
 mod logistic;
 mod logistic_tensors;
 
@@ -7,6 +8,7 @@ use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::{Domain, Result};
+pub use cumulative::Cumulative;
 pub use logistic::LogisticMixture;
 
 /// The family of the conditionals p(xᵢ | x₍<ᵢ₎), separate from the network that describes them.
@@ -119,6 +121,10 @@ impl Likelihood {
             Self::LogisticMixture(mixture) => mixture.nll_of_tensors(parameters, levels),
         }
     }
+}
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(f32::NEG_INFINITY, |a, &b| a.max(b))
 }
 
 /// ln Σ exp, in f64.

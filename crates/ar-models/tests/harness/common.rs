@@ -1,10 +1,12 @@
 //! What the models' tests share.
 
 use ar_core::harness::{prove_distribution, prove_network};
+use ar_core::random::stream;
 use ar_core::{Conditioning, Domain, Error, Model, Result, Weights};
 use ar_models::{Built, Spec};
-use ar_nn::Route;
+use ar_nn::{Route, Width};
 use candle_core::{DType, Device, Tensor};
+use rand::Rng;
 use serde_json::Value;
 
 pub(crate) fn parameters(spec: &Spec) -> Weights {
@@ -48,6 +50,37 @@ impl Case<'_> {
             prove_distribution(&parameters(&tiny), &|named| build(&tiny, named, route))
                 .unwrap_or_else(says);
         }
+        let network = build(&odd, &parameters(&odd), Route::Fused).unwrap();
+        same_bits_at_every_width(network.as_ref());
+    }
+}
+
+/// The step pass gives the same bits whatever the vectors of the processor: what archives stand on.
+pub(crate) fn same_bits_at_every_width(model: &dyn Model) {
+    let (domain, order) = (model.domain(), model.order());
+    let mut rng = stream(11, "widths", &[]);
+    let levels: Vec<u32> = (0..2 * domain.dims())
+        .map(|_| rng.random_range(0..domain.levels as u32))
+        .collect();
+    let condition = model
+        .conditioning()
+        .random(2, &domain, &mut rng, &Device::Cpu)
+        .unwrap();
+    let bits = || {
+        let mut stepper = model.stepper(2, condition.as_ref()).unwrap();
+        let mut bits = Vec::new();
+        for step in 0..order.steps() {
+            let found = stepper.conditionals(step).unwrap();
+            bits.extend(found.iter().map(|x| x.to_bits()));
+            let dims = (0..2).flat_map(|b| order.dims_of(step).map(move |d| b * domain.dims() + d));
+            let own: Vec<u32> = dims.map(|d| levels[d]).collect();
+            stepper.feed(step, &own).unwrap();
+        }
+        bits
+    };
+    let usual = bits();
+    for width in Width::ALL {
+        assert!(width.run(bits) == usual, "{width:?}: other bits, {model:?}");
     }
 }
 

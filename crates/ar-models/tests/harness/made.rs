@@ -6,7 +6,7 @@ use ar_nn::init::existing;
 use candle_core::{D, DType, Device, Tensor};
 use serde_json::{Value, json};
 
-use crate::common::parameters;
+use crate::common::{parameters, same_bits_at_every_width};
 
 fn spec(config: &Value, [c, h, w, k]: [usize; 4], conditioning: Conditioning) -> Spec {
     let domain = Domain::new(c, h, w, k).unwrap();
@@ -28,6 +28,7 @@ fn prove(config: &Value, odd: [usize; 4], tiny: [usize; 4], conditioning: Condit
             let named = parameters(&spec);
             if is_odd {
                 prove_network(&named, &build).unwrap_or_else(says);
+                same_bits_at_every_width(build(&named).unwrap().as_ref());
             } else {
                 prove_distribution(&named, &build).unwrap_or_else(says);
             }

@@ -1,7 +1,9 @@
 //! Loops over slices, compiled for the processor at hand. The loops stand in `with_simd` itself and
 //! not in a closure handed to pulp: a closure of any size is not inlined there, and stays scalar.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use super::instructions::dispatch;
 
 struct Each<'a, const N: usize, F> {
     out: &'a mut [f32],
@@ -44,12 +46,12 @@ impl<F: Fn(&mut f32, f32, f32)> WithSimd for Each<'_, 2, F> {
 
 /// `f` on every element; keep it small.
 pub(crate) fn each(out: &mut [f32], f: impl Fn(&mut f32)) {
-    Arch::new().dispatch(Each { out, x: [], f });
+    dispatch(Each { out, x: [], f });
 }
 
 /// `f` on every element and that of `x`.
 pub(crate) fn each_with(out: &mut [f32], x: &[f32], f: impl Fn(&mut f32, f32)) {
-    Arch::new().dispatch(Each { out, x: [x], f });
+    dispatch(Each { out, x: [x], f });
 }
 
 /// `f` on every element and those of `x` and `y`.
@@ -59,7 +61,7 @@ pub(crate) fn each_with_both(
     y: &[f32],
     f: impl Fn(&mut f32, f32, f32),
 ) {
-    Arch::new().dispatch(Each { out, x: [x, y], f });
+    dispatch(Each { out, x: [x, y], f });
 }
 
 /// `out += x`.
@@ -93,7 +95,7 @@ impl<F: Fn(&mut f32, f32)> WithSimd for Rows<'_, F> {
 
 /// `f` on every element of every row of `rows` and that of `x`.
 pub(crate) fn each_row_with(rows: &mut [f32], x: &[f32], f: impl Fn(&mut f32, f32)) {
-    Arch::new().dispatch(Rows { out: rows, x, f });
+    dispatch(Rows { out: rows, x, f });
 }
 
 struct ColumnSums<'a> {
@@ -116,7 +118,7 @@ impl WithSimd for ColumnSums<'_> {
 
 /// Adds the sum of the rows of `x` to `out`.
 pub(crate) fn add_column_sums(out: &mut [f32], x: &[f32]) {
-    Arch::new().dispatch(ColumnSums { out, x });
+    dispatch(ColumnSums { out, x });
 }
 
 #[cfg(test)]

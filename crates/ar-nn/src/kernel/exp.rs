@@ -74,7 +74,7 @@ pub(crate) const LANES: usize = 16;
 
 /// By halves, which stays in vectors.
 #[inline(always)]
-fn reduce(mut lanes: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
+pub(super) fn reduce(mut lanes: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
     let mut half = LANES / 2;
     while half > 0 {
         for i in 0..half {

@@ -6,6 +6,7 @@
 mod elementwise;
 mod exp;
 mod gemm;
+mod instructions;
 mod panel;
 mod rows;
 mod staircase;
@@ -15,6 +16,9 @@ pub(crate) use elementwise::{
 };
 pub(crate) use exp::{LANES, exp, exp_sum, exp2_or_zero, max, sigmoid, tanh};
 pub(crate) use gemm::{product, product_nt, product_tn};
+#[cfg(feature = "every-width")]
+pub use instructions::Width;
+pub(crate) use instructions::dispatch;
 pub(crate) use panel::Panels;
 pub(crate) use rows::{add_outer_to_tails, dots_with_heads};
 pub(crate) use staircase::{GRADIENT_ROWS, SIDE, Staircase, outer};

@@ -4,7 +4,9 @@
 //! there are 16 rows. Here the weight is packed once, and each element is one sum over k in order:
 //! its bits do not depend on how many rows are computed together.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use super::instructions::dispatch;
 
 /// Columns of a panel.
 const WIDTH: usize = 32;
@@ -34,7 +36,7 @@ impl Panels {
     /// `out += x · weight`; `x` is `(rows, k)`, `out` is `(rows, n)`, both dense.
     pub(crate) fn product(&self, x: &[f32], out: &mut [f32]) {
         if self.k > 0 {
-            Arch::new().dispatch(Product {
+            dispatch(Product {
                 panels: self,
                 x,
                 out,
@@ -90,7 +92,7 @@ impl Product<'_> {
             for (sums, x) in sums.iter_mut().zip(&x) {
                 let value = simd.splat_f32s(x[i]);
                 for (sum, w) in sums.iter_mut().zip(weights) {
-                    *sum = simd.mul_add_e_f32s(value, *w, *sum);
+                    *sum = simd.mul_add_f32s(value, *w, *sum);
                 }
             }
         }

@@ -1,6 +1,9 @@
 //! What a step does with the rows of a batch when one number of each arrives or is asked for.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use super::exp::{LANES, reduce};
+use super::instructions::dispatch;
 
 struct AddOuter<'a> {
     rows: &'a mut [f32],
@@ -28,7 +31,7 @@ impl WithSimd for AddOuter<'_> {
 
 /// Adds `by[i] · x` to the end of row i of `rows`, one row for each of `by`.
 pub(crate) fn add_outer_to_tails(rows: &mut [f32], by: &[f32], x: &[f32]) {
-    Arch::new().dispatch(AddOuter { rows, by, x });
+    dispatch(AddOuter { rows, by, x });
 }
 
 struct Dots<'a> {
@@ -41,33 +44,33 @@ impl WithSimd for Dots<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, _: S) {
         let width = self.rows.len() / self.out.len().max(1);
-        let (x, x_rest) = S::as_simd_f32s(self.x);
-        let (x_fours, x_ones) = x.as_chunks::<4>();
+        let (x, x_rest) = self.x.as_chunks::<LANES>();
         for (row, out) in self.rows.chunks_exact(width.max(1)).zip(self.out) {
-            let (row, row_rest) = S::as_simd_f32s(&row[..self.x.len()]);
-            let (row_fours, row_ones) = row.as_chunks::<4>();
-            let mut sums = [simd.splat_f32s(0.0); 4];
-            for (row, x) in row_fours.iter().zip(x_fours) {
-                for ((sum, row), x) in sums.iter_mut().zip(row).zip(x) {
-                    *sum = simd.mul_add_e_f32s(*row, *x, *sum);
+            let (row, row_rest) = row[..self.x.len()].as_chunks::<LANES>();
+            // Lanes by number, not by register, two sums each: one shape whatever the width.
+            let mut sums = [[0f32; LANES]; 2];
+            for (row, x) in row.chunks(2).zip(x.chunks(2)) {
+                for ((sums, row), x) in sums.iter_mut().zip(row).zip(x) {
+                    for ((sum, row), x) in sums.iter_mut().zip(row).zip(x) {
+                        *sum = row.mul_add(*x, *sum);
+                    }
                 }
             }
-            for ((sum, row), x) in sums.iter_mut().zip(row_ones).zip(x_ones) {
-                *sum = simd.mul_add_e_f32s(*row, *x, *sum);
-            }
-            let [a, b, c, d] = sums;
-            let sum = simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d));
-            let rest: f32 = row_rest.iter().zip(x_rest).map(|(r, x)| r * x).sum();
-            *out = simd.reduce_sum_f32s(sum) + rest;
+            let [even, odd] = sums;
+            let lanes = std::array::from_fn(|l| even[l] + odd[l]);
+            let rest = row_rest.iter().zip(x_rest);
+            *out = rest.fold(reduce(lanes, |a, b| a + b), |sum, (r, x)| {
+                r.mul_add(*x, sum)
+            });
         }
     }
 }
 
 /// `out[i]`: the product of `x` with the beginning of row i of `rows`, one row for each of `out`.
 pub(crate) fn dots_with_heads(rows: &[f32], x: &[f32], out: &mut [f32]) {
-    Arch::new().dispatch(Dots { rows, x, out });
+    dispatch(Dots { rows, x, out });
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use super::instructions::dispatch;
 use rayon::prelude::*;
 
 /// Columns of a panel.
@@ -83,7 +85,7 @@ impl Staircase {
         for (x, y) in blocks(x, k).zip(y.chunks_exact_mut((n * SIDE).max(1))) {
             let panels = y.par_chunks_mut(WIDTH * SIDE).zip(&self.panels);
             panels.with_min_len(4).for_each(|(y, panel)| {
-                Arch::new().dispatch(Columns { panel, x, y });
+                dispatch(Columns { panel, x, y });
             });
         }
     }
@@ -94,7 +96,7 @@ impl Staircase {
         for (y, x) in blocks(y, n).zip(x.chunks_exact_mut((k * SIDE).max(1))) {
             let rows = x.par_chunks_mut(ROWS * SIDE).enumerate();
             rows.with_min_len(4).for_each(|(r, x)| {
-                Arch::new().dispatch(Rows {
+                dispatch(Rows {
                     staircase: self,
                     first: r * ROWS,
                     y,
@@ -225,7 +227,7 @@ impl Rows<'_> {
 /// `(rows, n rounded up to SIDE)`.
 pub(crate) fn outer(x: &[f32], batch: usize, y: &[f32], blocks: Range<usize>, out: &mut [f32]) {
     if batch > 0 {
-        Arch::new().dispatch(Outer {
+        dispatch(Outer {
             x,
             batch,
             y,

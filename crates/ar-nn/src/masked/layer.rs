@@ -5,6 +5,8 @@ use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
 use super::mask::{Apart, Mask};
+use super::step::host;
+use crate::kernel::each_with;
 
 /// The units of a layer, by when they are known.
 #[derive(Debug, Clone)]
@@ -146,6 +148,34 @@ impl Layer {
             1 => c.weight.index_select(h, 0)?,
             _ => c.mask.product(h, &c.weight, None)?,
         }))
+    }
+
+    /// [`Layer::conditioned`] for the step pass: on the host, each sum in order; zeros without a condition.
+    pub(super) fn conditioned_in_steps(
+        &self,
+        condition: Option<&Tensor>,
+        batch: usize,
+    ) -> Result<Vec<f32>> {
+        let n = self.units.len();
+        let mut added = vec![0.0; batch * n];
+        let (Some(c), Some(h)) = (&self.condition, condition) else {
+            return Ok(added);
+        };
+        let (weight, is_class) = (host(&c.weight)?, h.rank() == 1);
+        let h = host(h)?;
+        for (added, h) in added
+            .chunks_exact_mut(n)
+            .zip(h.chunks_exact(h.len() / batch))
+        {
+            if is_class {
+                added.copy_from_slice(&weight[h[0] as usize * n..][..n]);
+            } else {
+                for (h, row) in h.iter().zip(weight.chunks_exact(n)) {
+                    each_with(added, row, |o, w| *o += h * w);
+                }
+            }
+        }
+        Ok(added)
     }
 
     /// Before the activation, `(B, out)`, from the inputs and the layers before, `(B, in)` each.

@@ -45,8 +45,7 @@ struct Running {
 impl Running {
     fn new(layer: &Layer, batch: usize, condition: Option<&Tensor>) -> Result<Self> {
         let (units, bias) = (layer.units.clone(), host(&layer.bias)?);
-        let added = layer.conditioned(condition)?;
-        let added = added.map_or(Ok(vec![0.0; batch * bias.len()]), |t| host(&t))?;
+        let added = layer.conditioned_in_steps(condition, batch)?;
         let mut sums = Vec::with_capacity(added.len());
         for added in added.chunks_exact(bias.len()) {
             sums.extend((0..bias.len()).map(|i| bias[units.unit(i)] + added[units.unit(i)]));
@@ -65,7 +64,7 @@ impl Running {
     }
 }
 
-fn host(t: &Tensor) -> Result<Vec<f32>> {
+pub(super) fn host(t: &Tensor) -> Result<Vec<f32>> {
     Ok(t.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
 }
 

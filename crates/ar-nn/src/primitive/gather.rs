@@ -1,9 +1,10 @@
 //! Moving rows of features to and from the taps that read them.
 
 use ar_core::Taps;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use crate::Activation;
+use crate::kernel::dispatch;
 
 /// Which of the taps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +82,7 @@ pub(crate) struct ScatterAdd<'a> {
 
 impl ScatterAdd<'_> {
     pub(crate) fn run(self) {
-        Arch::new().dispatch(self);
+        dispatch(self);
     }
 }
 

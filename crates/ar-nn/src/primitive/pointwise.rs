@@ -2,7 +2,9 @@ use std::fmt::Debug;
 
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
+
+use crate::kernel::dispatch;
 
 use super::{Backward, Primitive, Room, Step, StepPrimitive, Training};
 use crate::primitive::{StepTensor, StepValue};
@@ -40,7 +42,7 @@ impl<P: Pointwise> Primitive for P {
     fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Room) {
         let groups = Pointwise::groups(self);
         let positions = out.len() / groups.features();
-        Arch::new().dispatch(Forward {
+        dispatch(Forward {
             primitive: self,
             inputs,
             weights,
@@ -69,7 +71,7 @@ impl<P: Pointwise> Primitive for P {
         for target in &mut targets {
             target.fill(0.0);
         }
-        Arch::new().dispatch(Reverse {
+        dispatch(Reverse {
             primitive: self,
             inputs: &sources,
             weights,
@@ -185,7 +187,7 @@ struct RowStep<P> {
 
 impl<P: Pointwise> Step for RowStep<P> {
     fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
-        Arch::new().dispatch(Rows {
+        dispatch(Rows {
             own: self,
             sites,
             group,

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use ar_core::elementary::ln_f64;
 use ar_core::{ChannelGroups, Result};
 use candle_core::{DType, Tensor};
 
@@ -14,8 +17,8 @@ pub(crate) struct Scale {
     by: f64,
     /// Whether a 1 follows, which tells an image from what lies beyond its border.
     with_one: bool,
-    /// Whether what comes out is -1..=1, by the logarithm of the distance from the middle.
-    companded: bool,
+    /// What each level is, where that is -1..=1 by the logarithm of the distance from the middle.
+    companded: Option<Arc<[f32]>>,
 }
 
 impl Scale {
@@ -24,14 +27,18 @@ impl Scale {
             groups,
             by: 1.0 / (levels - 1) as f64,
             with_one: false,
-            companded: false,
+            companded: None,
         }
     }
 
     /// With x from -1 to 1, sign(x) ln(1 + 255 |x|) / ln 256: mu-law (WaveNet, arXiv:1609.03499, section 2.2).
     pub(crate) fn companded(groups: ChannelGroups, levels: usize) -> Self {
+        let number = |level: usize| {
+            let x = (2 * level) as f64 / (levels - 1) as f64 - 1.0;
+            (ln_f64(1.0 + MU * x.abs()) / ln_f64(1.0 + MU)).copysign(x) as f32
+        };
         Self {
-            companded: true,
+            companded: Some((0..levels).map(number).collect()),
             ..Self::new(groups, levels)
         }
     }
@@ -53,7 +60,7 @@ impl Pointwise for Scale {
     fn composite(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Tensor> {
         // Integers up to here: few float types hold all of them.
         let scaled = (inputs[0].to_dtype(DType::F32)? * self.by)?;
-        if self.companded {
+        if self.companded.is_some() {
             let x = scaled.affine(2.0, -1.0)?;
             let distance = ((x.abs()? * MU)? + 1.0)?.log()?;
             return Ok(((x.sign()? * distance)? * (1.0 / (1.0 + MU).ln()))?);
@@ -70,10 +77,8 @@ impl Pointwise for Scale {
         let own = self.groups.range(g);
         for (o, x) in out[own.clone()].iter_mut().zip(&inputs[0][own.start..]) {
             *o = x * self.by as f32;
-            if self.companded {
-                let x = 2.0 * *o - 1.0;
-                let mu = MU as f32;
-                *o = ((mu * x.abs()).ln_1p() / mu.ln_1p()).copysign(x);
+            if let Some(numbers) = &self.companded {
+                *o = numbers[*x as usize];
             }
         }
         if self.with_one {

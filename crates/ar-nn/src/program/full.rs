@@ -1,10 +1,10 @@
 use std::ops::Range;
 
 use ar_core::Likelihood;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::{CONDITION, INPUTS, LEVELS, Node, Program};
-use crate::kernel::{exp, exp_sum, max, sigmoid};
+use crate::kernel::{dispatch, exp, exp_sum, max, sigmoid};
 use crate::primitive::{Backward, Gradients, Room, Training};
 
 /// Images on their way through a program: their levels and what they are conditioned on.
@@ -209,7 +209,7 @@ fn nll_and_gradient(
     if let Likelihood::LogisticMixture(mixture) = likelihood {
         return mixture.nll(conditionals, levels, scale);
     }
-    Arch::new().dispatch(Nll {
+    dispatch(Nll {
         likelihood,
         conditionals,
         levels,

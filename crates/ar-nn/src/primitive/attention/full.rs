@@ -4,16 +4,16 @@
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::tile::{dots, gather, spread, transpose, transpose_back, unweigh, weigh};
 use super::{Attention, Block};
-use crate::kernel::{add_assign, scale};
+use crate::kernel::{add_assign, dispatch, scale};
 use crate::primitive::Backward;
 
 impl Attention {
     pub(super) fn full_forward(&self, inputs: &[&[f32]], out: &mut [f32], scratch: &mut Vec<f32>) {
-        Arch::new().dispatch(Tiled(Forward {
+        dispatch(Tiled(Forward {
             attention: self,
             queries: inputs[0],
             keys_values: inputs[1],
@@ -26,7 +26,7 @@ impl Attention {
         let (queries, kv) = (&pass.values[pass.inputs[0]], &pass.values[pass.inputs[1]]);
         let mut q_grad = pass.gradients.buffer(queries.len());
         let mut kv_grad = pass.gradients.buffer(kv.len());
-        Arch::new().dispatch(Tiled(BackwardPass {
+        dispatch(Tiled(BackwardPass {
             attention: self,
             queries,
             keys_values: kv,

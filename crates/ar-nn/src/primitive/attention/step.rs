@@ -1,7 +1,7 @@
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::Attention;
-use crate::kernel::{LANES, exp_sum, max};
+use crate::kernel::{LANES, dispatch, exp_sum, max};
 use crate::primitive::{Step, StepValue};
 
 /// Attention in the step pass: every step reads the keys and values of its memory once, from end to end.
@@ -79,7 +79,7 @@ impl AttentionStep {
                 .iter_mut()
                 .zip(q)
                 .for_each(|(o, q)| *o = q * scale);
-            Arch::new().dispatch(Attend {
+            dispatch(Attend {
                 heads: own.heads,
                 query: &self.query,
                 live,
@@ -217,7 +217,7 @@ fn add_rows<'a, S: Simd, const V: usize>(
     for (j, row) in values.chunks_exact(width).enumerate() {
         let row = &row[first..][..V];
         for ((sum, weights), v) in sums.iter_mut().zip(weights).zip(row) {
-            *sum = simd.mul_add_e_f32s(simd.splat_f32s(weights[j]), *v, *sum);
+            *sum = simd.mul_add_f32s(simd.splat_f32s(weights[j]), *v, *sum);
         }
     }
     *out = sums;
@@ -234,7 +234,9 @@ fn add_features<'a>(
     for (j, row) in values.chunks_exact(out.len()).enumerate() {
         for (h, (out, row)) in out.chunks_exact_mut(e).zip(row.chunks_exact(e)).enumerate() {
             let by = weights(h)[j];
-            out.iter_mut().zip(row).for_each(|(o, v)| *o += by * v);
+            out.iter_mut()
+                .zip(row)
+                .for_each(|(o, v)| *o = by.mul_add(*v, *o));
         }
     }
 }

@@ -1,9 +1,9 @@
 use ar_core::Taps;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::Recurrent;
 use super::cell::Read;
-use crate::kernel::{Panels, add_column_sums, product, product_tn};
+use crate::kernel::{Panels, add_column_sums, dispatch, product, product_tn};
 use crate::primitive::Backward;
 
 /// The states of a wave in all images computed together: image by image, position by position.
@@ -56,7 +56,7 @@ impl Recurrent {
             self.gather(wave, out, rows);
             repeat(&begin, sums);
             panels.product(rows, sums);
-            Arch::new().dispatch(Forward {
+            dispatch(Forward {
                 of: self,
                 wave,
                 x,
@@ -105,7 +105,7 @@ impl Recurrent {
             let len = images * wave.len();
             let sums = &mut sums[(end - len) * gates..end * gates];
             end -= len;
-            Arch::new().dispatch(Reverse {
+            dispatch(Reverse {
                 of: self,
                 wave,
                 x,
@@ -118,7 +118,7 @@ impl Recurrent {
             let row_grads = &mut row_grads[..len * k];
             row_grads.fill(0.0);
             panels.product(sums, row_grads);
-            Arch::new().dispatch(Scatter {
+            dispatch(Scatter {
                 of: self,
                 wave,
                 rows: row_grads,

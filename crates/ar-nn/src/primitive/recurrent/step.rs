@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use ar_core::Taps;
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::{Flow, Recurrent};
-use crate::kernel::Panels;
+use crate::kernel::{Panels, dispatch};
 use crate::primitive::{Step, StepValue};
 
 /// A recurrence in the step pass. What the states read contribute to the gates is computed for all
@@ -74,7 +74,7 @@ impl Step for RecurrentStep {
             if self.first != Some(first) {
                 self.sum(first, out);
             }
-            Arch::new().dispatch(Site {
+            dispatch(Site {
                 of: &self.recurrent,
                 position,
                 group,

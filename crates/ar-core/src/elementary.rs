@@ -5,6 +5,10 @@
 use std::f32::consts as f32c;
 use std::f64::consts as f64c;
 
+/// Version of the arithmetic of every step pass and of [`Cumulative`](crate::Cumulative): to be raised when the bits
+/// of any of them change, so that an archive is refused and not decoded to something else.
+pub const ARITHMETIC: u32 = 1;
+
 /// 1.5 · 2^23: floats of this size are the integers.
 const ROUND: f32 = 12_582_912.0;
 

@@ -36,13 +36,21 @@ const FILES: &[&str] = &[
     "toml",
 ];
 
-const LIBRARIES: &[&str] = &["ar-core", "ar-data", "ar-models", "ar-nn", "ar-train"];
+const LIBRARIES: &[&str] = &[
+    "ar-code",
+    "ar-core",
+    "ar-data",
+    "ar-models",
+    "ar-nn",
+    "ar-train",
+];
 
 const RULES: &[Rule] = &[
     library("ar-core", &[], FILES),
     library("ar-nn", &["ar-core"], FILES),
     library("ar-models", &["ar-core", "ar-nn"], &[]),
     library("ar-data", &[], &[]),
+    library("ar-code", &["ar-core"], &[]),
     library("ar-train", &["ar-core", "ar-data"], &[]),
     Rule {
         name: "ar-cli",

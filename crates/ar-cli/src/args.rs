@@ -3,12 +3,12 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    check, classify, compare, complete, completions, data, eval, export, import, info, man, runs,
-    sample, train,
+    archive, check, classify, compare, complete, completions, compress, data, decompress, eval,
+    export, import, info, man, runs, sample, train,
 };
 use crate::output::Verbosity;
 
-/// Train, sample, complete, score, classify with, compare and check deep autoregressive models.
+/// Train, sample, complete, score, classify with, compress with, compare and check deep autoregressive models.
 ///
 /// RUN is a run directory as `train` makes it, or a checkpoint file in one. Results go to standard
 /// output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 bad usage or
@@ -35,6 +35,9 @@ pub(crate) enum Command {
     Complete(complete::Args),
     Eval(eval::Args),
     Classify(classify::Args),
+    Compress(compress::Args),
+    Decompress(decompress::Args),
+    Archive(archive::Args),
     Check(check::Args),
     Info(info::Args),
     Data(data::Args),
@@ -55,6 +58,9 @@ impl Cli {
             Command::Complete(args) => args.drawing.json,
             Command::Eval(args) => args.json,
             Command::Classify(args) => args.json,
+            Command::Compress(args) => args.json,
+            Command::Decompress(args) => args.json,
+            Command::Archive(args) => args.json,
             Command::Check(args) => args.json,
             Command::Info(args) => args.json,
             Command::Data(args) => args.json(),

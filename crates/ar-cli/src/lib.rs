@@ -18,6 +18,7 @@ mod hearing;
 mod interrupt;
 mod models;
 mod output;
+mod packing;
 mod paths;
 pub mod picture;
 mod program;

@@ -1,14 +1,15 @@
 //! A block: images that one thread codes into one stream, with what they are in front of it.
 
-use ar_core::Model;
+use ar_core::Distribution;
 use constriction::stream::queue::{DefaultRangeDecoder, DefaultRangeEncoder};
 
 use crate::coder::Batch;
 use crate::item::{Piece, crc_of};
 use crate::{Error, Header, Item, Result};
 
-/// The model for images of so many rows and columns.
-pub type OfSize<'a> = &'a (dyn Fn([usize; 2]) -> ar_core::Result<std::sync::Arc<dyn Model>> + Sync);
+/// The model for images of so many rows and columns; of a mixture, its first member codes.
+pub type OfSize<'a> =
+    &'a (dyn Fn([usize; 2]) -> ar_core::Result<std::sync::Arc<dyn Distribution>> + Sync);
 
 /// Values side by side in one step pass, at most: caches of more are larger than a core's.
 const SIDE_BY_SIDE: usize = 32 << 10;
@@ -143,7 +144,8 @@ fn coded<T>(
     of_size: OfSize<'_>,
     code: impl FnOnce(&Batch<'_>) -> Result<T>,
 ) -> Result<T> {
-    let model = of_size(group.size)?;
+    let of_size = of_size(group.size)?;
+    let model = of_size.members()[0];
     let condition = if classes.is_empty() {
         None
     } else {
@@ -155,7 +157,7 @@ fn coded<T>(
     };
     let widths: Vec<usize> = widths.collect();
     code(&Batch {
-        model: &*model,
+        model,
         condition: condition.as_ref(),
         widths: &widths,
     })

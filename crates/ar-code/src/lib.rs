@@ -7,11 +7,11 @@
 //!
 //! ```
 //! # mod common { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/mod.rs")); }
-//! # use {ar_core::Model, common::Chain, std::sync::Arc};
+//! # use {ar_core::Distribution, common::Chain, std::sync::Arc};
 //! # fn main() -> ar_code::Result<()> {
 //! use ar_code::{Archive, Header, Item, compress, decompress};
 //!
-//! let model: Arc<dyn Model> = Arc::new(Chain::new([1, 8, 8, 4]));
+//! let model: Arc<dyn Distribution> = Arc::new(Chain::new([1, 8, 8, 4]));
 //! let of_size = |_: [usize; 2]| Ok(model.clone());
 //! let item = Item { size: [8, 8], levels: vec![2; 64], ..Item::named("two") };
 //!
@@ -37,7 +37,7 @@ mod item;
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ar_core::Model;
+use ar_core::Distribution;
 use ar_core::elementary::ARITHMETIC;
 use rayon::prelude::*;
 
@@ -65,7 +65,7 @@ pub struct Written {
 
 impl Header {
     /// Of images that `model`, told from others by `identity`, is a distribution over.
-    pub fn of(model: &dyn Model, identity: [u8; 32]) -> Self {
+    pub fn of(model: &dyn Distribution, identity: [u8; 32]) -> Self {
         Self {
             arithmetic: ARITHMETIC,
             model: identity,

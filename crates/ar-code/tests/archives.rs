@@ -5,12 +5,12 @@ mod common;
 use std::sync::Arc;
 
 use ar_code::{Archive, Error, Header, Item, Written, compress, decompress};
-use ar_core::Model;
+use ar_core::Distribution;
 use ar_core::random::stream;
 use common::Chain;
 use rand::Rng;
 
-fn of_size([height, width]: [usize; 2]) -> ar_core::Result<Arc<dyn Model>> {
+fn of_size([height, width]: [usize; 2]) -> ar_core::Result<Arc<dyn Distribution>> {
     Ok(Arc::new(Chain::new([2, height, width, 5])))
 }
 

@@ -125,6 +125,32 @@ impl Encoding {
         }
     }
 
+    /// The levels of the values of one image, `(C, H, W)` as [`Self::decode`] gives them. Where binary levels are
+    /// drawn by chance, those of values at the ends of the range.
+    ///
+    /// # Errors
+    /// When a value is none of the native ones, or it is a palette and the values are not RGB.
+    pub fn of_values(&self, values: &[u16]) -> Result<Vec<u32>> {
+        let native = self.native_levels();
+        if let Some(&value) = values.iter().find(|&&v| usize::from(v) >= native) {
+            return Err(Error::LevelOutOfRange {
+                value: value.into(),
+                levels: native,
+            });
+        }
+        Ok(match self {
+            Self::Levels(quantizer) => values.iter().map(|&v| quantizer.level(v)).collect(),
+            Self::Sound(companding) => companding.levels_of(values),
+            Self::Binary(_, native) => {
+                let above = |&v: &u16| u32::from(above_half(*native, v));
+                values.iter().map(above).collect()
+            }
+            Self::Palette(palette) => Palette::pixels(values)
+                .map(|colour| palette.level(colour))
+                .collect(),
+        })
+    }
+
     /// A picture of an image's levels: `(3, H, W)` colours of a palette, otherwise a value for each level,
     /// spread evenly over `0..=255`.
     pub fn display(&self, levels: &[u32]) -> Vec<u8> {

@@ -121,6 +121,19 @@ impl Checkpoint {
         })
     }
 
+    /// The bytes of a checkpoint file that holds these weights and no others.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] or a tensor error, when a weight cannot be stored.
+    pub fn to_bytes(manifest: &Manifest, step: u64, weights: &Weights) -> Result<Vec<u8>> {
+        let arrays = weights.iter().map(|(name, tensor)| {
+            let array = Array::from_tensor(name, tensor)?;
+            Ok((name.to_owned(), array))
+        });
+        let arrays = arrays.collect::<Result<BTreeMap<_, _>>>()?;
+        encode_checkpoint(Path::new(MODEL), manifest, step, &arrays, None)
+    }
+
     /// The weights to sample and score with: averaged where there are any.
     pub fn best_weights(&self) -> &Weights {
         self.averaged.as_ref().unwrap_or(&self.weights)

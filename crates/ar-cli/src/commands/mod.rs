@@ -1,11 +1,14 @@
 //! One file per command: its arguments and what it does.
 
+pub(crate) mod archive;
 pub(crate) mod check;
 pub(crate) mod classify;
 pub(crate) mod compare;
 pub(crate) mod complete;
 pub(crate) mod completions;
+pub(crate) mod compress;
 pub(crate) mod data;
+pub(crate) mod decompress;
 mod drawing;
 pub(crate) mod eval;
 pub(crate) mod export;
@@ -37,6 +40,9 @@ pub fn run(cli: Cli, output: &Output) -> Result<u8> {
         Command::Complete(args) => complete::run(&args, output),
         Command::Eval(args) => eval::run(&args, output),
         Command::Classify(args) => classify::run(&args, output),
+        Command::Compress(args) => compress::run(&args, output),
+        Command::Decompress(args) => decompress::run(&args, output),
+        Command::Archive(args) => archive::run(&args, output),
         Command::Check(args) => check::run(&args, output),
         Command::Info(args) => info::run(&args, output),
         Command::Data(args) => data::run(args, output),

@@ -46,7 +46,11 @@ pub(crate) fn resampled(recording: Recording, rate: u32) -> Result<Recording> {
         .take_data();
     output.resize(new_len.max(1) as usize, 0.0);
     let samples = output.into_iter().map(sample).collect();
-    Ok(Recording { samples, rate })
+    Ok(Recording {
+        samples,
+        rate,
+        exact: false,
+    })
 }
 
 fn common_divisor(a: u32, b: u32) -> u32 {
@@ -62,7 +66,11 @@ mod tests {
     fn sine(hertz: f64, rate: u32, len: usize) -> Recording {
         let at = |i| 0.5 * (TAU * hertz * i as f64 / f64::from(rate)).sin();
         let samples = (0..len).map(|i| sample(at(i))).collect();
-        Recording { samples, rate }
+        Recording {
+            samples,
+            rate,
+            exact: false,
+        }
     }
 
     /// Largest difference between the middle of a resampled sine and what it should be.
@@ -106,7 +114,11 @@ mod tests {
         let mut samples = vec![32_768; 3001];
         samples[1500] = 65_535;
         let rate = 16_000;
-        let got = resampled(Recording { samples, rate }, 8000).unwrap();
+        let got = resampled(Recording {
+            samples,
+            rate,
+            exact: false,
+        }, 8000).unwrap();
         let loudest = (0..got.samples.len()).max_by_key(|&i| got.samples[i]);
         assert_eq!(loudest, Some(750));
     }

@@ -151,6 +151,7 @@ pub(crate) fn draw_tones(options: &LoadOptions) -> Result<Found> {
             let recording = Recording {
                 samples,
                 rate: tones::RATE,
+                exact: true,
             };
             Ok((picture(resampled(recording, rate)?)?, class as u32))
         };

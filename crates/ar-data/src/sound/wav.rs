@@ -22,6 +22,8 @@ pub struct Recording {
     pub samples: Vec<u16>,
     /// Samples a second.
     pub rate: u32,
+    /// Whether the samples are the file's own: 16 bits, one channel.
+    pub exact: bool,
 }
 
 /// Reads a WAV of 8, 16, 24 or 32-bit integers or 32-bit floats. Several channels become their mean; more than
@@ -67,7 +69,12 @@ pub fn read_wav(path: impl AsRef<Path>) -> Result<Recording> {
     if samples.is_empty() {
         return Err(Error::format(path, "a WAV without samples"));
     }
-    Ok(Recording { samples, rate })
+    let exact = (channels, bits_per_sample, sample_format) == (1, 16, SampleFormat::Int);
+    Ok(Recording {
+        samples,
+        rate,
+        exact,
+    })
 }
 
 /// Writes a 16-bit WAV of one channel, whole or not at all. [`read_wav`] gives the same samples back.
@@ -283,7 +290,11 @@ mod tests {
         let rate = 44_100;
         assert_eq!(
             read_wav(folder.path()).unwrap(),
-            Recording { samples, rate }
+            Recording {
+                samples,
+                rate,
+                exact: true,
+            }
         );
         assert!(write_wav(folder.path(), 0, &[0]).is_err());
         assert!(write_wav(folder.path(), HIGHEST_RATE + 1, &[0]).is_err());

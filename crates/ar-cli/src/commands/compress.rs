@@ -1,0 +1,328 @@
+//! `ar-cli compress`: files into an archive, by what a model knows of them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use ar_code::{Header, Item, compress};
+use ar_core::{Conditioning, Scan};
+use ar_data::{Encoding, Split};
+use ar_train::Checkpoint;
+use candle_core::Device;
+use serde::Serialize;
+
+use super::scoring::data_of;
+use crate::condition::class_named;
+use crate::destination::{Destinations, ending_of};
+use crate::failure::usage;
+use crate::interrupt;
+use crate::output::Output;
+use crate::packing::{About, Coding, Kind, Packer, Rivals, identity};
+use crate::picture::write_whole;
+use crate::progress::{Progress, duration};
+use crate::reading::ReadingArgs;
+use crate::run::{Run, manifest};
+use crate::values::{count, scan};
+use crate::words::counted;
+
+/// Compress images or sound without loss, by a trained model
+///
+/// PNG, npy and WAV files come back with the same pixels, values or samples: the model's levels must be all of
+/// them, as those of a model trained on all 256. A model that is not tied to a size takes images of any. The
+/// archive can be read wherever the same model is, on any processor and with any number of threads.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["files", "test"]))]
+pub(crate) struct Args {
+    /// Run directory or checkpoint file
+    run: PathBuf,
+
+    /// PNG, npy or WAV files, or folders of them
+    files: Vec<PathBuf>,
+
+    /// Compress the first N test images of the run's data
+    #[arg(long, value_name = "N", value_parser = count, allow_hyphen_values = true)]
+    test: Option<usize>,
+
+    /// Archive to write
+    #[arg(short, long, value_name = "ARCHIVE")]
+    output: PathBuf,
+
+    /// Put the model into the archive, which counts its size
+    #[arg(long)]
+    embed_model: bool,
+
+    /// Of a model conditioned on classes, the class of all files
+    #[arg(long, value_name = "NAME", conflicts_with = "test")]
+    class: Option<String>,
+
+    /// Of a model of several orders, code in this one [default: the first]
+    #[arg(long, value_name = "NAME", value_parser = scan)]
+    order: Option<Scan>,
+
+    /// Do not compress with PNG, WebP and JPEG XL for comparison
+    #[arg(long)]
+    no_comparison: bool,
+
+    /// Replace a file that exists
+    #[arg(long)]
+    force: bool,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    archive: &'a Path,
+    files: usize,
+    images: usize,
+    bytes: u64,
+    /// Of `bytes`, those of the model inside.
+    model_bytes: usize,
+    dims: usize,
+    bits_per_dim: f64,
+    model_bits_per_dim: f64,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comparison: Option<Rivals>,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    let mut destinations = Destinations::new(args.force);
+    args.files
+        .iter()
+        .for_each(|file| destinations.reads("FILES", file));
+    let mut run = Run::open(&args.run, &Device::Cpu)?;
+    run.is_read(&args.run, &mut destinations);
+    let ending = ending_of(&args.output);
+    destinations.file("--output", &args.output, &[ending.as_str()])?;
+    let trained = run.spec.clone();
+    let own = identity(&run, &trained)?;
+    let about = About::of(&run, &args.run.display().to_string(), args.order);
+    let items = match args.test {
+        Some(count) => of_test(count, &mut run, output)?,
+        None => args.items(&run)?,
+    };
+    let is_sound = matches!(run.encoding, Encoding::Sound(_));
+    let coding = Coding::new(&run, args.order);
+    let header = Header {
+        about: serde_json::to_vec(&about)?,
+        // Recordings have any length; few lengths are put together for.
+        round: if is_sound { 1024 } else { 1 },
+        ..Header::of(&*run.model, own)
+    };
+    for item in &items {
+        let size = if is_sound {
+            [1, item.size[1].next_multiple_of(header.round)]
+        } else {
+            item.size
+        };
+        let sized = coding.of_size(size);
+        sized.map_err(|error| {
+            usage(format!(
+                "{}, of {}x{}: {error}",
+                item.name, item.size[0], item.size[1]
+            ))
+        })?;
+    }
+    let checkpoint = args.embed_model.then(|| {
+        let manifest = manifest(&trained, &*run.model, &run.data)?;
+        Ok::<_, anyhow::Error>(Checkpoint::to_bytes(&manifest, run.step, &run.weights)?)
+    });
+    let checkpoint = checkpoint.transpose()?;
+
+    let images: usize = items
+        .iter()
+        .map(|item| images_in(item, header.channels))
+        .sum();
+    let unit = if is_sound { "recordings" } else { "images" };
+    let bar = Progress::new(output, "compressing", unit, images as u64);
+    let progress = |done: usize| {
+        bar.at(done as u64, String::new);
+        !interrupt::asked()
+    };
+    let (started, mut bytes) = (Instant::now(), Vec::new());
+    let of_size = |size| coding.of_size(size);
+    let written = compress(
+        &items,
+        &header,
+        checkpoint.as_deref(),
+        &of_size,
+        &mut bytes,
+        &progress,
+    )
+    .with_context(|| format!("cannot write {}", args.output.display()))?;
+    let seconds = started.elapsed().as_secs_f64();
+    drop(bar);
+    write_whole(&args.output, &bytes)?;
+    let bits = |bits: f64| bits / written.values.max(1) as f64;
+    let report = Report {
+        archive: &args.output,
+        files: items.len(),
+        images,
+        bytes: written.bytes,
+        model_bytes: checkpoint.as_ref().map_or(0, Vec::len),
+        dims: written.values,
+        bits_per_dim: bits(8.0 * written.bytes as f64),
+        model_bits_per_dim: bits(written.nats / std::f64::consts::LN_2),
+        seconds,
+        comparison: (!args.no_comparison && !is_sound)
+            .then(|| rivals(&items, &run))
+            .flatten(),
+    };
+    output.say(format_args!(
+        "{} in {}, {:.0} {unit}/s: {} bytes{}, {:.4} bits/dim; the model's own likelihood is {:.4}",
+        counted(images, unit.trim_end_matches('s')),
+        duration(seconds),
+        images as f64 / seconds.max(1e-9),
+        report.bytes,
+        match report.model_bytes {
+            0 => String::new(),
+            model => format!(" ({model} of them the model)"),
+        },
+        report.bits_per_dim,
+        report.model_bits_per_dim
+    ))?;
+    if let Some(rivals) = &report.comparison {
+        output.say(rivals.line())?;
+    }
+    output.json(&report)?;
+    Ok(0)
+}
+
+fn images_in(item: &Item, channels: usize) -> usize {
+    item.levels.len() / (channels * item.size[0] * item.size[1]).max(1)
+}
+
+fn rivals(items: &[Item], run: &Run) -> Option<Rivals> {
+    let channels = run.spec.domain.channels;
+    let images = items.iter().flat_map(|item| {
+        let dims = channels * item.size[0] * item.size[1];
+        item.levels
+            .chunks_exact(dims)
+            .map(|image| (image, item.size))
+    });
+    Rivals::of(images, channels, &run.encoding)
+}
+
+/// The first `count` test images, with their labels; recordings whole.
+fn of_test(count: usize, run: &mut Run, output: &Output) -> Result<Vec<Item>> {
+    let data = data_of(run, None, &ReadingArgs::default(), false, output)?;
+    let (test, encoding) = (data.split(Split::Test), data.encoding.clone().for_scoring());
+    if test.is_empty() {
+        return Err(usage(format!("--test: {} has no test images", data.name)));
+    }
+    let count = count.min(test.len());
+    let is_conditional = matches!(run.spec.conditioning, Conditioning::Class { .. });
+    let classes = |i: usize| if is_conditional { test.label(i) } else { None };
+    if let (Encoding::Sound(_), Some(rate)) = (&encoding, data.sample_rate()) {
+        let recording = |i: usize| {
+            let samples = test.recording(i);
+            Ok(Item {
+                about: serde_json::to_vec(&Kind::Recording(rate))?,
+                size: [1, samples.len()],
+                levels: encoding.of_values(samples)?,
+                classes: classes(i).into_iter().collect(),
+                ..Item::named(&format!("test/{i:05}.wav"))
+            })
+        };
+        let mut items: Vec<Item> = (0..count).map(recording).collect::<Result<_>>()?;
+        items.sort_by_key(|item| item.size);
+        return Ok(items);
+    }
+    let mut levels = Vec::new();
+    for i in 0..count {
+        encoding.encode(test, i, 0, &mut levels)?;
+    }
+    Ok(vec![Item {
+        about: serde_json::to_vec(&Kind::Levels)?,
+        size: [run.spec.domain.height, run.spec.domain.width],
+        levels,
+        classes: (0..count).filter_map(classes).collect(),
+        ..Item::named("test.npy")
+    }])
+}
+
+impl Args {
+    /// What the files hold, by name in their folders; those of one size follow each other.
+    fn items(&self, run: &Run) -> Result<Vec<Item>> {
+        let class = match (run.spec.conditioning, &self.class) {
+            (Conditioning::Class { classes }, Some(name)) => {
+                Some(class_named(name, &run.data.classes, classes)?)
+            }
+            (Conditioning::Class { .. }, None) => {
+                return Err(usage(
+                    "the model is conditioned on classes; name that of the files with --class",
+                ));
+            }
+            (_, Some(name)) => {
+                return Err(usage(format!(
+                    "--class {name}: the model is not conditioned on classes"
+                )));
+            }
+            (_, None) => None,
+        };
+        let packer = Packer { run, class };
+        let mut names = BTreeSet::new();
+        let mut items = Vec::new();
+        for (path, name) in files_of(&self.files)? {
+            if !names.insert(name.clone()) {
+                return Err(usage(format!(
+                    "{}: another file is called {name} too; give the folder that holds both",
+                    path.display()
+                )));
+            }
+            items.push(packer.read(&path, &name)?);
+        }
+        items.sort_by_key(|item| item.size);
+        Ok(items)
+    }
+}
+
+/// Files, and what they are called in an archive: their own name, or where they are in the folder that was given.
+fn files_of(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.exists() {
+            return Err(usage(format!("{}: there is no such file", path.display())));
+        }
+        if path.is_dir() {
+            let before = files.len();
+            walk(path, "", &mut files)?;
+            if files.len() == before {
+                let problem = "the folder holds no PNG, npy or WAV files";
+                return Err(usage(format!("{}: {problem}", path.display())));
+            }
+        } else {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            files.push((path.clone(), name));
+        }
+    }
+    Ok(files)
+}
+
+fn walk(folder: &Path, prefix: &str, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
+    let cannot = || format!("cannot read {}", folder.display());
+    let entries = std::fs::read_dir(folder).with_context(cannot)?;
+    let mut paths: Vec<PathBuf> = entries
+        .map(|e| Ok(e?.path()))
+        .collect::<std::io::Result<_>>()
+        .with_context(cannot)?;
+    paths.sort();
+    for path in paths {
+        let own = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("{prefix}{own}");
+        if path.is_dir() {
+            walk(&path, &format!("{name}/"), files)?;
+        } else if ["png", "npy", "wav"].contains(&ending_of(&path).as_str()) {
+            files.push((path, name));
+        }
+    }
+    Ok(())
+}

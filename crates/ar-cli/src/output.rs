@@ -101,6 +101,16 @@ impl Output {
         writeln!(stdout(), "{text}").context("cannot write the result")
     }
 
+    /// Characters in a line of the result, for people.
+    pub(crate) fn columns(&self) -> usize {
+        let terminal = if self.json {
+            console::Term::stderr()
+        } else {
+            console::Term::stdout()
+        };
+        usize::from(terminal.size().1).clamp(20, 120)
+    }
+
     /// The images in the terminal, if standard error is one.
     pub(crate) fn preview(&self, images: &[Picture]) {
         if self.draws() {

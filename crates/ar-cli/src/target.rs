@@ -118,6 +118,27 @@ impl TargetArgs {
         if let Some(name) = name.filter(|name| ar_models::find(name).is_some()) {
             return self.fresh(name, device);
         }
+        let run = self.run(device)?;
+        let train = run.train();
+        Ok(Target {
+            model: run.model,
+            spec: run.spec,
+            weights: run.weights,
+            run: Some(Trained {
+                train,
+                directory: run.directory,
+                step: run.step,
+                data: run.data,
+            }),
+            preset: None,
+        })
+    }
+
+    /// Opens what is no model by name as a run.
+    ///
+    /// # Errors
+    /// When there is none, or something is given that is for models.
+    fn run(&self, device: &Device) -> Result<Run> {
         if !self.target.exists() {
             let name = self.target.to_string_lossy();
             return Err(usage(format!(
@@ -144,20 +165,21 @@ impl TargetArgs {
                 self.target.display()
             )));
         }
-        let run = Run::open(Path::new(&self.target), device)?;
-        let train = run.train();
-        Ok(Target {
-            model: run.model,
-            spec: run.spec,
-            weights: run.weights,
-            run: Some(Trained {
-                train,
-                directory: run.directory,
-                step: run.step,
-                data: run.data,
-            }),
-            preset: None,
-        })
+        Run::open(Path::new(&self.target), device)
+    }
+
+    /// Opens the run that `option` needs.
+    ///
+    /// # Errors
+    /// As [`TargetArgs::open`]; also for a model by name.
+    pub(crate) fn trained(&self, option: &str, device: &Device) -> Result<Run> {
+        let name = self.target.to_str();
+        match name.filter(|name| ar_models::find(name).is_some()) {
+            Some(name) => Err(usage(format!(
+                "{option} is for runs; {name} is an untrained model"
+            ))),
+            None => self.run(device),
+        }
     }
 
     fn fresh(&self, name: &str, device: &Device) -> Result<Target> {

@@ -1,6 +1,6 @@
 use candle_core::{DType, Tensor};
 
-use crate::{Conditioning, Distribution, Error, Result};
+use crate::{Conditioning, Distribution, Error, Model, Result, score_steps};
 
 /// log p(x | c) in nats of each image of `levels` `(B, C, H, W)` under each class: B rows of one
 /// number a class. One full pass of the batch a class.
@@ -8,12 +8,7 @@ use crate::{Conditioning, Distribution, Error, Result};
 /// # Errors
 /// [`Error::Config`] when `model` is not conditioned on classes, otherwise as [`Distribution::nll`].
 pub fn class_log_likelihoods(model: &dyn Distribution, levels: &Tensor) -> Result<Vec<Vec<f64>>> {
-    let Conditioning::Class { classes } = model.conditioning() else {
-        return Err(Error::config(
-            "conditioning",
-            "must be a class: Bayes' rule needs p(x | c)",
-        ));
-    };
+    let classes = classes_of(model)?;
     let batch = model.domain().batch_of(levels)?;
     let mut rows = vec![Vec::with_capacity(classes); batch];
     for class in 0..classes as u32 {
@@ -26,6 +21,56 @@ pub fn class_log_likelihoods(model: &dyn Distribution, levels: &Tensor) -> Resul
     Ok(rows)
 }
 
+/// The same of what is known after each step of the order, as the values of an image arrive: for each of
+/// the B images a row for each step, in it log p(values fixed so far | c) of each class. The last row is what
+/// [`class_log_likelihoods`] gives. One full pass of the batch a class, and of a mixture a member.
+///
+/// # Errors
+/// [`Error::Config`] when `model` is not conditioned on classes, or a mixture of several orders, whose
+/// members do not know the same after a step; otherwise as [`Model::conditionals`].
+pub fn class_log_likelihoods_by_step(
+    model: &dyn Distribution,
+    levels: &Tensor,
+) -> Result<Vec<Vec<Vec<f64>>>> {
+    let (classes, members) = (classes_of(model)?, model.members());
+    let steps = match &members[..] {
+        [first, others @ ..] if others.iter().all(|m| m.order().same_steps(first.order())) => {
+            first.order().steps()
+        }
+        _ => {
+            let problem = "must be one, for what is known after a step differs among several";
+            return Err(Error::config("orders", problem));
+        }
+    };
+    let batch = model.domain().batch_of(levels)?;
+    let mut rows = vec![vec![Vec::with_capacity(classes); steps]; batch];
+    for class in 0..classes as u32 {
+        let condition = Tensor::full(class, batch, model.device())?;
+        let of_member = |member: &&dyn Model| score_steps(*member, levels, Some(&condition));
+        let each = members.iter().map(of_member).collect::<Result<Vec<_>>>()?;
+        for (image, rows) in rows.iter_mut().enumerate() {
+            let mut so_far = vec![0.0; members.len()];
+            for (step, row) in rows.iter_mut().enumerate() {
+                for (log, nats) in so_far.iter_mut().zip(&each) {
+                    *log -= nats[image][step];
+                }
+                row.push(log_sum(&so_far) - (members.len() as f64).ln());
+            }
+        }
+    }
+    Ok(rows)
+}
+
+fn classes_of(model: &dyn Distribution) -> Result<usize> {
+    match model.conditioning() {
+        Conditioning::Class { classes } => Ok(classes),
+        _ => Err(Error::config(
+            "conditioning",
+            "must be a class: Bayes' rule needs p(x | c)",
+        )),
+    }
+}
+
 /// Bayes' rule: log p(c | x) = log p(x | c) + log p(c) - log Σ p(x | c') p(c') in nats, from log p(x | c)
 /// and p(c) of every class. In logarithms, for a probability of e⁻²⁰⁰⁰ is no rarity here. Minus
 /// infinity for a class without a prior, and everywhere where no class can have given x.
@@ -35,12 +80,21 @@ pub fn log_posterior(log_likelihoods: &[f64], prior: &[f64]) -> Vec<f64> {
         .zip(prior)
         .map(|(log_likelihood, prior)| log_likelihood + prior.ln())
         .collect();
-    let most = joint.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if most == f64::NEG_INFINITY {
+    let all = log_sum(&joint);
+    if all == f64::NEG_INFINITY {
         return joint;
     }
-    let all: f64 = joint.iter().map(|log| (log - most).exp()).sum();
-    joint.iter().map(|log| log - most - all.ln()).collect()
+    joint.iter().map(|log| log - all).collect()
+}
+
+/// ln Σ exp; minus infinity where nothing has a probability.
+fn log_sum(logs: &[f64]) -> f64 {
+    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if most == f64::NEG_INFINITY {
+        // Of numbers that are none as well, which must not be taken for improbable ones.
+        return logs.iter().sum();
+    }
+    most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln()
 }
 
 #[cfg(test)]

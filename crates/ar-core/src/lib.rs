@@ -32,7 +32,7 @@ mod taps;
 mod weights;
 
 pub use any_order::AnyOrder;
-pub use classify::{class_log_likelihoods, log_posterior};
+pub use classify::{class_log_likelihoods, class_log_likelihoods_by_step, log_posterior};
 pub use conditioning::Conditioning;
 pub use dependence::Dependence;
 pub use domain::Domain;
@@ -48,6 +48,6 @@ pub use model::{
 pub use order::{ChannelSteps, Order, Scan, Step, Walk};
 pub use sample::{Engine, SampleOptions, Sampled, sample};
 pub use sampler::{Fixed, Given, Sampler};
-pub use score::{Score, mean_and_error, score_images, score_pixels};
+pub use score::{Score, mean_and_error, score_images, score_pixels, score_steps};
 pub use taps::{Grid, Kernel, Stride, Taps};
 pub use weights::{Blueprint, Weights};

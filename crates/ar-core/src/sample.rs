@@ -109,6 +109,28 @@ impl Sampled {
     pub fn to_tensor(&self, device: &Device) -> Result<Tensor> {
         self.domain.tensor(self.levels.clone(), device)
     }
+
+    /// Of every `k` images that follow one another the most probable, by its nats, of equals the first: no
+    /// samples of the model any more.
+    pub fn best_of(self, k: usize) -> Self {
+        if k <= 1 {
+            return self;
+        }
+        let dims = self.domain.dims();
+        let best_from = |first: usize| {
+            let last = self.count.min(first + k);
+            (first..last).min_by(|&a, &b| self.nats[a].total_cmp(&self.nats[b]))
+        };
+        let firsts = (0..self.count).step_by(k);
+        let kept: Vec<usize> = firsts.filter_map(best_from).collect();
+        let levels = kept.iter().map(|i| &self.levels[i * dims..][..dims]);
+        Self {
+            levels: levels.flatten().copied().collect(),
+            nats: kept.iter().map(|&i| self.nats[i]).collect(),
+            count: kept.len(),
+            domain: self.domain,
+        }
+    }
 }
 
 /// Draws images from `model`, one forward pass' arithmetic an image (stepwise) or one an image
@@ -255,5 +277,25 @@ impl<'m> Chunk<'m> {
             }
         }
         Ok(sampler)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_every_k_images_the_most_probable_is_kept() {
+        let drawn = Sampled {
+            levels: (0..12).collect(),
+            nats: vec![3.0, 1.0, 2.0, 5.0, 4.0, 4.0],
+            count: 6,
+            domain: Domain::new(1, 1, 2, 12).unwrap(),
+        };
+        let best = drawn.clone().best_of(3);
+        assert_eq!((best.count, best.nats), (2, vec![1.0, 4.0]));
+        assert_eq!(best.levels, [2, 3, 8, 9]);
+        assert_eq!(drawn.clone().best_of(1), drawn);
+        assert_eq!(drawn.clone().best_of(9).levels, [2, 3]);
     }
 }

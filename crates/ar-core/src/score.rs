@@ -1,6 +1,7 @@
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::sampler::described_in;
 use crate::{Distribution, Domain, Error, Model, Result, nll_of_values};
 
 /// Likelihood of a set of images, in every unit people use.
@@ -82,12 +83,7 @@ pub fn score_pixels(
             got: wanted.len().to_string(),
         });
     }
-    let conditionals = model.conditionals(levels, condition)?;
-    let each = nll_of_values(model, levels, &conditionals)?; // (B, C / V, H, W)
-    let each = each
-        .flatten_from(1)?
-        .to_dtype(DType::F64)?
-        .to_vec2::<f64>()?;
+    let each = nats_of_values(model, levels, condition)?;
     let masks = wanted.chunks(n).cycle();
     let sum = |(nats, mask): (Vec<f64>, &[bool])| {
         let pixels = nats.iter().zip(mask.iter().cycle());
@@ -96,6 +92,34 @@ pub fn score_pixels(
             .sum()
     };
     Ok(each.into_iter().zip(masks).map(sum).collect())
+}
+
+/// Of each image of `levels` `(B, C, H, W)`, the negative log-likelihood in nats of what each step in the
+/// order of `model` fixes, given all that is fixed before: B rows of one number a step. One full pass.
+///
+/// # Errors
+/// As [`Model::conditionals`].
+pub fn score_steps(
+    model: &dyn Model,
+    levels: &Tensor,
+    condition: Option<&Tensor>,
+) -> Result<Vec<Vec<f64>>> {
+    let steps = model.order().steps();
+    let of_step = |nats: &[f64], step| described_in(model, step).map(|i| nats[i]).sum();
+    let each = nats_of_values(model, levels, condition)?;
+    let of_image = |nats: Vec<f64>| (0..steps).map(|step| of_step(&nats, step)).collect();
+    Ok(each.into_iter().map(of_image).collect())
+}
+
+/// Of each image, the nats of what each conditional describes: `(B, C / V · H · W)`.
+fn nats_of_values(
+    model: &(impl Model + ?Sized),
+    levels: &Tensor,
+    condition: Option<&Tensor>,
+) -> Result<Vec<Vec<f64>>> {
+    let conditionals = model.conditionals(levels, condition)?;
+    let each = nll_of_values(model, levels, &conditionals)?; // (B, C / V, H, W)
+    Ok(each.flatten_from(1)?.to_dtype(DType::F64)?.to_vec2()?)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ar_core::{Conditioning, Distribution, Domain, score_images, score_pixels};
+use ar_core::{Conditioning, Distribution, Domain, Model, score_images, score_pixels};
 use ar_data::{Encoding, Epoch, Images, LevelBatch, Traversal, batches};
 use candle_core::Device;
 
@@ -137,17 +137,9 @@ fn score_recordings(
     limit: usize,
     progress: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Vec<f64>> {
-    /// Numbers that describe the conditionals of a batch: 32 MiB, and a few times as much on the way.
-    const AT_ONCE: usize = 1 << 23;
     let (domain, device) = (model.domain(), model.device());
-    let members = model.members();
-    let [member] = members[..] else {
-        let problem = "recordings are scored in pieces, which a mixture cannot be";
-        return Err(ar_core::Error::config("orders", problem).into());
-    };
-    let likelihood = member.likelihood();
-    let described = domain.dims() / likelihood.values() * likelihood.parameters();
-    let batch_size = batch_size.min(AT_ONCE / described.max(1)).max(1);
+    let member = alone(model)?;
+    let batch_size = batch_size.min(at_once(member));
     let epoch = Epoch::new(images, encoding, batch_size, Traversal::Sequential)?;
     let mut nats = vec![0.0; limit];
     for batch in epoch.in_pieces(limit) {
@@ -169,4 +161,22 @@ fn score_recordings(
     }
     progress(limit);
     Ok(nats)
+}
+
+/// The only member of `model`.
+pub(crate) fn alone(model: &dyn Distribution) -> Result<&dyn Model> {
+    let [member] = model.members()[..] else {
+        let problem = "recordings are scored in pieces, which a mixture cannot be";
+        return Err(ar_core::Error::config("orders", problem).into());
+    };
+    Ok(member)
+}
+
+/// How many images at most have their conditionals described at once.
+pub(crate) fn at_once(member: &dyn Model) -> usize {
+    /// Numbers: 32 MiB, and a few times as much on the way.
+    const MOST: usize = 1 << 23;
+    let likelihood = member.likelihood();
+    let described = member.domain().dims() / likelihood.values() * likelihood.parameters();
+    (MOST / described.max(1)).max(1)
 }

@@ -8,6 +8,8 @@
 //! [`Observer`].
 
 mod checkpoint;
+#[cfg(feature = "data")]
+mod classes;
 mod config;
 mod container;
 mod error;
@@ -27,6 +29,8 @@ mod step;
 mod trainer;
 
 pub use checkpoint::{Checkpoint, Described, Manifest};
+#[cfg(feature = "data")]
+pub use classes::score_classes_by_step;
 pub use config::{ConfigError, Schedule, TrainConfig};
 pub use error::{BoxError, Error, Result};
 #[cfg(feature = "data")]

@@ -3,15 +3,19 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use ar_core::{Conditioning, log_posterior};
 use ar_data::{Images, Split};
 use serde::Serialize;
 
+use super::evidence::{Told, gather, most_probable};
 use super::scoring::Scoring;
+use crate::condition::name_of;
 use crate::dataset::Data;
+use crate::destination::Destinations;
 use crate::failure::usage;
 use crate::output::Output;
+use crate::run::Run;
 use crate::scored::with_bar;
 use crate::words::counted;
 
@@ -27,6 +31,19 @@ pub(crate) struct Args {
     /// p(class) before the image is seen
     #[arg(long, value_name = "PRIOR", default_value = "uniform")]
     prior: Prior,
+
+    /// Also tell how the posterior grows as pixels, or seconds of sound, arrive in the model's order, and how
+    /// many it takes to be sure; of a single image (--limit 1), which classes are probable
+    #[arg(long)]
+    progress: bool,
+
+    /// With --progress, draw it
+    #[arg(long, value_name = "FILE.svg", requires = "progress")]
+    plot: Option<PathBuf>,
+
+    /// Replace a file that exists
+    #[arg(long)]
+    force: bool,
 
     #[command(flatten)]
     scoring: Scoring,
@@ -57,10 +74,21 @@ struct Report {
     classes: Vec<String>,
     /// Images of the row's class that were taken for the column's.
     confusion: Vec<Vec<usize>>,
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    told: Option<Told>,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
+    // What can be said of the file is said before a run is opened.
+    let check = |files: &mut Destinations| match &args.plot {
+        Some(path) => files.file("--plot", path, &["svg"]),
+        None => Ok(()),
+    };
+    check(&mut Destinations::new(args.force))?;
     let mut run = args.scoring.open(&args.run)?;
+    let mut files = Destinations::new(args.force);
+    run.is_read(&args.run, &mut files);
+    check(&mut files)?;
     let Conditioning::Class { classes } = run.spec.conditioning else {
         return Err(usage(format!(
             "{} is not conditioned on classes, so there is no p(image | class); train one with --conditional",
@@ -76,31 +104,23 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         )));
     };
     let prior = args.prior.of(&data, classes)?;
-    let log_likelihoods = (0..classes as u32)
-        .map(|class| {
-            let name = run.data.classes.get(class as usize);
-            let label = name.map_or(class.to_string(), String::clone);
-            let as_class = Arc::new(Images::clone(images).all_of_class(class));
-            let (batch, limit) = (args.scoring.batch_size, args.scoring.limit());
-            let (model, label) = (run.model.as_ref(), format!("{} as {label}", split.name()));
-            with_bar(
-                model,
-                &as_class,
-                &data.encoding,
-                batch,
-                limit,
-                &label,
-                output,
-            )
-        })
-        .collect::<Result<Vec<_>>>()?;
     let mut tally = Tally::new(classes);
-    let scored = log_likelihoods.iter().map(Vec::len).min();
-    for i in 0..scored.unwrap_or(0) {
-        let row: Vec<f64> = log_likelihoods.iter().map(|nats| -nats[i]).collect();
-        tally.count(labels[i] as usize, &log_posterior(&row, &prior))?;
-    }
-    let report = tally.report(args.prior, run.data.classes);
+    let evidence = if args.progress {
+        run.order()
+            .context("--progress needs one order, which --order chooses")?;
+        let mut count = |label, posterior: &[f64]| tally.count(label, posterior);
+        let of = (&data, split);
+        Some(gather(&run, of, &args.scoring, &prior, output, &mut count)?)
+    } else {
+        let nats = args.nats(&run, &data, split, classes, output)?;
+        let scored = nats.iter().map(Vec::len).min();
+        for i in 0..scored.unwrap_or(0) {
+            let row: Vec<f64> = nats.iter().map(|nats| -nats[i]).collect();
+            tally.count(labels[i] as usize, &log_posterior(&row, &prior))?;
+        }
+        None
+    };
+    let mut report = tally.report(args.prior, run.data.classes);
     output.say(format_args!(
         "{} {}: {}",
         data.name,
@@ -110,8 +130,44 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     for line in report.table() {
         output.say(line)?;
     }
+    if let Some(evidence) = evidence {
+        report.told = Some(evidence.tell(output)?);
+        if let Some(path) = &args.plot {
+            let title = format!("{}, {} {}", run.spec.model, data.name, split.name());
+            evidence.draw(path, &title)?;
+            output.say(format_args!("drawn: {}", path.display()))?;
+        }
+    }
     output.json(&report)?;
     Ok(0)
+}
+
+impl Args {
+    /// Of each class, -log p(image | class) of all images.
+    fn nats(
+        &self,
+        run: &Run,
+        data: &Data,
+        split: Split,
+        classes: usize,
+        output: &Output,
+    ) -> Result<Vec<Vec<f64>>> {
+        let images = data.split(split);
+        let of_class = |class: u32| {
+            let label = name_of(class, &run.data.classes);
+            let as_class = Arc::new(Images::clone(images).all_of_class(class));
+            with_bar(
+                run.model.as_ref(),
+                &as_class,
+                &data.encoding,
+                self.scoring.batch_size,
+                self.scoring.limit(),
+                &format!("{} as {label}", split.name()),
+                output,
+            )
+        };
+        (0..classes as u32).map(of_class).collect()
+    }
 }
 
 impl Prior {
@@ -158,12 +214,7 @@ impl Tally {
         if posterior.iter().any(|p| p.is_nan()) {
             bail!("image {}: its likelihood is not a number", self.images);
         }
-        let mut taken = 0;
-        for (class, p) in posterior.iter().enumerate() {
-            if *p > posterior[taken] {
-                taken = class;
-            }
-        }
+        let taken = most_probable(posterior);
         self.images += 1;
         self.nats -= posterior[label];
         self.confusion[label][taken] += 1;
@@ -187,6 +238,7 @@ impl Tally {
             prior,
             classes,
             confusion: self.confusion,
+            told: None,
         }
     }
 }

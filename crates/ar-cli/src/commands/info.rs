@@ -9,6 +9,7 @@ use ar_train::TrainConfig;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::position::{At, tell as tell_position};
 use crate::condition::{in_words, listed_classes};
 use crate::device::DeviceChoice;
 use crate::diagrams::Diagrams;
@@ -19,11 +20,14 @@ use crate::target::{Target, TargetArgs};
 use crate::training::{RunResult, announced};
 use crate::words::counted;
 
-/// Describe a model or a run
+/// Describe a model or a run, or what a run says of one pixel
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     target: TargetArgs,
+
+    #[command(flatten)]
+    at: At,
 
     /// Draw the masks and the receptive field into this folder
     #[arg(long, value_name = "DIR")]
@@ -75,7 +79,12 @@ struct RunInfo<'a> {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
-    let target = args.target.open(&DeviceChoice::Cpu.open()?)?;
+    let device = DeviceChoice::Cpu.open()?;
+    if let Some(position) = args.at.position {
+        let run = args.target.trained("--position", &device)?;
+        return tell_position(&args.at, position, run, output);
+    }
+    let target = args.target.open(&device)?;
     let diagrams = match &args.draw {
         Some(folder) => Diagrams::of(&target, folder, args.force)?,
         None => Diagrams::default(),

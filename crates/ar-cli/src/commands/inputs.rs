@@ -7,6 +7,7 @@ use ar_core::Domain;
 use ar_data::{Binarization, Encoding, Images, Layout, LoadOptions, Split, framed, read_images};
 
 use super::scoring::data_of;
+use crate::dataset::Data;
 use crate::destination::ending_of;
 use crate::failure::usage;
 use crate::output::Output;
@@ -127,10 +128,7 @@ pub(super) fn of_test(
     output: &Output,
 ) -> Result<Vec<Input>> {
     let data = data_of(run, None, &ReadingArgs::default(), full_size, output)?;
-    let (test, encoding) = (data.split(Split::Test), data.encoding.clone().for_scoring());
-    if test.is_empty() {
-        return Err(usage(format!("--test: {} has no test images", data.name)));
-    }
+    let test = tests(&data)?;
     if count > test.len() {
         output.note(format_args!(
             "{} has {} only",
@@ -139,17 +137,73 @@ pub(super) fn of_test(
         ));
     }
     (0..count.min(test.len()))
-        .map(|i| {
-            let mut levels = Vec::new();
-            encoding.encode(test, i, 0, &mut levels)?;
-            let class = test.label(i);
-            Ok(Input {
-                levels,
-                class,
-                picture: None,
-            })
-        })
+        .map(|i| input_of(test, i, &data.encoding))
         .collect()
+}
+
+/// Test image `i` of the run's data, with its label; of sound, a whole recording.
+///
+/// # Errors
+/// When the data cannot be had, or have no such image.
+pub(super) fn test_image(i: usize, run: &mut Run, output: &Output) -> Result<Input> {
+    let data = data_of(run, None, &ReadingArgs::default(), false, output)?;
+    let test = tests(&data)?;
+    if i >= test.len() {
+        return Err(usage(format!(
+            "--test {i}: {} has {}, counted from 0",
+            data.name,
+            counted(test.len(), "test image")
+        )));
+    }
+    let Encoding::Sound(companding) = &data.encoding else {
+        return input_of(test, i, &data.encoding);
+    };
+    let samples = test.recording(i);
+    run.take_size([1, samples.len()], "--test, of", output)?;
+    Ok(Input {
+        levels: companding.levels_of(samples),
+        class: test.label(i),
+        picture: None,
+    })
+}
+
+fn tests(data: &Data) -> Result<&Images> {
+    let test = data.split(Split::Test);
+    if test.is_empty() {
+        return Err(usage(format!("--test: {} has no test images", data.name)));
+    }
+    Ok(test)
+}
+
+fn input_of(images: &Images, i: usize, encoding: &Encoding) -> Result<Input> {
+    let mut levels = Vec::new();
+    let encoding = encoding.clone().for_scoring();
+    encoding.encode(images, i, 0, &mut levels)?;
+    Ok(Input {
+        levels,
+        class: images.label(i),
+        picture: None,
+    })
+}
+
+/// The recording `path` in whole, for which the model of `run` is put together anew.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn recording(path: &Path, run: &mut Run, output: &Output) -> Result<Option<Input>> {
+    let (Encoding::Sound(companding), Some(rate)) = (&run.encoding, run.data.config.sample_rate)
+    else {
+        return Ok(None);
+    };
+    is_there("--input", path)?;
+    let samples = ar_data::samples_of(path, rate)?;
+    let levels = companding.levels_of(&samples);
+    run.take_size([1, samples.len()], "--input, of", output)?;
+    Ok(Some(Input {
+        levels,
+        class: class_of(path, run),
+        picture: None,
+    }))
 }
 
 /// Which pixels are given.

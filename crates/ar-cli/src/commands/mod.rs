@@ -1,6 +1,7 @@
 //! One file per command: its arguments and what it does.
 
 pub(crate) mod archive;
+mod arrival;
 pub(crate) mod check;
 pub(crate) mod classify;
 pub(crate) mod compare;
@@ -11,11 +12,13 @@ pub(crate) mod data;
 pub(crate) mod decompress;
 mod drawing;
 pub(crate) mod eval;
+mod evidence;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;
 mod inputs;
 pub(crate) mod man;
+mod position;
 mod priming;
 pub(crate) mod runs;
 pub(crate) mod sample;

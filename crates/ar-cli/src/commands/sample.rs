@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Engine, SampleOptions, Sampled, Sampler, Scan};
+use ar_core::{Engine, SampleOptions, Sampled, Sampler, Scan, mean_and_error};
 use serde::Serialize;
 
 use super::drawing::{Drawing, draw};
@@ -43,6 +43,11 @@ pub(crate) struct Args {
     #[arg(long, requires = "seconds", conflicts_with_all = ["json", "output", "count", "whole_pass"])]
     stream: bool,
 
+    /// Draw K times as many and keep of every K the one that is most probable under the model (of a mixture,
+    /// under the member that drew it): these are not samples of the model any more, what is rare is left out
+    #[arg(long, value_name = "K", value_parser = count, conflicts_with = "stream", allow_hyphen_values = true)]
+    best_of: Option<usize>,
+
     /// Of a model of several orders, draw in this one; of one trained in every order, in any
     #[arg(long, value_name = "NAME", value_parser = scan)]
     order: Option<Scan>,
@@ -71,6 +76,9 @@ struct Report<'a> {
     /// Negative log-likelihood of each image under the model, in nats; of a mixture, under the member
     /// that drew it.
     nats: &'a [f64],
+    /// So many were drawn for each image, which is the most probable of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    best_of: Option<usize>,
     /// Steps in which an image is drawn.
     passes: usize,
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
@@ -127,7 +135,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     };
     let each = args.count.unwrap_or(usual);
     let rows = Rows { classes, each };
-    let options = args.drawing.options(rows.count(), &domain)?;
+    // Those of one class follow one another, and so do the K of which one is kept.
+    let candidates = Rows {
+        each: each.saturating_mul(args.best_of.unwrap_or(1)),
+        ..rows.clone()
+    };
+    let options = args.drawing.options(candidates.count(), &domain)?;
     if let (true, Some(rate)) = (args.stream, rate) {
         let options = SampleOptions {
             count: 1,
@@ -154,11 +167,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     };
     let options = SampleOptions {
         engine,
-        condition: rows.condition(conditioning, run.model.device())?,
+        condition: candidates.condition(conditioning, run.model.device())?,
         ..options
     };
     let started = Instant::now();
-    let drawn = draw(&*run.model, &options, output)?;
+    let drawn = draw(&*run.model, &options, output)?.best_of(args.best_of.unwrap_or(1));
     let Sampled {
         levels,
         count,
@@ -166,6 +179,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         ..
     } = drawn;
     let seconds = started.elapsed().as_secs_f64();
+    let kept = match args.best_of {
+        Some(k) => format!(", each the most probable of {k},"),
+        None => String::new(),
+    };
+    let told = nats_in_words(&nats);
 
     if let (Some(rate), Some((sounds, picture))) = (rate, recordings) {
         let each: Vec<Vec<u16>> = levels
@@ -177,9 +195,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         }
         let shown: Vec<&[u16]> = each.iter().take(SHOWN).map(Vec::as_slice).collect();
         sounds_of(&shown, rate)?.save_png(&picture)?;
-        let samples = (count * domain.positions()) as f64;
+        let samples = (candidates.count() * domain.positions()) as f64;
         output.say(format_args!(
-            "{} of {:.3} s in {} ({:.0} samples/s): {}; {}",
+            "{}{kept} of {:.3} s in {} ({:.0} samples/s): {}; {}",
             counted(count, "recording"),
             f64::from(domain.width as u32) / f64::from(rate),
             duration(seconds),
@@ -187,6 +205,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             sounds[0].display(),
             picture.display()
         ))?;
+        output.say(&told)?;
         let whole: Vec<&[u16]> = each.iter().map(Vec::as_slice).collect();
         let heard = Heard::of(&whole, rate)?;
         if let Some(heard) = heard {
@@ -199,6 +218,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             file: &sounds[0],
             classes: &rows.classes,
             nats: &nats,
+            best_of: args.best_of,
             passes: run.model.members()[0].order().steps(),
             sound: Some(Speed {
                 sample_rate: rate,
@@ -226,12 +246,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     output.preview(&rows.few(&images));
     output.say(format_args!(
-        "{} in {} ({} each): {}",
+        "{}{kept} in {} ({} each): {}",
         counted(count, "image"),
         duration(seconds),
         duration(seconds / count as f64),
         target.file.display()
     ))?;
+    output.say(&told)?;
     output.json(&Report {
         images: count,
         seconds,
@@ -239,6 +260,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         file: &target.file,
         classes: &rows.classes,
         nats: &nats,
+        best_of: args.best_of,
         passes: run.model.members()[0].order().steps(),
         sound: None,
     })?;
@@ -278,6 +300,20 @@ fn stream(run: &Run, options: &SampleOptions, rate: u32) -> Result<u8> {
     Ok(0)
 }
 
+/// How probable what was drawn is: of a few images each, in their order, of more the mean and the range.
+fn nats_in_words(nats: &[f64]) -> String {
+    const FEW: usize = 16;
+    let each = nats.iter().map(|nats| format!("{nats:.2}"));
+    if nats.len() <= FEW {
+        let each: Vec<String> = each.collect();
+        return format!("nats under the model: {}", each.join(", "));
+    }
+    let (mean, _) = mean_and_error(nats);
+    let least = nats.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = nats.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    format!("nats under the model: {mean:.2} on average, {least:.2} to {most:.2}")
+}
+
 /// Recordings in a picture.
 const SHOWN: usize = 16;
 
@@ -292,4 +328,22 @@ fn samples_of(seconds: f64, rate: u32) -> Result<usize> {
     Err(usage(format!(
         "--seconds {seconds}: from one sample to {most:.0} s at {rate} Hz"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_images_have_their_nats_told_and_many_the_range() {
+        assert_eq!(
+            nats_in_words(&[83.204, 79.0]),
+            "nats under the model: 83.20, 79.00"
+        );
+        let many: Vec<f64> = (0..21).map(f64::from).collect();
+        assert_eq!(
+            nats_in_words(&many),
+            "nats under the model: 10.00 on average, 0.00 to 20.00"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! Loss curves as SVG.
+//! Loss curves and others as SVG.
 
 use std::path::Path;
 
@@ -54,8 +54,34 @@ pub fn save_loss_curve(
     y_label: &str,
     curves: &[Curve],
 ) -> Result<()> {
+    save(path, title, (x_label, y_label), curves, None)
+}
+
+/// The same of shares and probabilities, on a y axis from 0 to 1.
+///
+/// # Errors
+/// As [`save_loss_curve`].
+pub(crate) fn save_share_curve(
+    path: &Path,
+    title: &str,
+    x_label: &str,
+    y_label: &str,
+    curves: &[Curve],
+) -> Result<()> {
+    // A little more, so that a line at 1 does not lie on the edge.
+    save(path, title, (x_label, y_label), curves, Some(1.02))
+}
+
+/// The y axis goes from 0 to `top`, where that is not for the curves to say.
+fn save(
+    path: &Path,
+    title: &str,
+    labels: (&str, &str),
+    curves: &[Curve],
+    top: Option<f64>,
+) -> Result<()> {
     let mut svg = String::new();
-    draw(&mut svg, title, (x_label, y_label), curves)
+    draw(&mut svg, title, labels, curves, top)
         .with_context(|| format!("cannot draw the chart {}", path.display()))?;
     // The drawing is finer than it is to be shown; the view box stays.
     let drawn = format!(
@@ -67,11 +93,20 @@ pub fn save_loss_curve(
     write_whole(path, svg.replacen(&drawn, &shown, 1).as_bytes())
 }
 
-fn draw(svg: &mut String, title: &str, labels: (&str, &str), curves: &[Curve]) -> Result<()> {
+fn draw(
+    svg: &mut String,
+    title: &str,
+    labels: (&str, &str),
+    curves: &[Curve],
+    top: Option<f64>,
+) -> Result<()> {
     let px = FINENESS as i32;
     let text = |size: i32| (FONT, size * px).into_font().color(&INK);
     let points: Vec<Vec<Point>> = curves.iter().map(|curve| drawable(&curve.points)).collect();
-    let axes = Axes::around(&points);
+    let axes = Axes::around(&points).map(|around| Axes {
+        y: top.map_or(around.y, |top| 0.0..top),
+        ..around
+    });
     let Axes { x, y } = axes.clone().unwrap_or(Axes {
         x: 0.0..1.0,
         y: 0.0..1.0,
@@ -134,7 +169,11 @@ fn draw(svg: &mut String, title: &str, labels: (&str, &str), curves: &[Curve]) -
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
+        // Losses fall, shares rise.
+        .position(match top {
+            None => SeriesLabelPosition::UpperRight,
+            Some(_) => SeriesLabelPosition::UpperLeft,
+        })
         .legend_area_size(24 * px)
         .margin(8 * px)
         .label_font(text(17))
@@ -209,6 +248,18 @@ mod tests {
         svg(&[curve("a", [(0.0, 1e12), (1e12, -1e12)])]);
         svg(&[curve("a", [(0.0, 1e-300), (1e-300, 0.0)])]);
         svg(&[curve("a", [(1e12, 1e12), (1e12, 1e12)])]);
+    }
+
+    #[test]
+    fn shares_are_drawn_on_all_of_their_axis() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shares.svg");
+        let accuracy = curve("accuracy", [(0.5, 0.3), (1.0, 0.4)]);
+        save_share_curve(&path, "", "seen", "share", &[accuracy]).unwrap();
+        let svg = std::fs::read_to_string(&path).unwrap();
+        for label in ["\n0\n", "\n0.2\n", "\n1\n", "accuracy"] {
+            assert!(svg.contains(label), "{label:?}: {svg}");
+        }
     }
 
     #[test]

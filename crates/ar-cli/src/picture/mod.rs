@@ -6,6 +6,7 @@
 
 mod animation;
 mod axes;
+mod bars;
 mod canvas;
 mod cell;
 mod curve;
@@ -18,7 +19,9 @@ mod terminal;
 mod text;
 
 pub use animation::save_apng;
+pub(crate) use bars::bars;
 pub use canvas::Picture;
+pub(crate) use curve::save_share_curve;
 pub use curve::{Curve, save_loss_curve};
 pub use file::write_whole;
 pub use grid::{Sheet, masked_input};

@@ -136,6 +136,12 @@ fn samples_are_of_the_class_asked_for() {
         read_npy(&trained().join("whole.npy")),
         read_npy(&trained().join("steps.npy"))
     );
+    let best = ["--class", "light,dark", "-n", "2", "--best-of", "2"];
+    let best = sample(&[&best[..], &["-o", "best.npy"]].concat())
+        .ok()
+        .json();
+    assert_eq!((&best["images"], &best["best_of"]), (&4.into(), &2.into()));
+    assert_eq!(light("best.npy", 2), [true, false]);
     sample(&["--class", "grey"]).refused(&["--class grey", "0 to 1: dark, light"]);
     sample(&["--class", "2"]).refused(&["--class 2"]);
 }
@@ -214,6 +220,73 @@ fn likelihoods_are_given_the_label_and_classify() {
     // The images of another set with classes of other names.
     let other = classify(&["--data", "digits"]);
     other.refused(&["of 28x28"]);
+}
+
+#[test]
+fn the_posterior_grows_as_pixels_arrive() {
+    let classify =
+        |more: &[&str]| in_trained(&[&["classify", "run", "--split", "train"], more].concat());
+    let whole = classify(&["--json"]).ok().json();
+    let report = classify(&["--progress", "--plot", "posterior.svg", "--json"]);
+    let report = report.ok().json();
+    has_keys(
+        &report,
+        "images accuracy standard_error nats_per_label prior classes confusion progress needed",
+    );
+    let nats = |report: &Value| report["nats_per_label"].as_f64().unwrap();
+    assert!((nats(&whole) - nats(&report)).abs() < 1e-5);
+    assert_eq!(whole["confusion"], report["confusion"]);
+    let rows = report["progress"].as_array().unwrap();
+    let (first, last) = (&rows[0], &rows[19]);
+    has_keys(last, "step seen accuracy probability");
+    assert_eq!(
+        (&last["step"], &last["seen"], &last["accuracy"]),
+        (&30.into(), &1.0.into(), &report["accuracy"])
+    );
+    assert!(first["probability"].as_f64().unwrap() < last["probability"].as_f64().unwrap());
+    has_keys(
+        &report["needed"],
+        "probability share seen positions seconds",
+    );
+    let positions = report["needed"]["positions"].as_u64().unwrap();
+    assert!((1..30).contains(&positions), "{report}");
+    let drawn = std::fs::read_to_string(trained().join("posterior.svg")).unwrap();
+    assert!(drawn.contains("accuracy") && drawn.contains("mean p(label)"));
+
+    classify(&["--progress", "--plot", "posterior.svg"]).refused(&["--plot", "--force"]);
+    classify(&["--progress", "--plot", "posterior.png"]).refused(&["--plot", ".svg"]);
+    classify(&["--plot", "other.svg"]).refused(&["--progress"]);
+
+    let one = ["--progress", "--limit", "1"];
+    let said = classify(&one).ok().stdout;
+    for words in ["most probable", " pixels (", "dark 0."] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let one = classify(&[&one[..], &["--json"]].concat()).ok().json();
+    let posterior = &one["progress"][19]["posterior"];
+    let sum: f64 = posterior
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_f64)
+        .sum();
+    assert!((sum - 1.0).abs() < 1e-9, "{one}");
+}
+
+#[test]
+fn a_pixel_is_told_under_the_images_class_or_the_one_asked_for() {
+    let info = |more: &[&str]| {
+        let at = ["info", "run", "--position", "0,0", "--json"];
+        in_trained(&[&at[..], more].concat())
+    };
+    let light = |told: crate::common::Ran| told.ok().json()["probabilities"][1].as_f64().unwrap();
+    let of_file = ["--input", "pictures/light/03.png"];
+    assert!(light(info(&of_file)) > 0.6);
+    assert!(light(info(&[&of_file[..], &["--class", "dark"]].concat())) < 0.4);
+    info(&["--class", "grey"]).refused(&["--class grey", "dark, light"]);
+    let alone = trained().join("unlabelled.png");
+    std::fs::copy(trained().join("pictures/dark/01.png"), alone).unwrap();
+    info(&["--input", "unlabelled.png"]).refused(&["no label", "--class"]);
 }
 
 #[test]

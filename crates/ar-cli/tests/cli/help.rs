@@ -59,6 +59,7 @@ fn every_command_says_what_it_takes() {
         "--top-p",
         "--seed",
         "--whole-pass",
+        "--best-of",
         "-o",
         "--animate",
         "--json",
@@ -83,13 +84,21 @@ fn every_command_says_what_it_takes() {
     );
     help(
         &["classify"],
-        &["--data", "--split", "--limit", "--prior", "--json"],
+        &[
+            "--data",
+            "--split",
+            "--limit",
+            "--prior",
+            "--progress",
+            "--plot",
+            "--json",
+        ],
     );
     help(
         &["check"],
         &["MODEL|RUN", "--preset", "--classes", "--json"],
     );
-    help(&["info"], &["MODEL|RUN", "--draw", "--json"]);
+    help(&["info"], &["MODEL|RUN", "--draw", "--position", "--json"]);
     help(&["data"], &["list", "show", "fetch"]);
     help(
         &["data", "show"],

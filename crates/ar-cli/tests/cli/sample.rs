@@ -36,6 +36,41 @@ fn both_engines_draw_the_same_levels() {
 }
 
 #[test]
+fn the_most_probable_of_several_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let sample = |more: &[&str]| ar(path, &[&["sample", run_path()], more].concat());
+    let nats = |told: &serde_json::Value| -> Vec<f64> {
+        serde_json::from_value(told["nats"].clone()).unwrap()
+    };
+    let all = sample(&["-n", "6", "-o", "all.npy", "--json"]).ok().json();
+    let best = ["-n", "2", "--best-of", "3"];
+    let told = sample(&[&best[..], &["-o", "best.npy", "--json"]].concat());
+    let told = told.ok().json();
+    has_keys(&told, "images seconds engine file nats best_of passes");
+    let (all, kept) = (nats(&all), nats(&told));
+    let least = |nats: &[f64]| nats.iter().copied().fold(f64::INFINITY, f64::min);
+    assert_eq!(kept, [least(&all[..3]), least(&all[3..])]);
+    let image = |file: &str, i: usize| read_npy(&path.join(file)).1[784 * i..][..784].to_vec();
+    let from = all.iter().position(|&nats| nats == kept[1]).unwrap();
+    assert_eq!(image("best.npy", 1), image("all.npy", from));
+
+    let said = sample(&[&best[..], &["-o", "a.png", "--animate", "b.png"]].concat());
+    let said = said.ok().stdout;
+    assert!(
+        said.contains("2 images, each the most probable of 3, in")
+            && said.contains(&format!(
+                "nats under the model: {:.2}, {:.2}",
+                kept[0], kept[1]
+            )),
+        "{said}"
+    );
+    sample(&["--best-of", "0"]).refused(&["--best-of", "at least 1"]);
+    sample(&["--best-of", "2", "--stream", "--seconds", "1"]).refused(&["--best-of", "--stream"]);
+    sample(&["--best-of", "1000000000000000"]).refused(&["-n: at most"]);
+}
+
+#[test]
 fn pictures_animations_and_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();

@@ -84,6 +84,28 @@ fn sound_is_learned_scored_drawn_continued_and_told_apart() {
 
     let classified = with(path, "classify run --json").ok().json();
     assert_eq!(classified["images"], 3);
+    // In pieces of a window or as they arrive, recordings are taken for the same.
+    let heard = "classify run --progress --plot heard.svg --batch-size 2 --json";
+    let heard = with(path, heard).ok().json();
+    assert_eq!(heard["confusion"], classified["confusion"]);
+    let nats = |told: &serde_json::Value| told["nats_per_label"].as_f64().unwrap();
+    assert!((nats(&heard) - nats(&classified)).abs() < 1e-3, "{heard}");
+    let last = &heard["progress"][19];
+    assert_eq!(last["accuracy"], heard["accuracy"]);
+    assert!(last["seconds"].as_f64().unwrap() > 0.1, "{heard}");
+
+    let at = with(path, "info run --position 0,40 --test 1 --json")
+        .ok()
+        .json();
+    assert_eq!(at["probabilities"].as_array().unwrap().len(), 256);
+    let at = with(path, "info run --position 0,399 --input one.wav --class a").ok();
+    assert!(at.stdout.contains("step 400 of 400") && at.stdout.contains("a bar for 4 levels"));
+    with(path, "info run --position 0,400 --input one.wav --class a").refused(&["1x400"]);
+
+    let best = "sample run --seconds 0.01 -n 1 --class a --best-of 3 -o best.wav --json";
+    let best = with(path, best).ok().json();
+    assert_eq!(best["nats"].as_array().unwrap().len(), 1);
+    assert_eq!(wav(&path.join("best.wav")), (8000, 80));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     archive, check, classify, compare, complete, completions, compress, data, decompress, eval,
-    export, import, info, man, runs, sample, train,
+    export, import, info, man, runs, sample, score, train,
 };
 use crate::output::Verbosity;
 
@@ -34,6 +34,7 @@ pub(crate) enum Command {
     Sample(sample::Args),
     Complete(complete::Args),
     Eval(eval::Args),
+    Score(score::Args),
     Classify(classify::Args),
     Compress(compress::Args),
     Decompress(decompress::Args),
@@ -57,6 +58,7 @@ impl Cli {
             Command::Sample(args) => args.drawing.json,
             Command::Complete(args) => args.drawing.json,
             Command::Eval(args) => args.json,
+            Command::Score(args) => args.json,
             Command::Classify(args) => args.json,
             Command::Compress(args) => args.json,
             Command::Decompress(args) => args.json,

@@ -6,6 +6,7 @@
 mod animation;
 mod args;
 mod commands;
+mod complexity;
 mod condition;
 mod config;
 mod dataset;

@@ -25,8 +25,13 @@ pub(crate) struct Batch<'a> {
 
 impl Batch<'_> {
     /// Goes through the steps. For each value that is there, `code` is asked for its level: which image, which
-    /// value of it, and how likely the levels are.
-    fn walk(&self, mut code: impl FnMut(usize, usize, &Cumulative) -> Result<u32>) -> Result<()> {
+    /// value of it, and how likely the levels are; and for each pixel, `whole` gets its image, what describes it
+    /// and its levels.
+    fn walk(
+        &self,
+        mut code: impl FnMut(usize, usize, &Cumulative) -> Result<u32>,
+        mut whole: impl FnMut(usize, &[f32], &[u32]),
+    ) -> Result<()> {
         let (domain, order, batch) = (self.model.domain(), self.model.order(), self.widths.len());
         let likelihood = self.model.likelihood();
         let (p, v) = (likelihood.parameters(), likelihood.values());
@@ -37,16 +42,19 @@ impl Batch<'_> {
             let dims: Vec<usize> = order.dims_of(step).collect();
             levels.clear();
             // One by one through the images, which lie one after the other in what a step says of them.
-            for (b, own) in parameters.chunks_exact(dims.len() / v * p).enumerate() {
-                for (i, &dim) in dims.iter().enumerate() {
-                    if dim % domain.width >= self.widths[b] {
-                        levels.push(0);
-                        continue;
-                    }
-                    let before = levels.len() - i % v..;
-                    cumulative.set(likelihood, &own[i / v * p..][..p], &levels[before])?;
+            let pixels = parameters.chunks_exact(p);
+            let all = (0..batch).flat_map(|b| dims.chunks_exact(v).map(move |dims| (b, dims)));
+            for ((b, dims), own) in all.zip(pixels) {
+                let first = levels.len();
+                if dims[0] % domain.width >= self.widths[b] {
+                    levels.resize(first + v, 0);
+                    continue;
+                }
+                for &dim in dims {
+                    cumulative.set(likelihood, own, &levels[first..])?;
                     levels.push(code(b, dim, &cumulative)?);
                 }
+                whole(b, own, &levels[first..]);
             }
             stepper.feed(step, &levels)?;
         }
@@ -58,12 +66,15 @@ impl Batch<'_> {
         let dims = self.model.domain().dims();
         self.model.domain().check_levels(images)?;
         let mut nats = vec![0.0; self.widths.len()];
-        self.walk(|b, dim, cumulative| {
+        let likelihood = self.model.likelihood();
+        let code = |b, dim, cumulative: &Cumulative| {
             let level = images[b * dims + dim];
-            nats[b] -= cumulative.log_probability(level as usize);
             to.encode_symbol(level as usize, Parts(cumulative))
                 .map_err(|_| Error::Impossible)?;
             Ok(level)
+        };
+        self.walk(code, |b, parameters, levels| {
+            nats[b] += likelihood.nats(parameters, levels);
         })?;
         Ok(nats)
     }
@@ -72,13 +83,14 @@ impl Batch<'_> {
     pub(crate) fn decode(&self, from: &mut DefaultRangeDecoder) -> Result<Vec<u32>> {
         let dims = self.model.domain().dims();
         let mut images = vec![0; self.widths.len() * dims];
-        self.walk(|b, dim, cumulative| {
+        let code = |b, dim, cumulative: &Cumulative| {
             let level = from
                 .decode_symbol(Parts(cumulative))
                 .map_err(|_| Error::Stream)?;
             images[b * dims + dim] = level as u32;
             Ok(level as u32)
-        })?;
+        };
+        self.walk(code, |_, _, _| ())?;
         Ok(images)
     }
 }

@@ -48,6 +48,6 @@ pub use model::{
 pub use order::{ChannelSteps, Order, Scan, Step, Walk};
 pub use sample::{Engine, SampleOptions, Sampled, sample};
 pub use sampler::{Fixed, Given, Sampler};
-pub use score::{Score, mean_and_error, score_images, score_pixels, score_steps};
+pub use score::{Score, auroc, mean_and_error, score_images, score_pixels, score_steps, surprise};
 pub use taps::{Grid, Kernel, Stride, Taps};
 pub use weights::{Blueprint, Weights};

@@ -62,6 +62,32 @@ pub fn score_images(
     Ok(nll.to_dtype(DType::F64)?.to_vec1()?)
 }
 
+/// How astonished `model` is at each pixel of each image of `levels` `(B, C, H, W)`: B images of H·W negative
+/// log-likelihoods in nats, summed over channels, each value given all that comes before it in the order of
+/// the model. Over all pixels they sum to what [`score_images`] gives. It is the surprise of one order: an
+/// average over several is one of whole images, and no pixel has a share in it.
+///
+/// # Errors
+/// As [`Distribution::nll`].
+pub fn surprise(
+    model: &(impl Model + ?Sized),
+    levels: &Tensor,
+    condition: Option<&Tensor>,
+) -> Result<Vec<Vec<f64>>> {
+    let mut all = nats_of_values(model, levels, condition)?;
+    let n = model.domain().positions();
+    for image in &mut all {
+        // Not every device adds in f64.
+        for c in 1..image.len() / n {
+            for p in 0..n {
+                image[p] += image[c * n + p];
+            }
+        }
+        image.truncate(n);
+    }
+    Ok(all)
+}
+
 /// Of each image of `levels` `(B, C, H, W)`, the negative log-likelihood in nats of its pixels that are
 /// `wanted`, each given all that comes before it in the order of `model`. With every pixel that is not wanted
 /// before every one that is, this is that of the wanted ones given the others. `wanted` is `(H, W)`, the same
@@ -83,15 +109,38 @@ pub fn score_pixels(
             got: wanted.len().to_string(),
         });
     }
-    let each = nats_of_values(model, levels, condition)?;
-    let masks = wanted.chunks(n).cycle();
     let sum = |(nats, mask): (Vec<f64>, &[bool])| {
-        let pixels = nats.iter().zip(mask.iter().cycle());
+        let pixels = nats.iter().zip(mask);
         pixels
             .filter_map(|(nats, wanted)| wanted.then_some(nats))
             .sum()
     };
-    Ok(each.into_iter().zip(masks).map(sum).collect())
+    let each = surprise(model, levels, condition)?;
+    Ok(each
+        .into_iter()
+        .zip(wanted.chunks(n).cycle())
+        .map(sum)
+        .collect())
+}
+
+/// How well a score tells two sets apart: the probability that a random one of `positives` has a higher score
+/// than a random one of `negatives`, which is the area under the receiver operating characteristic. Equal
+/// scores count half, so 0.5 is chance, and below it the positives are the lower ones. None where a set is
+/// empty or a score is no number.
+pub fn auroc(negatives: &[f64], positives: &[f64]) -> Option<f64> {
+    let all = || negatives.iter().chain(positives);
+    if negatives.is_empty() || positives.is_empty() || all().any(|score| score.is_nan()) {
+        return None;
+    }
+    let mut sorted = negatives.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let higher = |score: &f64| {
+        let below = sorted.partition_point(|other| other < score);
+        let not_above = sorted.partition_point(|other| other <= score);
+        (below + not_above) as f64 / 2.0
+    };
+    let pairs = (negatives.len() * positives.len()) as f64;
+    Some(positives.iter().map(higher).sum::<f64>() / pairs)
 }
 
 /// Of each image of `levels` `(B, C, H, W)`, the negative log-likelihood in nats of what each step in the
@@ -117,6 +166,7 @@ fn nats_of_values(
     levels: &Tensor,
     condition: Option<&Tensor>,
 ) -> Result<Vec<Vec<f64>>> {
+    model.domain().batch_of(levels)?;
     let conditionals = model.conditionals(levels, condition)?;
     let each = nll_of_values(model, levels, &conditionals)?; // (B, C / V, H, W)
     Ok(each.flatten_from(1)?.to_dtype(DType::F64)?.to_vec2()?)
@@ -132,5 +182,21 @@ mod tests {
         let score = Score::of(&[784.0 * 256f64.ln(); 3], &domain);
         assert!((score.bits_per_dim - 8.0).abs() < 1e-12 && score.standard_error < 1e-9);
         assert_eq!(Score::of(&[1.0, 3.0], &domain).standard_error, 1.0);
+    }
+
+    #[test]
+    fn the_area_is_the_share_of_pairs_in_the_right_order() {
+        let lower = [1.0, 2.0, 3.0];
+        assert_eq!(auroc(&lower, &[4.0, 5.0]), Some(1.0));
+        assert_eq!(auroc(&lower, &[0.0, -1.0]), Some(0.0));
+        assert_eq!(auroc(&lower, &lower), Some(0.5));
+        // Above one and level with one, of three; above all.
+        assert_eq!(auroc(&lower, &[2.0, 9.0]), Some((1.5 + 3.0) / 6.0));
+        assert_eq!(auroc(&[0.0, -0.0], &[-0.0]), Some(0.5));
+        assert_eq!(auroc(&[f64::INFINITY], &[f64::INFINITY]), Some(0.5));
+        for (negatives, positives) in [(&[][..], &[1.0][..]), (&[1.0], &[]), (&[1.0], &[f64::NAN])]
+        {
+            assert_eq!(auroc(negatives, positives), None);
+        }
     }
 }

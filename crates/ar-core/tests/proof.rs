@@ -8,7 +8,8 @@ use ar_core::check::causality;
 use ar_core::harness::{
     batch_independent, no_leak_and_alive, normalised, samples_follow, step_equals_full,
 };
-use ar_core::{ChannelSteps, Domain, Order};
+use ar_core::{ChannelSteps, Domain, Order, score_images, score_pixels, surprise};
+use candle_core::Device;
 use common::Chain;
 
 fn chain(leak: Option<(usize, usize)>) -> Chain {
@@ -80,4 +81,28 @@ fn wrong_probabilities_are_caught() {
     let mut probabilities = normalised(&model).unwrap();
     probabilities.reverse();
     assert!(samples_follow(&model, &probabilities).is_err());
+}
+
+#[test]
+fn the_surprise_of_all_pixels_is_that_of_the_image() {
+    let domain = Domain::new(2, 2, 3, 3).unwrap();
+    let model = Chain {
+        domain,
+        order: Order::raster(&domain, ChannelSteps::Separate),
+        leak: None,
+        drifts: false,
+    };
+    let levels = (0..36).map(|v| v * v % 7 % 3).collect();
+    let levels = domain.tensor(levels, &Device::Cpu).unwrap();
+    let of_pixels = surprise(&model, &levels, None).unwrap();
+    let of_images = score_images(&model, &levels, None).unwrap();
+    let upper = [true, true, true, false, false, false];
+    let of_upper = score_pixels(&model, &levels, None, &upper).unwrap();
+    assert_eq!(of_pixels.len(), 3);
+    for (i, pixels) in of_pixels.iter().enumerate() {
+        assert!(pixels.len() == 6 && pixels.iter().all(|&nats| nats > 0.0));
+        let sum = |some: &[f64]| some.iter().sum::<f64>();
+        assert!((sum(pixels) - of_images[i]).abs() < 1e-9);
+        assert!((sum(&pixels[..3]) - of_upper[i]).abs() < 1e-9);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ar_core::{Conditioning, Distribution, Domain, Model, score_images, score_pixels};
+use ar_core::{Conditioning, Distribution, Domain, Model, score_images};
 use ar_data::{Encoding, Epoch, Images, LevelBatch, Traversal, batches};
 use candle_core::Device;
 
@@ -129,38 +129,99 @@ pub fn score(
     Ok(nats)
 }
 
+/// How astonished `model` is at each pixel of each image, in nats summed over channels, or at each sample of
+/// each recording; encoded as [`score`] encodes them. It is one model: a mixture has no likelihood of a pixel.
+///
+/// # Errors
+/// As [`score`].
+pub fn surprise(
+    model: &dyn Model,
+    images: &Arc<Images>,
+    encoding: &Encoding,
+    batch_size: usize,
+    progress: &mut dyn FnMut(usize) -> bool,
+) -> Result<Vec<Vec<f64>>> {
+    let encoding = encoding.clone().for_scoring();
+    let mut all = vec![Vec::new(); images.len()];
+    let batch_size = batch_size.min(at_once(model));
+    let images = Arc::clone(images);
+    if images.context().is_some() {
+        let pieces = (images, encoding);
+        in_pieces(
+            model,
+            pieces,
+            batch_size,
+            all.len(),
+            progress,
+            |i, piece| {
+                all[i].extend_from_slice(piece);
+            },
+        )?;
+        return Ok(all);
+    }
+    let (domain, device) = (domain_of(&images, &encoding)?, model.device());
+    let epoch = Epoch::new(images, encoding, batch_size, Traversal::Sequential)?;
+    let mut done = 0;
+    for batch in epoch.stream(0)? {
+        let levels = domain.tensor(batch.levels, device)?;
+        let condition = model.conditioning().of_labels(batch.labels, device)?;
+        for own in ar_core::surprise(model, &levels, condition.as_ref())? {
+            all[done] = own;
+            done += 1;
+        }
+        if !progress(done) {
+            break;
+        }
+    }
+    all.truncate(done);
+    Ok(all)
+}
+
 /// [`score`] of recordings: each in pieces, every value once and given all that its conditional depends on.
 fn score_recordings(
     model: &dyn Distribution,
-    (images, encoding): (Arc<Images>, Encoding),
+    recordings: (Arc<Images>, Encoding),
     batch_size: usize,
     limit: usize,
     progress: &mut dyn FnMut(usize) -> bool,
 ) -> Result<Vec<f64>> {
-    let (domain, device) = (model.domain(), model.device());
     let member = alone(model)?;
     let batch_size = batch_size.min(at_once(member));
-    let epoch = Epoch::new(images, encoding, batch_size, Traversal::Sequential)?;
     let mut nats = vec![0.0; limit];
+    let add = |i: usize, piece: &[f64]| nats[i] += piece.iter().sum::<f64>();
+    let done = in_pieces(member, recordings, batch_size, limit, progress, add)?;
+    nats.truncate(done);
+    Ok(nats)
+}
+
+/// Gives `take` the surprise of each piece of the first `limit` recordings, in order, with the number of its
+/// recording. How many recordings are done.
+fn in_pieces(
+    model: &dyn Model,
+    (images, encoding): (Arc<Images>, Encoding),
+    batch_size: usize,
+    limit: usize,
+    progress: &mut dyn FnMut(usize) -> bool,
+    mut take: impl FnMut(usize, &[f64]),
+) -> Result<usize> {
+    let (domain, device) = (model.domain(), model.device());
+    let epoch = Epoch::new(images, encoding, batch_size, Traversal::Sequential)?;
     for batch in epoch.in_pieces(limit) {
         let levels = domain.tensor(batch.levels, device)?;
         let condition = model.conditioning().of_labels(batch.labels, device)?;
-        let counts = batch.scored.iter().flatten();
-        let counts = counts.flat_map(|r| (0..domain.positions()).map(|p| r.contains(&p)));
-        let counts: Vec<bool> = counts.collect();
-        let of_pieces = score_pixels(member, &levels, condition.as_ref(), &counts)?;
-        for (&i, piece) in batch.indices.iter().zip(of_pieces) {
-            nats[i as usize] += piece;
+        let of_pieces = ar_core::surprise(model, &levels, condition.as_ref())?;
+        let counts = batch.scored.iter().flatten().cloned();
+        for ((&i, piece), counts) in batch.indices.iter().zip(&of_pieces).zip(counts) {
+            take(i as usize, &piece[counts]);
         }
         // The last one may go on in the next batch.
         let done = batch.indices.last().map_or(0, |&i| i as usize);
         if !progress(done) {
-            nats.truncate(done);
-            return Ok(nats);
+            return Ok(done);
         }
     }
     progress(limit);
-    Ok(nats)
+    Ok(limit)
 }
 
 /// The only member of `model`.
@@ -179,4 +240,64 @@ pub(crate) fn at_once(member: &dyn Model) -> usize {
     let likelihood = member.likelihood();
     let described = member.domain().dims() / likelihood.values() * likelihood.parameters();
     (MOST / described.max(1)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use ar_core::Weights;
+    use ar_data::Shape;
+    use ar_models::Spec;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn model(name: &str, config: Value, domain: Domain) -> Box<dyn Distribution> {
+        let spec = Spec::new(name, config, domain, Conditioning::None).unwrap();
+        let weights = Weights::from_vars(&spec.initialise(1, &Device::Cpu).unwrap());
+        spec.build(&weights.detached()).unwrap()
+    }
+
+    /// The surprise of all pixels of an image, or all samples of a recording, is that of the whole.
+    fn sums_up(model: &dyn Distribution, images: Images, encoding: &Encoding, lengths: &[usize]) {
+        let images = Arc::new(images);
+        let whole = score(model, &images, encoding, 4, 0, &mut |_| true).unwrap();
+        for batch_size in [1, 3, 64] {
+            let member = model.members()[0];
+            let parts = surprise(member, &images, encoding, batch_size, &mut |_| true).unwrap();
+            assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), lengths);
+            for (parts, whole) in parts.iter().zip(&whole) {
+                let sum: f64 = parts.iter().sum();
+                assert!((sum - whole).abs() < 1e-3, "{sum} {whole}");
+            }
+        }
+    }
+
+    #[test]
+    fn surprise_sums_up_to_the_likelihood() {
+        let pixels: Vec<u16> = (0..5 * 3 * 12).map(|i| (i * i % 11 % 4) as u16).collect();
+        let images = Images::new(Shape::new(3, 3, 4), 4, pixels, None).unwrap();
+        let encoding = Encoding::native(4).unwrap();
+        let domain = domain_of(&images, &encoding).unwrap();
+        let config = json!({"hidden": 6, "blocks": 1, "first_kernel": 3});
+        sums_up(
+            &*model("pixelcnn", config, domain),
+            images,
+            &encoding,
+            &[12; 5],
+        );
+    }
+
+    #[test]
+    fn surprise_of_recordings_has_every_sample_once() {
+        let lengths = [3, 30, 17, 1];
+        let samples = (0..51u16).map(|t| t * t % 13).collect();
+        let window = [12, 4];
+        let recordings = Images::recordings(16, samples, &lengths, None, window).unwrap();
+        let encoding = Encoding::native(16).unwrap();
+        let domain = domain_of(&recordings, &encoding).unwrap();
+        let config = json!({"hidden": 4, "skip": 4, "stacks": 1, "max_dilation": 2, "embedding": 2,
+            "position": false});
+        let wavenet = model("wavenet", config, domain);
+        sums_up(&*wavenet, recordings, &encoding, &lengths);
+    }
 }

@@ -34,7 +34,7 @@ pub use classes::score_classes_by_step;
 pub use config::{ConfigError, Schedule, TrainConfig};
 pub use error::{BoxError, Error, Result};
 #[cfg(feature = "data")]
-pub use images::{ImageBatches, domain_of, score};
+pub use images::{ImageBatches, domain_of, score, surprise};
 pub use metrics::{StepMetrics, ValidationMetrics};
 pub use observer::Observer;
 pub use run::RunDirectory;

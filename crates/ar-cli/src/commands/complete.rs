@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::drawing::{Drawing, draw};
-use super::inputs::{Files, Input, Known, of_test};
+use super::inputs::{Files, Input, Known, PICTURES, of_test};
 use super::priming::Priming;
 use crate::condition::name_of;
 use crate::dataset::{pictures, save_levels};
@@ -33,7 +33,7 @@ use crate::words::counted;
 #[command(group = clap::ArgGroup::new("part").required(true).args(["keep_rows", "mask", "keep_seconds"]))]
 #[command(group = clap::ArgGroup::new("images").required(true).args(["input", "test"]))]
 pub(crate) struct Args {
-    /// Images to complete: PNG or JPEG files, folders of them, or .npy files of levels (N, C, H, W)
+    /// Images to complete: PNG or JPEG files, folders of them, or .npy or .npz files of levels (N, C, H, W)
     #[arg(long, value_name = "FILE", num_args = 1..)]
     input: Vec<PathBuf>,
 
@@ -242,6 +242,8 @@ impl Args {
             return of_test(count, self.full_size, run, output);
         }
         let files = Files {
+            option: "--input",
+            in_folders: PICTURES,
             paths: &self.input,
             reading: &self.reading,
             full_size: self.full_size,

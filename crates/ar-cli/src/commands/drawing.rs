@@ -144,17 +144,7 @@ impl Drawing {
     /// # Errors
     /// When the model is not conditioned on classes, or there is no such class.
     pub(super) fn classes(&self, run: &Run) -> Result<Vec<u32>> {
-        match (run.spec.conditioning, self.class.first()) {
-            (_, None) => Ok(Vec::new()),
-            (Conditioning::Class { classes }, _) => self
-                .class
-                .iter()
-                .map(|text| class_named(text, &run.data.classes, classes))
-                .collect(),
-            (_, Some(class)) => Err(usage(format!(
-                "--class {class}: the model is not conditioned on classes; train one with --conditional"
-            ))),
-        }
+        classes_named(&self.class, run)
     }
 
     /// `count` images, drawn as asked.
@@ -179,6 +169,23 @@ impl Drawing {
             tempering,
             ..SampleOptions::default()
         })
+    }
+}
+
+/// The classes that `--class` names.
+///
+/// # Errors
+/// When the model is not conditioned on classes, or there is no such class.
+pub(super) fn classes_named(names: &[String], run: &Run) -> Result<Vec<u32>> {
+    match (run.spec.conditioning, names.first()) {
+        (_, None) => Ok(Vec::new()),
+        (Conditioning::Class { classes }, _) => names
+            .iter()
+            .map(|text| class_named(text, &run.data.classes, classes))
+            .collect(),
+        (_, Some(class)) => Err(usage(format!(
+            "--class {class}: the model is not conditioned on classes; train one with --conditional"
+        ))),
     }
 }
 

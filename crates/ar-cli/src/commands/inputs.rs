@@ -1,4 +1,4 @@
-//! Images to complete, and which of their pixels are given.
+//! Images that a command is given, and of those to complete, which of their pixels are given.
 
 use std::path::{Path, PathBuf};
 
@@ -16,20 +16,28 @@ use crate::reading::ReadingArgs;
 use crate::run::Run;
 use crate::words::counted;
 
-/// An image to complete.
+/// An image to complete or to score.
 #[derive(Debug)]
 pub(super) struct Input {
+    /// Its file, with a number where there are several in it; or which test image it is.
+    pub(super) name: String,
     /// `(C, H, W)`.
     pub(super) levels: Vec<u32>,
     /// Its label, where it has one.
     pub(super) class: Option<u32>,
+    /// Whether it was made binary at half the range, where the run draws.
+    pub(super) is_halved: bool,
     /// The picture it is, unless it is one of an array or of the data.
     picture: Option<PathBuf>,
 }
 
-/// How the files of `--input` are read.
+/// How files of images are read.
 #[derive(Debug)]
 pub(super) struct Files<'a> {
+    /// What the command line calls them.
+    pub(super) option: &'static str,
+    /// Endings of what is read of a folder.
+    pub(super) in_folders: &'a [&'a str],
     pub(super) paths: &'a [PathBuf],
     pub(super) reading: &'a ReadingArgs,
     /// Without the scaling and cutting that the run's own data had.
@@ -45,29 +53,32 @@ impl Files<'_> {
     /// When a file cannot be read, or its images are not what the model can be of.
     pub(super) fn read(&self, run: &mut Run, output: &Output) -> Result<Vec<Input>> {
         let mut inputs = Vec::new();
-        for path in all_files(self.paths)? {
+        for path in all_files(self.option, self.paths, self.in_folders)? {
+            let called = format!("{} {}", self.option, path.display());
             let images = self.images(&path, run)?;
             let size = [images.shape().height, images.shape().width];
             let trained = [run.model.domain().height, run.model.domain().width];
             if size != trained && !inputs.is_empty() {
                 return Err(usage(format!(
-                    "--input {}: its images are {}x{}, those before it {}x{}; give images of one size",
-                    path.display(),
-                    size[0],
-                    size[1],
-                    trained[0],
-                    trained[1]
+                    "{called}: its images are {}x{}, those before it {}x{}; give images of one size",
+                    size[0], size[1], trained[0], trained[1]
                 )));
             }
-            run.take_size(size, &format!("--input {}, of", path.display()), output)?;
+            run.take_size(size, &format!("{called}, of"), output)?;
             let mut levels = Vec::new();
             let is_picture = !is_array(&path) && images.len() == 1;
-            encode(&path, images, run, &mut levels, output)?;
+            let is_halved = encode(&path, &called, images, run, &mut levels, output)?;
             let class = class_of(&path, run);
             let own = levels.chunks(run.model.domain().dims());
-            inputs.extend(own.map(|image| Input {
+            inputs.extend(own.enumerate().map(|(i, image)| Input {
+                name: if is_picture {
+                    path.display().to_string()
+                } else {
+                    format!("{}[{i}]", path.display())
+                },
                 levels: image.to_vec(),
                 class,
+                is_halved,
                 picture: is_picture.then(|| path.clone()),
             }));
         }
@@ -75,13 +86,16 @@ impl Files<'_> {
     }
 }
 
-/// `paths`, with the pictures that lie in them in place of folders.
-fn all_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// `paths`, with the files of these `endings` that lie in them in place of folders.
+///
+/// # Errors
+/// When one is not there, or a folder holds no such file.
+pub(super) fn all_files(option: &str, paths: &[PathBuf], endings: &[&str]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
-        is_there("--input", path)?;
+        is_there(option, path)?;
         if path.is_dir() {
-            files.extend(pictures_in("--input", path)?);
+            files.extend(files_in(option, path, endings)?);
         } else {
             files.push(path.clone());
         }
@@ -89,27 +103,33 @@ fn all_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The pictures in `folder`, by name.
-fn pictures_in(option: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+/// Endings of pictures.
+pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg"];
+
+/// The files of these `endings` in `folder`, by name.
+fn files_in(option: &str, folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
     let cannot = || format!("cannot read {option} {}", folder.display());
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(cannot)? {
         let path = entry.with_context(cannot)?.path();
-        if ["png", "jpg", "jpeg"].contains(&ending_of(&path).as_str()) {
+        if endings.contains(&ending_of(&path).as_str()) {
             found.push(path);
         }
     }
     found.sort();
     if found.is_empty() {
+        let endings = endings.iter().map(|e| format!(".{e}")).collect::<Vec<_>>();
         return Err(usage(format!(
-            "{option} {}: the folder holds no PNG or JPEG pictures",
-            folder.display()
+            "{option} {}: the folder holds no files that end in {}",
+            folder.display(),
+            endings.join(" or ")
         )));
     }
     Ok(found)
 }
 
-fn class_of(path: &Path, run: &Run) -> Option<u32> {
+/// The class of `run` that the folder of `path` is called like.
+pub(super) fn class_of(path: &Path, run: &Run) -> Option<u32> {
     let absolute = absolute(path);
     let folder = absolute.parent().and_then(Path::file_name)?;
     let named = |name: &String| folder == name.as_str();
@@ -161,6 +181,8 @@ pub(super) fn test_image(i: usize, run: &mut Run, output: &Output) -> Result<Inp
     let samples = test.recording(i);
     run.take_size([1, samples.len()], "--test, of", output)?;
     Ok(Input {
+        name: format!("test[{i}]"),
+        is_halved: false,
         levels: companding.levels_of(samples),
         class: test.label(i),
         picture: None,
@@ -180,6 +202,8 @@ fn input_of(images: &Images, i: usize, encoding: &Encoding) -> Result<Input> {
     let encoding = encoding.clone().for_scoring();
     encoding.encode(images, i, 0, &mut levels)?;
     Ok(Input {
+        name: format!("test[{i}]"),
+        is_halved: false,
         levels,
         class: images.label(i),
         picture: None,
@@ -200,6 +224,8 @@ pub(super) fn recording(path: &Path, run: &mut Run, output: &Output) -> Result<O
     let levels = companding.levels_of(&samples);
     run.take_size([1, samples.len()], "--input, of", output)?;
     Ok(Some(Input {
+        name: path.display().to_string(),
+        is_halved: false,
         levels,
         class: class_of(path, run),
         picture: None,
@@ -268,7 +294,7 @@ impl Known {
 
 /// For each input that is a picture the file of the same name in `folder`; in order of names where one is not.
 fn masks_of(folder: &Path, inputs: &[Input]) -> Result<Vec<PathBuf>> {
-    let found = pictures_in("--mask", folder)?;
+    let found = files_in("--mask", folder, PICTURES)?;
     let named: Option<Vec<&PathBuf>> = inputs.iter().map(|i| i.picture.as_ref()).collect();
     let Some(pictures) = named else {
         return Ok(found);
@@ -308,7 +334,7 @@ fn known_in(file: &Path, domain: &Domain) -> Result<Vec<Vec<bool>>> {
 }
 
 /// Refuses a file that is not there, by the option that names it.
-fn is_there(option: &str, path: &Path) -> Result<()> {
+pub(super) fn is_there(option: &str, path: &Path) -> Result<()> {
     if path.exists() {
         return Ok(());
     }
@@ -333,7 +359,7 @@ impl Files<'_> {
             layout: Some(Layout::Nchw),
             ..LoadOptions::default()
         };
-        let cannot = || format!("cannot read --input {}", path.display());
+        let cannot = || format!("cannot read {} {}", self.option, path.display());
         // Levels as `sample` writes them, or else what the run's own data look like.
         let fits = |images: &Images| images.shape().channels == domain.channels;
         let told = self.reading.first_given().is_some();
@@ -349,20 +375,25 @@ impl Files<'_> {
             framed(images, &config.framing()).with_context(cannot)?
         };
         if images.is_empty() {
-            return Err(usage(format!("--input {} holds no images", path.display())));
+            return Err(usage(format!(
+                "{} {} holds no images",
+                self.option,
+                path.display()
+            )));
         }
         Ok(images)
     }
 }
 
-/// Appends the levels of images of one input file.
+/// Appends the levels of the images of one file. Whether they were made binary.
 fn encode(
     path: &Path,
+    called: &str,
     images: Images,
     run: &Run,
     levels: &mut Vec<u32>,
     output: &Output,
-) -> Result<()> {
+) -> Result<bool> {
     let (domain, encoding) = (run.model.domain(), &run.encoding);
     let given = images.shape();
     // Levels as `sample` writes them, or what becomes such levels.
@@ -374,11 +405,8 @@ fn encode(
     if [shape.channels, shape.height, shape.width] != [domain.channels, domain.height, domain.width]
     {
         return Err(usage(format!(
-            "--input {} is {given} (channels x height x width), the model's images are {}x{}x{}",
-            path.display(),
-            domain.channels,
-            domain.height,
-            domain.width
+            "{called} is {given} (channels x height x width), the model's images are {}x{}x{}",
+            domain.channels, domain.height, domain.width
         )));
     }
     if is_array(path)
@@ -389,16 +417,16 @@ fn encode(
             .all(|&value| usize::from(value) < domain.levels)
     {
         levels.extend(images.pixels().iter().map(|&value| u32::from(value)));
-        return Ok(());
+        return Ok(false);
     }
     let native = encoding.native_levels();
     let images = with_levels(images, native).map_err(|highest| {
         usage(format!(
-            "--input {}: value {highest} is outside the data's 0..{native}",
-            path.display()
+            "{called}: value {highest} is outside the data's 0..{native}"
         ))
     })?;
-    // A picture to complete has no split and no number that a stored draw could belong to.
+    // A picture of its own has no split and no number that a stored draw could belong to.
+    let is_halved = matches!(encoding, Encoding::Binary(..));
     let encoding = match encoding {
         Encoding::Binary(_, native) => {
             output.note(format_args!(
@@ -412,11 +440,11 @@ fn encode(
     for i in 0..images.len() {
         encoding.encode(&images, i, 0, levels)?;
     }
-    Ok(())
+    Ok(is_halved)
 }
 
 fn is_array(path: &Path) -> bool {
-    ending_of(path) == "npy"
+    ["npy", "npz"].contains(&ending_of(path).as_str())
 }
 
 /// The same images as ones of `native` levels, or the value that is none.

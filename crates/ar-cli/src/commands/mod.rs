@@ -18,11 +18,15 @@ pub(crate) mod import;
 pub(crate) mod info;
 mod inputs;
 pub(crate) mod man;
+mod maps;
 mod position;
 mod priming;
 pub(crate) mod runs;
 pub(crate) mod sample;
+pub(crate) mod score;
+mod scores;
 mod scoring;
+mod subjects;
 pub(crate) mod train;
 mod train_args;
 
@@ -42,6 +46,7 @@ pub fn run(cli: Cli, output: &Output) -> Result<u8> {
         Command::Sample(args) => sample::run(&args, output),
         Command::Complete(args) => complete::run(&args, output),
         Command::Eval(args) => eval::run(&args, output),
+        Command::Score(args) => score::run(&args, output),
         Command::Classify(args) => classify::run(&args, output),
         Command::Compress(args) => compress::run(&args, output),
         Command::Decompress(args) => decompress::run(&args, output),

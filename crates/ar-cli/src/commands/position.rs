@@ -142,6 +142,8 @@ impl At {
             return Ok(recording);
         }
         let files = Files {
+            option: "--input",
+            in_folders: &[],
             paths: std::slice::from_ref(path),
             reading: &ReadingArgs::default(),
             full_size: false,

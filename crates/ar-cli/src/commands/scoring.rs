@@ -119,6 +119,45 @@ pub(super) fn data_of(
     full_size: bool,
     output: &Output,
 ) -> Result<Data> {
+    let config = config_of(run, source, reading, full_size);
+    let data = Data::like(&config, &run.encoding);
+    let data = match source {
+        Some(_) => data,
+        None => data.context(
+            "the run's data cannot be had; if they have moved, say where they are with --data",
+        ),
+    }?;
+    let data = seen_by(run, data, output)?;
+    let by_class = matches!(run.spec.conditioning, Conditioning::Class { .. });
+    if by_class && !has_classes_of(run, &data) {
+        return Err(usage(format!(
+            "the classes of {} are {}, those of the run's data {}",
+            data.name,
+            data.classes.join(", "),
+            run.data.classes.join(", ")
+        )));
+    }
+    if data.fingerprint != run.data.fingerprint {
+        output.warn(format_args!(
+            "note: these are not the data the model was trained with ({}, {}): {}",
+            run.data.name, run.data.source, data.source
+        ));
+    }
+    Ok(data)
+}
+
+/// Whether a label of `data` means the same class to `run`.
+pub(super) fn has_classes_of(run: &Run, data: &Data) -> bool {
+    run.data.classes.starts_with(&data.classes)
+}
+
+/// How the data of `source`, or those of the run, are loaded.
+pub(super) fn config_of(
+    run: &Run,
+    source: Option<&str>,
+    reading: &ReadingArgs,
+    full_size: bool,
+) -> DataConfig {
     let own = run.data.config.clone();
     // How the run's own arrays are laid out, and who was held out of them, says nothing of others.
     let (layout, data_range, hold_out) = match source {
@@ -127,7 +166,7 @@ pub(super) fn data_of(
     };
     let framing = (!full_size).then_some((own.resize, own.crop));
     let (resize, crop) = framing.unwrap_or_default();
-    let config = reading.over(DataConfig {
+    reading.over(DataConfig {
         resize,
         crop,
         source: source.map_or(own.source.clone(), str::to_owned),
@@ -137,14 +176,14 @@ pub(super) fn data_of(
         // Whether labels are needed is for the model to say.
         conditional: false,
         ..own
-    });
-    let data = Data::like(&config, &run.encoding);
-    let data = match source {
-        Some(_) => data,
-        None => data.context(
-            "the run's data cannot be had; if they have moved, say where they are with --data",
-        ),
-    }?;
+    })
+}
+
+/// `data` as the model of `run` sees them; it takes their size.
+///
+/// # Errors
+/// When they are not of the run's kind.
+pub(super) fn seen_by(run: &mut Run, data: Data, output: &Output) -> Result<Data> {
     let data = if data.fingerprint == run.data.fingerprint {
         data
     } else {
@@ -171,21 +210,6 @@ pub(super) fn data_of(
             "{} has {native} native levels, the run's data {expected}",
             data.name
         )));
-    }
-    let by_class = matches!(run.spec.conditioning, Conditioning::Class { .. });
-    if by_class && !run.data.classes.starts_with(&data.classes) {
-        return Err(usage(format!(
-            "the classes of {} are {}, those of the run's data {}",
-            data.name,
-            data.classes.join(", "),
-            run.data.classes.join(", ")
-        )));
-    }
-    if data.fingerprint != run.data.fingerprint {
-        output.warn(format_args!(
-            "note: these are not the data the model was trained with ({}, {}): {}",
-            run.data.name, run.data.source, data.source
-        ));
     }
     Ok(data)
 }

@@ -5,6 +5,7 @@ use realfft::RealFftPlanner;
 
 use super::axes::label;
 use super::canvas::Picture;
+use super::heat::heat;
 use super::text::words;
 
 const PAPER: [u8; 3] = [255; 3];
@@ -16,6 +17,9 @@ const ZERO: [u8; 3] = [190; 3];
 const WAVE: usize = 64;
 const SPECTRUM: usize = 96;
 const LINE: usize = 2;
+/// Of the surprise under a waveform.
+const STRIP: usize = 64;
+const SURPRISE: [u8; 3] = [213, 94, 0];
 /// Around the two: scales to the left and below, half a number to the right, what holds for all at the top.
 const LEFT: usize = 52;
 const RIGHT: usize = 30;
@@ -29,34 +33,66 @@ const FLOOR_DB: f32 = -80.0;
 /// If all are quieter, the waveforms stay flat rather than show the rounding.
 const QUIETEST: f32 = 0.01;
 
+/// Of a recording alone, pixel columns.
+const ALONE: usize = 480;
+
 /// Draws recordings of 16 bits, silence at 32768, of `rate` samples a second; several are numbered from 1.
 ///
 /// # Errors
 /// Never for what fits in memory.
 pub(crate) fn sounds(recordings: &[&[u16]], rate: u32) -> Result<Picture> {
+    draw(recordings, rate, None)
+}
+
+/// Draws a recording as [`sounds`] does, and under its waveform how astonished a model was: [`columns_of`] its
+/// bits, `most` at the upper edge.
+///
+/// # Errors
+/// Never for what fits in memory.
+pub(crate) fn astonishing(
+    recording: &[u16],
+    columns: &[f64],
+    most: f64,
+    rate: u32,
+) -> Result<Picture> {
+    draw(&[recording], rate, Some((columns, most)))
+}
+
+/// The mean in each pixel column of what is told of each sample of a recording.
+pub(crate) fn columns_of(samples: &[f64]) -> Vec<f64> {
+    let pace = Pace::of(samples.len(), ALONE);
+    let own = |x| &samples[pace.start(x)..pace.start(x + 1).min(samples.len())];
+    let mean = |some: &[f64]| some.iter().sum::<f64>() / some.len().max(1) as f64;
+    (0..pace.width(samples.len()))
+        .map(|x| mean(own(x)))
+        .collect()
+}
+
+fn draw(recordings: &[&[u16]], rate: u32, surprise: Option<(&[f64], f64)>) -> Result<Picture> {
     let (columns, width) = match recordings.len() {
-        0..=3 => (1, 480),
+        0..=3 => (1, ALONE),
         4..=8 => (2, 400),
         _ => (4, 280),
     };
     let rate = f64::from(rate.max(1));
     let longest = recordings.iter().map(|sound| sound.len()).max();
-    let pace = Pace {
-        // At least one in each column.
-        samples: longest.unwrap_or(0).max(width),
-        columns: width,
-    };
+    let pace = Pace::of(longest.unwrap_or(0), width);
     let seconds = pace.samples as f64 / rate;
     let all = recordings.iter().copied().flatten();
     let peak = all.fold(QUIETEST, |peak, &s| peak.max(amplitude(s).abs()));
 
-    let (across, down) = (LEFT + width + RIGHT, WAVE + LINE + SPECTRUM + FOOT);
+    let strip = surprise.map_or(0, |_| LINE + STRIP);
+    let (across, down) = (LEFT + width + RIGHT, WAVE + strip + LINE + SPECTRUM + FOOT);
     let rows = recordings.len().div_ceil(columns);
     let mut page = Picture::filled(columns * across, HEAD + rows * down, PAPER).to_colour();
     draw_key(&mut page, peak);
     for (at, sound) in recordings.iter().enumerate() {
         let (left, top) = (LEFT + at % columns * across, HEAD + at / columns * down);
-        let (middle, below) = (top + WAVE + LINE, top + WAVE + LINE + SPECTRUM);
+        let middle = top + WAVE + strip + LINE;
+        let below = middle + SPECTRUM;
+        if let Some((columns, most)) = surprise {
+            draw_surprise(&mut page, columns, most, [left, top + WAVE + LINE]);
+        }
         page.paste(&Picture::filled(width, WAVE, AFTER), left, top);
         page.paste(&Picture::filled(width, SPECTRUM, AFTER), left, middle);
         page.paste(&waveform(sound, pace, peak), left, top);
@@ -97,13 +133,43 @@ struct Pace {
 }
 
 impl Pace {
+    /// The longest sound has so many samples: at least one in each column.
+    fn of(longest: usize, columns: usize) -> Self {
+        let samples = longest.max(columns);
+        Self { samples, columns }
+    }
+
     /// The first sample of column `x`.
     fn start(self, x: usize) -> usize {
         x * self.samples / self.columns
     }
 
-    fn width(self, sound: &[u16]) -> usize {
-        (sound.len() * self.columns).div_ceil(self.samples)
+    /// The columns of a sound of so many samples.
+    fn width(self, length: usize) -> usize {
+        (length * self.columns).div_ceil(self.samples)
+    }
+}
+
+/// Columns from 0 to `most`, with both and the unit on the left.
+fn draw_surprise(page: &mut Picture, columns: &[f64], most: f64, [left, top]: [usize; 2]) {
+    page.paste(&Picture::filled(ALONE, STRIP, AFTER), left, top);
+    page.paste(&Picture::filled(columns.len(), STRIP, PAPER), left, top);
+    for (x, bits) in columns.iter().enumerate() {
+        let share = if most > 0.0 { bits / most } else { 0.0 };
+        let height = (share.clamp(0.0, 1.0) * (STRIP - 1) as f64).round() as usize;
+        let line = Picture::filled(1, height + 1, SURPRISE);
+        page.paste(&line, left + x, top + STRIP - 1 - height);
+    }
+    let texts = [
+        label((most * 100.0).round() / 100.0, most),
+        "bits".to_owned(),
+        "0".to_owned(),
+    ];
+    for (i, text) in texts.iter().enumerate() {
+        let text = words(text, PAPER[0]);
+        let x = left.saturating_sub(TICK + 2 + text.width());
+        // The last clear of the scale below.
+        page.paste(&text, x, top + i * (STRIP - LETTER - TICK) / 2);
     }
 }
 
@@ -158,7 +224,7 @@ fn waveform(sound: &[u16], pace: Pace, peak: f32) -> Picture {
         let down = (1.0 - amplitude(sample) / peak) / 2.0;
         (down * (WAVE - 1) as f32).round() as usize
     };
-    let width = pace.width(sound);
+    let width = pace.width(sound.len());
     let mut picture = Picture::filled(width, WAVE, PAPER).to_colour();
     picture.paste(&Picture::filled(width, 1, ZERO), 0, row(32_768));
     for x in 0..width {
@@ -190,7 +256,7 @@ fn spectrogram(sound: &[u16], pace: Pace, rate: f64) -> Result<Picture> {
         .collect();
     let full_scale = hann.iter().sum::<f32>() / 2.0;
 
-    let width = pace.width(sound);
+    let width = pace.width(sound.len());
     let mut planes = vec![0; 3 * SPECTRUM * width];
     for x in 0..width {
         let mut loudest = [0f32; SPECTRUM];
@@ -219,21 +285,6 @@ fn spectrogram(sound: &[u16], pace: Pace, rate: f64) -> Result<Picture> {
         }
     }
     Picture::from_planes((3, SPECTRUM, width), &planes)
-}
-
-/// From black over violet and orange to pale yellow for 0 to 1, in steps that look even.
-fn heat(share: f32) -> [u8; 3] {
-    const STOPS: [[u8; 9]; 3] = [
-        [0, 28, 79, 129, 181, 229, 251, 254, 252],
-        [0, 16, 18, 37, 54, 80, 135, 194, 253],
-        [4, 68, 123, 129, 122, 100, 97, 135, 191],
-    ];
-    let place = share.clamp(0.0, 1.0) * 8.0;
-    let below = (place as usize).min(7);
-    STOPS.map(|stops| {
-        let (a, b) = (f32::from(stops[below]), f32::from(stops[below + 1]));
-        (a + (place - below as f32) * (b - a)).round() as u8
-    })
 }
 
 #[cfg(test)]
@@ -318,5 +369,25 @@ mod tests {
         assert_eq!(text(4.0, 5), "01234 s");
         assert_eq!(text(22.05, 5), "05101520 s");
         assert_eq!(text(0.62, 4), "00.20.40.6 s");
+    }
+
+    #[test]
+    fn surprise_stands_under_its_samples() {
+        let sound = sine(300.0, 4800);
+        let bits: Vec<f64> = (0..4800).map(|t| f64::from(t / 1200)).collect();
+        let columns = columns_of(&bits);
+        assert_eq!((columns.len(), columns[0], columns[479]), (480, 0.0, 3.0));
+        assert_eq!(columns_of(&[1.0, 2.0]), [1.0, 2.0]);
+        assert!(columns_of(&[]).is_empty());
+        let page = astonishing(&sound, &columns, 3.0, 8000).unwrap();
+        let plain = sounds(&[&sound], 8000).unwrap();
+        assert_eq!(page.height(), plain.height() + LINE + STRIP);
+        let top = HEAD + WAVE + LINE;
+        let height = |x: usize| {
+            let own = (0..STRIP).filter(|&y| page.rgb(LEFT + x, top + y) == SURPRISE);
+            own.count()
+        };
+        assert_eq!([height(0), height(130), height(479)], [1, 22, STRIP]);
+        astonishing(&[], &[], 0.0, 8000).unwrap();
     }
 }

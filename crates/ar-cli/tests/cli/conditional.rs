@@ -24,7 +24,7 @@ fn pictures(folder: &Path) {
 }
 
 /// A folder with `pictures` and a conditional run of them in `run`.
-fn trained() -> &'static Path {
+pub(crate) fn trained() -> &'static Path {
     static RUN: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = RUN.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
@@ -60,7 +60,7 @@ fn trained() -> &'static Path {
     path
 }
 
-fn in_trained(args: &[&str]) -> crate::common::Ran {
+pub(crate) fn in_trained(args: &[&str]) -> crate::common::Ran {
     ar(trained(), args)
 }
 

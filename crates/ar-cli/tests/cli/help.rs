@@ -21,6 +21,7 @@ fn every_command_says_what_it_takes() {
             "sample",
             "complete",
             "eval",
+            "score",
             "classify",
             "check",
             "info",
@@ -81,6 +82,18 @@ fn every_command_says_what_it_takes() {
     help(
         &["eval"],
         &["--data", "--split", "--limit", "--per-image", "--json"],
+    );
+    help(
+        &["score"],
+        &[
+            "--test",
+            "--map",
+            "--sort",
+            "--csv",
+            "--against",
+            "--background",
+            "--json",
+        ],
     );
     help(
         &["classify"],

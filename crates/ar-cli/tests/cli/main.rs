@@ -6,6 +6,7 @@
     reason = "helpers of tests fail like tests"
 )]
 
+mod archives;
 mod bad_input;
 mod check_and_info;
 mod common;
@@ -25,6 +26,7 @@ mod reading;
 mod resume;
 mod runs;
 mod sample;
+mod score;
 mod sound;
 mod threads;
 mod train;

@@ -16,7 +16,6 @@ pub struct Cumulative {
     /// Of a mixture, which is asked at the few levels that a coder looks at.
     placed: Option<Placed>,
     weights: Vec<f32>,
-    total: f64,
 }
 
 /// All parts.
@@ -54,7 +53,6 @@ impl Cumulative {
         if !(total.is_finite() && total > 0.0) {
             return Err(Error::NotANumber);
         }
-        self.total = total;
         let by = f64::from(WHOLE - self.levels as u32) / total;
         self.below.clear();
         self.below.push(0);
@@ -83,26 +81,6 @@ impl Cumulative {
         // Two parts a level: one is its own even where the last bit of a sum goes astray.
         let free = WHOLE - 2 * self.levels as u32;
         (placed.below(level) * f64::from(free)) as u32 + 2 * level as u32
-    }
-
-    /// Natural-log probability of `level`, before it was rounded to parts.
-    pub fn log_probability(&self, level: usize) -> f64 {
-        let p = match &self.placed {
-            None => f64::from(self.weights[level]) / self.total,
-            Some(placed) => {
-                let end = |l: usize| {
-                    if l == 0 {
-                        0.0
-                    } else if l >= self.levels {
-                        1.0
-                    } else {
-                        placed.below(l)
-                    }
-                };
-                end(level + 1) - end(level)
-            }
-        };
-        p.max(f64::MIN_POSITIVE).ln()
     }
 
     /// The level in whose parts `part` lies.

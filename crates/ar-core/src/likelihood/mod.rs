@@ -95,6 +95,14 @@ impl Likelihood {
         logits.iter().map(|&l| f64::from(l) - normaliser).collect()
     }
 
+    /// Negative log-likelihood in nats of the V values that `parameters` describe.
+    pub fn nats(self, parameters: &[f32], levels: &[u32]) -> f64 {
+        match self {
+            Self::LogisticMixture(mixture) => mixture.nll(&mut parameters.to_vec(), levels, None),
+            _ => -self.log_probabilities(parameters, &[])[levels[0] as usize],
+        }
+    }
+
     /// Negative log-likelihood in nats of V values at a time: `parameters` is `(.., P)`, `levels`
     /// `(.., V)` of type `u32`; the result `(..)`. Built from differentiable operations, in the
     /// stable forms (softplus, log-sum-exp).

@@ -8,7 +8,7 @@ use super::array::nature;
 use super::bytes::file_name;
 use super::npy::read_npy;
 use super::picture::{PictureKind, read_picture};
-use super::{Cifar, Idx, first_file, has_pictures, read_idx};
+use super::{Cifar, Idx, find_npz, first_file, has_pictures, read_idx};
 use crate::native::{Nature, settle};
 use crate::pile::Pile;
 use crate::sound::is_wav;
@@ -73,11 +73,12 @@ pub(crate) fn kind_of(path: &Path) -> Result<Kind> {
     }
 }
 
-/// The images of one PNG, JPEG, `.npy` or IDX file, whatever its name says.
+/// The images of one PNG, JPEG, `.npy`, `.npz` or IDX file, whatever its name says.
 ///
-/// A `.npy` holds `(N, C, H, W)`, `(N, H, W)` or `(N, D)` numbers. A PNG or JPEG is one grey or RGB
+/// A `.npy` holds `(N, C, H, W)`, `(N, H, W)` or `(N, D)` numbers, a `.npz` arrays of these: of one in
+/// splits, those for the test are taken where there are any. A PNG or JPEG is one grey or RGB
 /// image of 256 levels unless told otherwise; the levels of the others are as
-/// [`LoadOptions::native_levels`] has it. Layout and range of values concern `.npy` files, and the
+/// [`LoadOptions::native_levels`] has it. Layout and range of values concern arrays, and the
 /// framing is left to [`framed`](crate::framed).
 ///
 /// # Errors
@@ -87,7 +88,7 @@ pub fn read_images(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Imag
     let path = path.as_ref();
     let kind = kind_of(path)?;
     let nature = match kind {
-        Kind::Npy => nature(options),
+        Kind::Npy | Kind::Npz => nature(options),
         Kind::Picture => Nature::Picture,
         _ => Nature::Values,
     };
@@ -112,12 +113,16 @@ pub(crate) fn read_pile(
             Ok(pile)
         }
         Kind::Sound => Err(Error::format(path, "a recording, where images are wanted")),
-        Kind::Npz
-        | Kind::IdxFolder(_)
-        | Kind::CifarFolder(_)
-        | Kind::Folder
-        | Kind::SoundFolder => {
-            let problem = "a whole data set; give a single PNG, JPEG or npy file";
+        Kind::Npz => {
+            let options = LoadOptions {
+                framing,
+                ..options.clone()
+            };
+            let found = find_npz(path, &options)?;
+            Ok(found.test.unwrap_or(found.train))
+        }
+        Kind::IdxFolder(_) | Kind::CifarFolder(_) | Kind::Folder | Kind::SoundFolder => {
+            let problem = "a whole data set; give a single PNG, JPEG, npy or npz file";
             Err(Error::format(path, problem))
         }
     }

@@ -114,11 +114,15 @@ mod tests {
         let mut samples = vec![32_768; 3001];
         samples[1500] = 65_535;
         let rate = 16_000;
-        let got = resampled(Recording {
-            samples,
-            rate,
-            exact: false,
-        }, 8000).unwrap();
+        let got = resampled(
+            Recording {
+                samples,
+                rate,
+                exact: false,
+            },
+            8000,
+        )
+        .unwrap();
         let loudest = (0..got.samples.len()).max_by_key(|&i| got.samples[i]);
         assert_eq!(loudest, Some(750));
     }

@@ -57,6 +57,8 @@ fn splits_by_name_share_their_levels() {
         ],
     );
     let set = load(&path).unwrap();
+    let alone = crate::read_images(&path, &LoadOptions::default()).unwrap();
+    assert_eq!((alone.pixels(), alone.len()), (&[0, 1, 9][..], 1));
     assert_eq!(set.shape(), Shape::new(1, 1, 3));
     assert_eq!(
         (set.train.len(), set.validation.len(), set.test.len()),

@@ -163,17 +163,7 @@ impl Run {
     /// # Errors
     /// When it does not know the order.
     pub(crate) fn in_order(&self, scan: Scan) -> Result<Option<Mixture>> {
-        let members = self.model.members();
-        let steps = members[0].order().channel_steps();
-        let order = Order::scan(scan, &self.model.domain(), steps);
-        if members.len() == 1 && members[0].order().same_steps(&order) {
-            return Ok(None);
-        }
-        let found = self.model.in_order(&order).ok_or_else(|| {
-            let orders = orders_of(&*self.model);
-            usage(format!("--order {scan}: the model knows {orders}"))
-        })?;
-        Ok(Some(Mixture::new(vec![found?])?))
+        in_order(&*self.model, scan).map_err(|error| usage(error.to_string()))
     }
 
     /// Keeps `files` from what this run, opened as `path`, is read from: its data and, if it is one, the file.
@@ -233,6 +223,27 @@ impl Run {
         run.relocated();
         Ok(run)
     }
+}
+
+/// `model` in the order `scan` alone; none where it has no other.
+///
+/// # Errors
+/// When it does not know the order.
+pub(crate) fn in_order(model: &dyn Distribution, scan: Scan) -> ar_core::Result<Option<Mixture>> {
+    let members = model.members();
+    let steps = members[0].order().channel_steps();
+    let order = Order::scan(scan, &model.domain(), steps);
+    if members.len() == 1 && members[0].order().same_steps(&order) {
+        return Ok(None);
+    }
+    let found = model.in_order(&order).ok_or_else(|| {
+        let orders = orders_of(model);
+        Error::config(
+            format!("--order {scan}"),
+            format!("the model knows {orders}"),
+        )
+    })?;
+    Ok(Some(Mixture::new(vec![found?])?))
 }
 
 /// Refuses weights that are no numbers: a rectifier would hide them, and every figure be wrong.

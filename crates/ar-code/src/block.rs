@@ -48,7 +48,7 @@ fn groups(pieces: &[Piece], round: usize) -> Vec<Group> {
         let most = (SIDE_BY_SIDE / (size[0] * size[1])).clamp(1, IMAGES);
         match all.last_mut() {
             Some(group) if group.size == size && group.images.len() < most => {
-                group.images.end = i + 1
+                group.images.end = i + 1;
             }
             _ => all.push(Group {
                 images: i..i + 1,

@@ -120,8 +120,10 @@ pub fn compress(
     Ok(written)
 }
 
-/// Reads all of `archive`. `give` gets every piece in the order it was written, with its levels `(N, C, H, W)`, or
-/// nothing where the archive is damaged and they are not what was written.
+/// Who gets a piece with its levels `(N, C, H, W)`, or with nothing where they are not what was written.
+pub type Give<'a> = &'a mut dyn FnMut(&Piece, Option<Vec<u32>>) -> Result<()>;
+
+/// Reads all of `archive`. `give` gets every piece in the order it was written.
 ///
 /// # Errors
 /// [`Error::Arithmetic`] before anything is decoded; [`Error::Cut`] or [`Error::Damaged`] after everything before
@@ -130,7 +132,7 @@ pub fn decompress<R: Read>(
     archive: &mut Archive<R>,
     of_size: OfSize<'_>,
     progress: &(dyn Fn(usize) -> bool + Sync),
-    give: &mut dyn FnMut(&Piece, Option<Vec<u32>>) -> Result<()>,
+    give: Give<'_>,
 ) -> Result<()> {
     let header = archive.header().clone();
     if header.arithmetic != ARITHMETIC {

@@ -1,5 +1,11 @@
 //! Archives of a small model: what comes back, what they cost, and what damage does.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::unnecessary_wraps,
+    reason = "helpers of tests fail like tests, and have the signatures that are asked for"
+)]
+
 mod common;
 
 use std::sync::Arc;

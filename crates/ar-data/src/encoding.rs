@@ -142,7 +142,7 @@ impl Encoding {
             Self::Levels(quantizer) => values.iter().map(|&v| quantizer.level(v)).collect(),
             Self::Sound(companding) => companding.levels_of(values),
             Self::Binary(_, native) => {
-                let above = |&v: &u16| u32::from(above_half(*native, v));
+                let above = |&v: &u16| above_half(*native, v);
                 values.iter().map(above).collect()
             }
             Self::Palette(palette) => Palette::pixels(values)

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::decompress::{about, open};
 use crate::output::Output;
-use crate::packing::About;
+use crate::packing::{About, hex};
 use crate::words::counted;
 
 /// Show what is in an archive: its files, their sizes, and which model made it
@@ -80,11 +80,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         bytes: std::fs::metadata(&args.archive).map_or(0, |file| file.len()),
         format: ar_code::FORMAT,
         arithmetic: header.arithmetic,
-        identity: header
-            .model
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
+        identity: hex(&header.model),
         embedded_bytes: archive.model().map_or(0, <[u8]>::len),
         model: about,
         dims,

@@ -33,6 +33,7 @@ use crate::words::counted;
 /// archive can be read wherever the same model is, on any processor and with any number of threads.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["files", "test"]))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     /// Run directory or checkpoint file
     run: PathBuf,

@@ -92,7 +92,7 @@ impl Packer<'_> {
         if !recording.exact {
             return not("only WAV files of 16 bits and one channel come back bit for bit");
         }
-        let levels = self.levels(path, &[recording.samples.clone()])?;
+        let levels = self.levels(path, std::slice::from_ref(&recording.samples))?;
         let size = [1, recording.samples.len()];
         self.item(name, &Kind::Recording(recording.rate), size, levels)
     }
@@ -248,7 +248,7 @@ fn array_bytes(
         };
         let channels = values.len() / n;
         let mut push = |value: u32| {
-            file.extend_from_slice(&u64::from(value).to_le_bytes()[..usize::from(*bytes)])
+            file.extend_from_slice(&u64::from(value).to_le_bytes()[..usize::from(*bytes)]);
         };
         match channels_last {
             true => (0..n).for_each(|p| (0..channels).for_each(|c| push(values[c * n + p]))),

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, anyhow};
-use ar_core::{Distribution, Mixture, Order, Scan, Weights};
+use ar_core::{Distribution, Scan, Weights};
 use ar_models::Spec;
 use candle_core::DType;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::run::Run;
+use crate::run::{Run, in_order};
 
 /// What an archive tells people of the model it was made by.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,10 +56,10 @@ pub(crate) fn identity(run: &Run, trained: &Spec) -> Result<[u8; 32]> {
     Ok(hash.finalize().into())
 }
 
-/// The beginning of an identity, enough for people to tell models apart.
-pub(crate) fn short(identity: &[u8; 32]) -> String {
+/// Bytes as text.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::new();
-    for byte in &identity[..6] {
+    for byte in bytes {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
@@ -91,15 +91,18 @@ impl Coding {
         if let Some(model) = known.get(&size) {
             return Ok(Arc::clone(model));
         }
-        let spec = match [self.spec.domain.height, self.spec.domain.width] == size {
-            true => self.spec.clone(),
-            false => self.spec.of_size(size[0], size[1])?,
+        let trained = [self.spec.domain.height, self.spec.domain.width];
+        let spec = if size == trained {
+            self.spec.clone()
+        } else {
+            self.spec.of_size(size[0], size[1])?
         };
-        let model: Arc<dyn Distribution> = Arc::from(spec.build(&self.weights)?);
-        let model = match self.order {
-            Some(scan) => in_order(model, scan)?,
-            None => model,
-        };
+        let mut model: Arc<dyn Distribution> = Arc::from(spec.build(&self.weights)?);
+        if let Some(scan) = self.order
+            && let Some(alone) = in_order(&*model, scan)?
+        {
+            model = Arc::new(alone);
+        }
         // Sizes come one after the other, as a rule; plans of large images are large.
         if known.len() >= 8 {
             known.pop_first();
@@ -107,17 +110,6 @@ impl Coding {
         known.insert(size, Arc::clone(&model));
         Ok(model)
     }
-}
-
-fn in_order(model: Arc<dyn Distribution>, scan: Scan) -> ar_core::Result<Arc<dyn Distribution>> {
-    let members = model.members();
-    let order = Order::scan(scan, &model.domain(), members[0].order().channel_steps());
-    if members.len() == 1 && members[0].order().same_steps(&order) {
-        return Ok(Arc::clone(&model));
-    }
-    let unknown = || ar_core::Error::config("--order", format!("the model does not know {scan}"));
-    let member = model.in_order(&order).ok_or_else(unknown)??;
-    Ok(Arc::new(Mixture::new(vec![member])?))
 }
 
 impl About {
@@ -138,7 +130,8 @@ impl About {
         format!(
             "{} {} of {} levels, trained on {} for {} steps ({})",
             self.model,
-            short(identity),
+            // Enough for people to tell models apart.
+            hex(&identity[..6]),
             self.levels,
             self.data,
             self.step,

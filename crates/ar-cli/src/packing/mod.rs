@@ -5,5 +5,5 @@ mod identity;
 mod rivals;
 
 pub(crate) use file::{Kind, Packer, write};
-pub(crate) use identity::{About, Coding, identity};
+pub(crate) use identity::{About, Coding, hex, identity};
 pub(crate) use rivals::Rivals;

@@ -69,7 +69,7 @@ pub(crate) struct SeeingArgs {
 /// Data to train on.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct DataArgs {
-    /// auto (MNIST if it can be had, else built-in digits), mnist, cifar10, digits, tones (built-in sung
+    /// auto (MNIST if it can be had, else built-in digits), mnist, cifar10, digits, letters, tones (built-in sung
     /// vowels), or a path: a folder of PNG or JPEG pictures or of WAV recordings, a .npy, .npz or IDX file
     #[arg(long, value_name = "DATA", help_heading = "Data")]
     pub(crate) data: Option<String>,

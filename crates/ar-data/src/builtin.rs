@@ -1,4 +1,4 @@
-//! The built-in digits as a data set.
+//! The built-in digits and letters as data sets.
 
 use std::path::Path;
 use std::thread;
@@ -16,8 +16,23 @@ const MOST: usize = 10_000_000;
 /// Splits are ranges of indices this far apart, so that none reaches the next.
 const RANGE: u64 = 1 << 40;
 
-/// Draws the three splits.
+/// One image, and what it shows.
+type Draw = fn(u64, u64) -> ([u8; 28 * 28], u8);
+
+/// Draws the three splits of the digits.
 pub(crate) fn draw_digits(options: &LoadOptions) -> Result<Found> {
+    Ok(draw_splits("digits", digits::draw, options)?.with_numbered_classes(10))
+}
+
+/// Of the letters, as many.
+pub(crate) fn draw_letters(options: &LoadOptions) -> Result<Found> {
+    Ok(Found {
+        classes: digits::letters::NAMES.map(str::to_owned).to_vec(),
+        ..draw_splits("letters", digits::draw_letter, options)?
+    })
+}
+
+fn draw_splits(name: &str, one: Draw, options: &LoadOptions) -> Result<Found> {
     let n = options.digits;
     if !(1..=MOST).contains(&n) {
         return Err(Error::Option {
@@ -26,8 +41,8 @@ pub(crate) fn draw_digits(options: &LoadOptions) -> Result<Found> {
         });
     }
     let pile = |n, start| {
-        let (pixels, labels) = draw(n, start);
-        let pile = Pile::of_array(options.framing, Path::new("digits"), SHAPE, pixels)?;
+        let (pixels, labels) = draw(one, n, start);
+        let pile = Pile::of_array(options.framing, Path::new(name), SHAPE, pixels)?;
         Ok(pile.with_labels(Some(labels)))
     };
     let held_out = hold_out::held_out(n, options.validation);
@@ -35,17 +50,16 @@ pub(crate) fn draw_digits(options: &LoadOptions) -> Result<Found> {
     let validation = pile(held_out, RANGE)?;
     let test = pile(options.test.min(n.div_ceil(2)), 2 * RANGE)?;
     let sizes = [&train, &validation, &test].map(|pile| pile.len().to_string());
-    let said = format!("built-in digits, {} drawn", sizes.join(" + "));
-    let found = Found {
+    let said = format!("built-in {name}, {} drawn", sizes.join(" + "));
+    Ok(Found {
         validation: Some(validation),
         test: Some(test),
-        ..Found::only("digits".to_owned(), said, Nature::Named, train)
-    };
-    Ok(found.with_numbered_classes(10))
+        ..Found::only(name.to_owned(), said, Nature::Named, train)
+    })
 }
 
 /// Draws `n` images from index `start` on, on all cores. The result does not depend on their number.
-fn draw(n: usize, start: u64) -> (Vec<u16>, Vec<u32>) {
+fn draw(one: Draw, n: usize, start: u64) -> (Vec<u16>, Vec<u32>) {
     let mut pixels = vec![0u16; n * SHAPE.dims()];
     let mut labels = vec![0u32; n];
     let threads = thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -58,7 +72,7 @@ fn draw(n: usize, start: u64) -> (Vec<u16>, Vec<u32>) {
             scope.spawn(move || {
                 let images = pixels.chunks_exact_mut(SHAPE.dims());
                 for (i, (image, label)) in images.zip(labels).enumerate() {
-                    let (bytes, class) = digits::draw(SEED, start + (part * share + i) as u64);
+                    let (bytes, class) = one(SEED, start + (part * share + i) as u64);
                     *label = class.into();
                     image
                         .iter_mut()
@@ -106,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_longer_set_begins_with_the_shorter() {
-        let (short, long) = (draw(7, 0), draw(31, 0));
+        let (short, long) = (draw(digits::draw, 7, 0), draw(digits::draw, 31, 0));
         assert_eq!(long.0[..7 * SHAPE.dims()], short.0);
         assert_eq!(long.1[..7], short.1);
     }

@@ -54,14 +54,19 @@ pub fn list(options: &LoadOptions) -> Vec<KnownSet> {
         }
     });
     let digits = "built-in handwritten digits, 28x28 grey, 10 classes, no file needed";
+    let letters =
+        "built-in capital letters by the same hand, 28x28 grey, 10 classes, no file needed";
     let tones = "built-in sung vowels, sound of 8 kHz, 5 classes, no file needed";
-    let built_in = [("digits", digits), ("tones", tones)].map(|(name, description)| KnownSet {
-        name,
-        description,
-        looked_for: Vec::new(),
-        found: None,
-        present: true,
-    });
+    let built_in =
+        [("digits", digits), ("letters", letters), ("tones", tones)].map(|(name, description)| {
+            KnownSet {
+                name,
+                description,
+                looked_for: Vec::new(),
+                found: None,
+                present: true,
+            }
+        });
     named.into_iter().chain(built_in).collect()
 }
 
@@ -73,7 +78,7 @@ pub fn fetch(name: &str, options: &LoadOptions) -> Result<Fetched> {
     let set = match name {
         "mnist" => Named::Mnist,
         "cifar10" => Named::Cifar10,
-        "digits" | "tones" => return Ok(Fetched::BuiltIn),
+        "digits" | "letters" | "tones" => return Ok(Fetched::BuiltIn),
         other => {
             return Err(Error::UnknownName {
                 name: other.to_owned(),

@@ -115,7 +115,7 @@ pub enum Error {
     },
     /// A name that no data set has.
     #[error(
-        "unknown data set {name:?}; known are auto, mnist, cifar10, digits, tones, or the path of a file or folder"
+        "unknown data set {name:?}; known are auto, mnist, cifar10, digits, letters, tones, or the path of a file or folder"
     )]
     UnknownName {
         /// The name given.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::assemble::{Found, assemble};
-use crate::builtin::draw_digits;
+use crate::builtin::{draw_digits, draw_letters};
 use crate::catalogue::{Named, find, obtain};
 use crate::formats::{
     Cifar, Idx, Kind, file_name, find_folder, find_npy, find_npz, kind_of, read_pile,
@@ -24,6 +24,7 @@ pub fn load(source: &Source, options: &LoadOptions) -> Result<Dataset> {
         Source::Mnist => find_named(Named::Mnist, options),
         Source::Cifar10 => find_named(Named::Cifar10, options),
         Source::Digits => draw_digits(options),
+        Source::Letters => draw_letters(options),
         Source::Tones => draw_tones(options),
         Source::Path(path) => find_path(path, options),
     }?;

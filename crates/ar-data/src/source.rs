@@ -17,6 +17,8 @@ pub enum Source {
     Cifar10,
     /// The built-in digits: 28x28 grey, ten classes, no file needed.
     Digits,
+    /// Built-in capital letters by the hand that writes the digits: 28x28 grey, ten classes, no file needed.
+    Letters,
     /// Built-in sung vowels: 8 kHz, five classes, no file needed.
     Tones,
     /// A file or folder: WAV, IDX, CIFAR binary, PNG, JPEG, `.npy` or `.npz`.
@@ -26,13 +28,14 @@ pub enum Source {
 impl FromStr for Source {
     type Err = Infallible;
 
-    /// "auto", "mnist", "cifar10", "digits", "tones"; anything else is a path (`./mnist` for a folder of such a name).
+    /// "auto", "mnist", "cifar10", "digits", "letters", "tones"; anything else is a path (`./mnist` for a folder of such a name).
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text {
             "auto" => Self::Auto,
             "mnist" => Self::Mnist,
             "cifar10" => Self::Cifar10,
             "digits" => Self::Digits,
+            "letters" => Self::Letters,
             "tones" => Self::Tones,
             path => Self::Path(PathBuf::from(path)),
         })
@@ -46,6 +49,7 @@ impl fmt::Display for Source {
             Self::Mnist => f.write_str("mnist"),
             Self::Cifar10 => f.write_str("cifar10"),
             Self::Digits => f.write_str("digits"),
+            Self::Letters => f.write_str("letters"),
             Self::Tones => f.write_str("tones"),
             Self::Path(path) => write!(f, "{}", path.display()),
         }
@@ -63,6 +67,7 @@ mod tests {
             "mnist",
             "cifar10",
             "digits",
+            "letters",
             "tones",
             "some/folder",
             "./mnist",

@@ -12,7 +12,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::drawing::{Drawing, draw};
-use super::inputs::{Files, Input, Known, PICTURES, of_test};
+use super::inputs::{Files, Input, PICTURES, of_test};
+use super::known::Known;
 use super::priming::Priming;
 use crate::condition::name_of;
 use crate::dataset::{pictures, save_levels};

@@ -61,7 +61,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Show {
-    /// auto, mnist, cifar10, digits, tones, or the path of a file or folder
+    /// auto, mnist, cifar10, digits, letters, tones, or the path of a file or folder
     name: String,
 
     /// PNG to draw the first images into
@@ -120,7 +120,7 @@ struct Shown<'a> {
 }
 
 /// Sets that can be fetched.
-const NAMES: [&str; 4] = ["mnist", "cifar10", "digits", "tones"];
+const NAMES: [&str; 5] = ["mnist", "cifar10", "digits", "letters", "tones"];
 /// Recordings listened to by `show`.
 const HEARD: usize = 256;
 /// Images drawn by `show`.

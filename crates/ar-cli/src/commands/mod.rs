@@ -17,6 +17,7 @@ pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod info;
 mod inputs;
+mod known;
 pub(crate) mod man;
 mod maps;
 mod position;

@@ -18,7 +18,7 @@ use crate::values::{count, scan};
 /// Which images, and on what device.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Scoring {
-    /// auto, mnist, cifar10, digits, tones, or a path [default: the run's own data]
+    /// auto, mnist, cifar10, digits, letters, tones, or a path [default: the run's own data]
     #[arg(long, value_name = "DATA")]
     data: Option<String>,
 

@@ -67,7 +67,7 @@ pub(crate) struct DataConfig {
 }
 
 /// Data sets that have names.
-const NAMES: [&str; 5] = ["auto", "mnist", "cifar10", "digits", "tones"];
+const NAMES: [&str; 6] = ["auto", "mnist", "cifar10", "digits", "letters", "tones"];
 
 /// `--binarize`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]

@@ -11,7 +11,7 @@ use super::{Binarize, DataConfig};
 /// such images, and a network of this size learns two levels within minutes.
 pub(super) fn encoding(name: &str) -> (Option<usize>, Option<Binarize>) {
     match name {
-        "mnist" | "digits" => (None, Some(Binarize::Fixed)),
+        "mnist" | "digits" | "letters" => (None, Some(Binarize::Fixed)),
         _ => (None, None),
     }
 }

@@ -2,8 +2,10 @@
 
 use super::dice::{Dice, Purpose};
 use super::hand::Hand;
+use super::letters::LETTERS;
 use super::pen::{PIXELS, Paper};
-use super::shape;
+use super::shape::{Style, pick};
+use super::strokes::DIGITS;
 
 /// Image number `index` of the endless set `seed`: 28x28 grey levels, row by row from the top left
 /// (0 black paper, 255 white ink), and the digit it shows.
@@ -20,18 +22,28 @@ use super::shape;
 /// assert_eq!(ar_data::digits::draw(1, 0), (pixels, digit));
 /// ```
 pub fn draw(seed: u64, index: u64) -> ([u8; PIXELS], u8) {
-    let digit = label(seed, index);
+    write(&DIGITS, seed, index)
+}
+
+/// The same of the ten letters of the built-in set: which one, A, C, E, F, H, K, L, M, T or X, counted from 0.
+pub fn draw_letter(seed: u64, index: u64) -> ([u8; PIXELS], u8) {
+    // Other draws than those of the digits.
+    write(&LETTERS, !seed, index)
+}
+
+fn write(table: &[&[Style]; 10], seed: u64, index: u64) -> ([u8; PIXELS], u8) {
+    let which = label(seed, index);
     let mut dice = Dice::new(seed, Purpose::Shape, index);
-    let shape = shape::pick(digit, &mut dice);
+    let shape = pick(table[usize::from(which)], &mut dice);
     let hand = Hand::new(&mut dice);
     let mut paper = Paper::blank();
     for stroke in hand.write(&shape, &mut dice) {
         paper.ink(&stroke);
     }
-    (paper.levels(), digit)
+    (paper.levels(), which)
 }
 
-/// The digit of image `index`: its place in the shuffled run of ten it belongs to.
+/// What image `index` shows: its place in the shuffled run of ten it belongs to.
 fn label(seed: u64, index: u64) -> u8 {
     let mut dice = Dice::new(seed, Purpose::Labels, index / 10);
     let mut digits: [u8; 10] = std::array::from_fn(|digit| digit as u8);

@@ -1,4 +1,4 @@
-//! The built-in data set: digits 0 to 9 written by a pen that never existed.
+//! The built-in data sets: digits 0 to 9, and ten letters, written by a pen that never existed.
 //!
 //! No file, no network, no end: image `index` of the set `seed` is a pure function of the two
 //! numbers, the same bytes on every platform (the arithmetic is `+ - * /` and `sqrt` in `f32`,
@@ -12,10 +12,11 @@ mod curve;
 mod dice;
 mod draw;
 mod hand;
+pub(crate) mod letters;
 mod pen;
 mod shape;
 mod strokes;
 #[cfg(test)]
 mod tests;
 
-pub use draw::draw;
+pub use draw::{draw, draw_letter};

@@ -2,7 +2,6 @@
 
 use super::curve::Point;
 use super::dice::Dice;
-use super::strokes::DIGITS;
 
 /// All strokes of one way to write a digit, each the points of one pull of the pen, as `(x, y)` in
 /// hundredths of the glyph's height.
@@ -16,10 +15,9 @@ pub(super) struct Style {
     pub(super) forms: &'static [Form],
 }
 
-/// A way to write `digit` (0 to 9): strokes of control points in units of the glyph's height. A
+/// One of these ways to write something: strokes of control points in units of the glyph's height. A
 /// style at random, and within it a mixture of two forms.
-pub(super) fn pick(digit: u8, dice: &mut Dice) -> Vec<Vec<Point>> {
-    let styles = DIGITS[usize::from(digit)];
+pub(super) fn pick(styles: &[Style], dice: &mut Dice) -> Vec<Vec<Point>> {
     let mut ticket = dice.below(styles.iter().map(|style| style.weight).sum());
     let mut chosen = 0;
     while ticket >= styles[chosen].weight {
@@ -44,6 +42,8 @@ pub(super) fn pick(digit: u8, dice: &mut Dice) -> Vec<Vec<Point>> {
 #[cfg(test)]
 mod tests {
     use super::super::dice::Purpose;
+    use super::super::letters::LETTERS;
+    use super::super::strokes::DIGITS;
     use super::*;
 
     #[test]
@@ -57,7 +57,7 @@ mod tests {
                 })
                 .collect()
         }
-        for (digit, styles) in DIGITS.iter().enumerate() {
+        for (digit, styles) in DIGITS.iter().chain(&LETTERS).enumerate() {
             for (i, style) in styles.iter().enumerate() {
                 assert!(
                     style.weight > 0 && style.forms.len() > 1,
@@ -90,10 +90,15 @@ mod tests {
 
     #[test]
     fn every_style_is_picked() {
-        for (digit, styles) in DIGITS.iter().enumerate() {
+        for (digit, styles) in DIGITS.iter().chain(&LETTERS).enumerate() {
             let mut dice = Dice::new(3, Purpose::Shape, digit as u64);
             let mut seen: Vec<Vec<usize>> = (0..200)
-                .map(|_| pick(digit as u8, &mut dice).iter().map(Vec::len).collect())
+                .map(|_| {
+                    pick(DIGITS[digit], &mut dice)
+                        .iter()
+                        .map(Vec::len)
+                        .collect()
+                })
                 .collect();
             seen.sort();
             seen.dedup();

@@ -21,6 +21,17 @@ const FILTERS: [Filter; 7] = [
 /// # Errors
 /// When PNG has no picture of that size.
 pub(crate) fn complexity(levels: &[u32], shape: [usize; 3], k: usize) -> Result<f64> {
+    Ok(8.0 * shortest_png(levels, shape, k)? as f64 * std::f64::consts::LN_2)
+}
+
+/// Bytes of a PNG file beside those of the image: signature, header, and the frames of three chunks.
+pub(crate) const PNG_FRAME: usize = 8 + 25 + 12 + 12;
+
+/// In bytes, the image data of the shortest PNG of `(C, H, W)` levels below `k`.
+///
+/// # Errors
+/// When PNG has no picture of that size.
+pub(crate) fn shortest_png(levels: &[u32], shape: [usize; 3], k: usize) -> Result<usize> {
     let raster = Raster::of(levels, shape);
     let filters = match raster.height {
         1 => &FILTERS[..2],
@@ -34,7 +45,7 @@ pub(crate) fn complexity(levels: &[u32], shape: [usize; 3], k: usize) -> Result<
             shortest = shortest.min(length.context("cannot compress an image as PNG")?);
         }
     }
-    Ok(8.0 * shortest as f64 * std::f64::consts::LN_2)
+    Ok(shortest)
 }
 
 /// Values as PNG has them, the channels of a pixel together.

@@ -118,9 +118,25 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
+/// How many a second, with the digits that tell something: `0.08`, `5.6`, `310`.
+pub(crate) fn rate(count: usize, seconds: f64) -> String {
+    let rate = count as f64 / seconds.max(1e-9);
+    match rate {
+        ..0.995 => format!("{rate:.2}"),
+        ..9.95 => format!("{rate:.1}"),
+        _ => format!("{rate:.0}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates_read_well() {
+        let said = [(1, 12.5), (28, 5.0), (310, 1.0)].map(|(n, seconds)| rate(n, seconds));
+        assert_eq!(said, ["0.08", "5.6", "310"]);
+    }
 
     #[test]
     fn durations_read_well() {

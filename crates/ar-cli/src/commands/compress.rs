@@ -20,7 +20,7 @@ use crate::interrupt;
 use crate::output::Output;
 use crate::packing::{About, Coding, Kind, Packer, Rivals, identity};
 use crate::picture::write_whole;
-use crate::progress::{Progress, duration};
+use crate::progress::{Progress, duration, rate};
 use crate::reading::ReadingArgs;
 use crate::run::{Run, manifest};
 use crate::values::{count, scan};
@@ -174,10 +174,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             .flatten(),
     };
     output.say(format_args!(
-        "{} in {}, {:.0} {unit}/s: {} bytes{}, {:.4} bits/dim; the model's own likelihood is {:.4}",
+        "{} in {}, {} {unit}/s: {} bytes{}, {:.4} bits/dim; the model's own likelihood is {:.4}",
         counted(images, unit.trim_end_matches('s')),
         duration(seconds),
-        images as f64 / seconds.max(1e-9),
+        rate(images, seconds),
         report.bytes,
         match report.model_bytes {
             0 => String::new(),

@@ -17,7 +17,7 @@ use crate::failure::usage;
 use crate::interrupt;
 use crate::output::Output;
 use crate::packing::{About, Coding, Kind, identity, write};
-use crate::progress::{Progress, duration};
+use crate::progress::{Progress, duration, rate};
 use crate::run::Run;
 use crate::words::counted;
 
@@ -149,10 +149,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         Err(error) => return Err(anyhow!("{}: {error}", args.archive.display())),
     };
     output.say(format_args!(
-        "{} in {}, {:.0} images/s: {}",
+        "{} in {}, {} images/s: {}",
         counted(files, "file"),
         duration(seconds),
-        images as f64 / seconds.max(1e-9),
+        rate(images, seconds),
         args.output.display()
     ))?;
     output.json(&Report {

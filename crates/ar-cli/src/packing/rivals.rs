@@ -3,9 +3,11 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use ar_core::Domain;
 use ar_data::Encoding;
 use serde::Serialize;
+
+use crate::complexity::{PNG_FRAME, shortest_png};
+use crate::picture::Picture;
 
 /// Images looked at, at most: some of these are slow.
 const MOST: usize = 2000;
@@ -15,7 +17,7 @@ const MOST: usize = 2000;
 pub(crate) struct Rivals {
     /// Images that were looked at.
     images: usize,
-    /// At its best setting, of as few bits a pixel as there are levels for.
+    /// At its best setting.
     png: f64,
     /// Lossless WebP, by the program `cwebp` where it is installed.
     webp: Option<f64>,
@@ -35,22 +37,16 @@ impl Rivals {
         }
         let (mut sums, mut values, mut count) = ([Some(0u64); 3], 0u64, 0);
         for (levels, [height, width]) in images.take(MOST) {
-            let domain = Domain {
-                channels,
-                height,
-                width,
-                levels: encoding.levels(),
-            };
-            let planes: Vec<u8> = encoding.display(levels);
-            let n = domain.positions();
-            let shown = planes.len() / n;
-            let pixels: Vec<u8> = (0..n)
-                .flat_map(|p| planes[p..].iter().step_by(n).copied())
-                .collect();
-            let png = png_bytes(&pixels, [width, height], shown, encoding.levels() == 2)?;
-            let piped = |program: &str, arguments: &[&str]| size_by(program, arguments, &png.0);
+            let shape = [channels, height, width];
+            let shortest = shortest_png(levels, shape, encoding.levels()).ok()?;
+            let planes = encoding.display(levels);
+            let shown = (planes.len() / (height * width), height, width);
+            let png = Picture::from_planes(shown, &planes)
+                .and_then(|p| p.encode_png())
+                .ok()?;
+            let piped = |program: &str, arguments: &[&str]| size_by(program, arguments, &png);
             let own = [
-                Some(png.1 as u64),
+                Some((shortest + PNG_FRAME) as u64),
                 piped(
                     "cwebp",
                     &[
@@ -96,65 +92,6 @@ impl Rivals {
             of("JPEG XL lossless (cjxl)", self.jpeg_xl)
         )
     }
-}
-
-/// A PNG, and the size of the smallest of several settings; two levels take one bit a pixel there.
-fn png_bytes(
-    pixels: &[u8],
-    [width, height]: [usize; 2],
-    channels: usize,
-    binary: bool,
-) -> Option<(Vec<u8>, usize)> {
-    let colour = if channels == 1 {
-        png::ColorType::Grayscale
-    } else {
-        png::ColorType::Rgb
-    };
-    let encoded = |filter: png::Filter, packed: bool| -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
-        encoder.set_color(colour);
-        encoder.set_depth(if packed {
-            png::BitDepth::One
-        } else {
-            png::BitDepth::Eight
-        });
-        encoder.set_compression(png::Compression::High);
-        encoder.set_filter(filter);
-        let mut writer = encoder.write_header().ok()?;
-        if packed {
-            let row = |row: &[u8]| {
-                let bits = |eight: &[u8]| {
-                    (0..8).fold(0, |b, i| {
-                        b << 1 | u8::from(eight.get(i).is_some_and(|&p| p > 127))
-                    })
-                };
-                row.chunks(8).map(bits).collect::<Vec<u8>>()
-            };
-            let data: Vec<u8> = pixels.chunks(width).flat_map(row).collect();
-            writer.write_image_data(&data).ok()?;
-        } else {
-            writer.write_image_data(pixels).ok()?;
-        }
-        writer.finish().ok()?;
-        Some(bytes)
-    };
-    let plain = encoded(png::Filter::Adaptive, false)?;
-    let filters = [
-        png::Filter::NoFilter,
-        png::Filter::Sub,
-        png::Filter::Up,
-        png::Filter::Avg,
-        png::Filter::Paeth,
-    ];
-    let mut best = plain.len();
-    for filter in filters {
-        best = best.min(encoded(filter, false)?.len());
-    }
-    if binary && channels == 1 {
-        best = best.min(encoded(png::Filter::NoFilter, true)?.len());
-    }
-    Some((plain, best))
 }
 
 /// How many bytes a program makes of a PNG on its standard input; nothing where there is no such program.

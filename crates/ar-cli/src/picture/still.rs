@@ -28,7 +28,11 @@ impl Picture {
         write_whole(path, &bytes)
     }
 
-    fn encode_png(&self) -> Result<Vec<u8>> {
+    /// The picture as the bytes of a PNG file.
+    ///
+    /// # Errors
+    /// If the picture is empty.
+    pub(crate) fn encode_png(&self) -> Result<Vec<u8>> {
         let (width, height) = (u32::try_from(self.width())?, u32::try_from(self.height())?);
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, width, height);

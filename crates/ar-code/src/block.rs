@@ -212,8 +212,8 @@ pub(crate) fn blocks<'a>(
     let mut room = 0usize;
     for item in items {
         let whole = Piece {
-            name: item.name.clone(),
-            about: item.about.clone(),
+            name: String::new(),
+            about: Vec::new(),
             size: item.size,
             of: 1,
             first: 0,
@@ -249,7 +249,13 @@ pub(crate) fn blocks<'a>(
             let classes = item.classes.get(first..first + count).unwrap_or_default();
             if let Some(block) = all.last_mut() {
                 block.levels.push(levels);
+                let (name, about) = match first {
+                    0 => (item.name.clone(), item.about.clone()),
+                    _ => Default::default(),
+                };
                 block.pieces.push(Piece {
+                    name,
+                    about,
                     of,
                     first,
                     count,

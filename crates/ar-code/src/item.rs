@@ -33,12 +33,13 @@ impl Item {
     }
 }
 
-/// Some images of an item, as they stand in a block.
+/// Some images of an item, as they stand in a block. One that goes on with an item has neither its name nor what
+/// the caller wrote of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Piece {
-    /// The item's name.
+    /// The item's name; empty where its first images stand before.
     pub name: String,
-    /// What the caller wrote of it.
+    /// What the caller wrote of it; empty likewise.
     pub about: Vec<u8>,
     /// Rows and columns.
     pub size: [usize; 2],

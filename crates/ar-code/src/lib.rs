@@ -46,11 +46,11 @@ pub use block::OfSize;
 pub use error::{Error, Result};
 pub use item::{Item, Piece};
 
-/// Values of a block, at least and at most: a block costs some twenty bytes, and is what a thread works at.
+/// Values of a block, at least and at most: a block costs some thirty bytes, and is what a thread works at.
 const VALUES: [usize; 2] = [1 << 15, 1 << 19];
 
 /// Blocks an archive has where it has values enough.
-const BLOCKS: usize = 16;
+const BLOCKS: usize = 12;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq)]

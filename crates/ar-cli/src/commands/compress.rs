@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let is_sound = matches!(run.encoding, Encoding::Sound(_));
     let coding = Coding::new(&run, args.order);
     let header = Header {
-        about: serde_json::to_vec(&about)?,
+        about: postcard::to_allocvec(&about)?,
         // Recordings have any length; few lengths are put together for.
         round: if is_sound { 1024 } else { 1 },
         ..Header::of(&*run.model, own)
@@ -222,7 +222,7 @@ fn of_test(count: usize, run: &mut Run, output: &Output) -> Result<Vec<Item>> {
         let recording = |i: usize| {
             let samples = test.recording(i);
             Ok(Item {
-                about: serde_json::to_vec(&Kind::Recording(rate))?,
+                about: postcard::to_allocvec(&Kind::Recording(rate))?,
                 size: [1, samples.len()],
                 levels: encoding.of_values(samples)?,
                 classes: classes(i).into_iter().collect(),
@@ -238,7 +238,7 @@ fn of_test(count: usize, run: &mut Run, output: &Output) -> Result<Vec<Item>> {
         encoding.encode(test, i, 0, &mut levels)?;
     }
     Ok(vec![Item {
-        about: serde_json::to_vec(&Kind::Levels)?,
+        about: postcard::to_allocvec(&Kind::Levels)?,
         size: [run.spec.domain.height, run.spec.domain.width],
         levels,
         classes: (0..count).filter_map(classes).collect(),

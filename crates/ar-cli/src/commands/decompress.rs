@@ -1,6 +1,5 @@
 //! `ar-cli decompress`: the files of an archive.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Component, Path, PathBuf};
@@ -87,7 +86,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         std::fs::create_dir_all(&args.output)
             .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
     }
-    let (mut parts, mut damaged) = (BTreeMap::<String, Partly>::new(), Vec::new());
+    let mut now: Option<(Piece, Partly)> = None;
+    let mut damaged = Vec::new();
     let (mut files, mut images) = (0, 0);
     let bar = Progress::new(output, "decompressing", "images", 0);
     let progress = |done: usize| {
@@ -96,21 +96,30 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     };
     let mut failure = None;
     let mut give = |piece: &Piece, levels: Option<Vec<u32>>| {
-        let part = parts.entry(piece.name.clone()).or_default();
+        if piece.first == 0 {
+            // One that was not ended is not whole.
+            damaged.extend(
+                now.replace((piece.clone(), Partly::default()))
+                    .map(|(old, _)| old.name),
+            );
+        }
+        let Some((file, part)) = now.as_mut() else {
+            return Ok(());
+        };
         match levels {
-            // One that continues something that is not here is none.
+            // What goes on after something that is not here is none.
             Some(levels) if part.images == piece.first => part.levels.extend(levels),
             _ => part.is_damaged = true,
         }
         part.images = piece.first + piece.count;
-        if part.images < piece.of {
+        if part.images < file.of {
             return Ok(());
         }
-        let Some(part) = parts.remove(&piece.name) else {
+        let Some((piece, part)) = now.take() else {
             return Ok(());
         };
         if part.is_damaged {
-            damaged.push(piece.name.clone());
+            damaged.push(piece.name);
             return Ok(());
         }
         let to = if alone && files == 0 {
@@ -124,7 +133,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             ..run.spec.domain
         };
         let written = to.and_then(|to| {
-            let kind: Kind = serde_json::from_slice(&piece.about)
+            let kind: Kind = postcard::from_bytes(&piece.about)
                 .context("the archive says nothing of it that can be read")?;
             write(&to, &kind, &part.levels, &domain, &run.encoding)
         });
@@ -142,7 +151,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     if let Some(failure) = failure {
         return Err(failure);
     }
-    damaged.extend(parts.into_keys());
+    damaged.extend(now.map(|(file, _)| file.name));
     let unread = match result {
         Ok(()) => None,
         Err(error @ (ar_code::Error::Cut | ar_code::Error::Damaged(_))) => Some(error),
@@ -191,7 +200,7 @@ pub(super) fn open(path: &Path) -> Result<Archive<BufReader<File>>> {
 
 /// What the archive says of its model.
 pub(super) fn about<R: std::io::Read>(archive: &Archive<R>, path: &Path) -> Result<About> {
-    serde_json::from_slice(&archive.header().about)
+    postcard::from_bytes(&archive.header().about)
         .with_context(|| format!("{}: it does not say which model made it", path.display()))
 }
 

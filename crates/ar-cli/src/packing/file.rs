@@ -77,7 +77,7 @@ impl Packer<'_> {
         let dims = self.run.spec.domain.channels * size[0] * size[1];
         Ok(Item {
             name: name.to_owned(),
-            about: serde_json::to_vec(kind)?,
+            about: postcard::to_allocvec(kind)?,
             size,
             classes: self
                 .class

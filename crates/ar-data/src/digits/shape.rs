@@ -93,12 +93,7 @@ mod tests {
         for (digit, styles) in DIGITS.iter().chain(&LETTERS).enumerate() {
             let mut dice = Dice::new(3, Purpose::Shape, digit as u64);
             let mut seen: Vec<Vec<usize>> = (0..200)
-                .map(|_| {
-                    pick(DIGITS[digit], &mut dice)
-                        .iter()
-                        .map(Vec::len)
-                        .collect()
-                })
+                .map(|_| pick(styles, &mut dice).iter().map(Vec::len).collect())
                 .collect();
             seen.sort();
             seen.dedup();

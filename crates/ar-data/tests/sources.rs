@@ -111,10 +111,10 @@ fn the_list_and_fetching_know_what_is_here() {
             .map(|e| e.present)
             .collect::<Vec<_>>()
     };
-    assert_eq!(present(), [false, false, true, true]);
+    assert_eq!(present(), [false, false, true, true, true]);
     let folder = dir.path().join("cache/mnist");
     put_mnist(&folder).unwrap();
-    assert_eq!(present(), [true, false, true, true]);
+    assert_eq!(present(), [true, false, true, true, true]);
     let fetch = |name| fetch(name, &options(dir.path()));
     assert_eq!(fetch("mnist").unwrap(), Fetched::AlreadyHere(folder));
     assert_eq!(fetch("digits").unwrap(), Fetched::BuiltIn);
@@ -172,7 +172,7 @@ fn paths_are_recognised_by_what_they_hold() {
         read_images(&idx, &options(dir.path()))
             .unwrap_err()
             .to_string()
-            .contains("give a single PNG, JPEG or npy file")
+            .contains("give a single PNG, JPEG, npy or npz file")
     );
 }
 

@@ -124,7 +124,7 @@ impl Checkpoint {
     /// The bytes of a checkpoint file that holds these weights and no others.
     ///
     /// # Errors
-    /// [`Error::Weights`] or a tensor error, when a weight cannot be stored.
+    /// When a weight is not f32, or a tensor error.
     pub fn to_bytes(manifest: &Manifest, step: u64, weights: &Weights) -> Result<Vec<u8>> {
         let arrays = weights.iter().map(|(name, tensor)| {
             let array = Array::from_tensor(name, tensor)?;

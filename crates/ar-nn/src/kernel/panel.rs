@@ -59,7 +59,7 @@ impl WithSimd for Product<'_> {
         // Rows are chosen so that accumulators, one weight row and a broadcast fit the registers.
         match S::F32_LANES {
             16 => self.tiles::<S, 2, 8>(simd),
-            8 => self.tiles::<S, 4, 3>(simd),
+            8 => self.tiles::<S, 4, 2>(simd),
             4 => self.tiles::<S, 8, 2>(simd),
             _ => self.tiles::<S, WIDTH, 1>(simd),
         }

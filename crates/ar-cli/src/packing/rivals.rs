@@ -1,6 +1,6 @@
 //! What other lossless compressors make of the same pixels.
 
-use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use ar_data::Encoding;
@@ -35,6 +35,7 @@ impl Rivals {
         if encoding.native_levels() > 256 || ![1, 3].contains(&channels) {
             return None;
         }
+        let folder = tempfile::tempdir().ok()?;
         let (mut sums, mut values, mut count) = ([Some(0u64); 3], 0u64, 0);
         for (levels, [height, width]) in images.take(MOST) {
             let shape = [channels, height, width];
@@ -44,24 +45,20 @@ impl Rivals {
             let png = Picture::from_planes(shown, &planes)
                 .and_then(|p| p.encode_png())
                 .ok()?;
-            let piped = |program: &str, arguments: &[&str]| size_by(program, arguments, &png);
+            let [from, to] = ["in.png", "out"].map(|name| folder.path().join(name));
+            std::fs::write(&from, &png).ok()?;
+            let by = |command: &mut Command| size_by(command, &to);
             let own = [
                 Some((shortest + PNG_FRAME) as u64),
-                piped(
-                    "cwebp",
-                    &[
-                        "-quiet",
-                        "-lossless",
-                        "-exact",
-                        "-z",
-                        "9",
-                        "-o",
-                        "-",
-                        "--",
-                        "-",
-                    ],
-                ),
-                piped("cjxl", &["--quiet", "-d", "0", "-e", "9", "-", "-"]),
+                by(Command::new("cwebp")
+                    .args(["-quiet", "-lossless", "-exact", "-z", "9"])
+                    .arg(&from)
+                    .arg("-o")
+                    .arg(&to)),
+                by(Command::new("cjxl")
+                    .arg(&from)
+                    .arg(&to)
+                    .args(["-d", "0", "-e", "9"])),
             ];
             for (sum, own) in sums.iter_mut().zip(own) {
                 *sum = sum.zip(own).map(|(a, b)| a + b);
@@ -94,17 +91,14 @@ impl Rivals {
     }
 }
 
-/// How many bytes a program makes of a PNG on its standard input; nothing where there is no such program.
-fn size_by(program: &str, arguments: &[&str], png: &[u8]) -> Option<u64> {
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    // Small pictures: a program that answers before it has read all would have to fill a pipe first.
-    child.stdin.take()?.write_all(png).ok()?;
-    let output = child.wait_with_output().ok()?;
-    (output.status.success() && !output.stdout.is_empty()).then_some(output.stdout.len() as u64)
+/// How many bytes a program writes to `to`; nothing where there is no such program.
+fn size_by(command: &mut Command, to: &Path) -> Option<u64> {
+    let command = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let done = command.status().ok()?;
+    let size = std::fs::metadata(to).ok()?.len();
+    std::fs::remove_file(to).ok()?;
+    done.success().then_some(size)
 }

@@ -333,14 +333,18 @@ pub(crate) fn manifest(
     })
 }
 
-/// What the orders of a model's members are called.
-pub(crate) fn orders_of(model: &dyn Distribution) -> String {
-    let name = |m: &&dyn Model| match m.order().name() {
+/// What the order of a model is called.
+pub(crate) fn order_of(model: &dyn Model) -> String {
+    match model.order().name() {
         Some(scan) => scan.to_string(),
         None => "a permutation of its own".to_owned(),
-    };
+    }
+}
+
+/// What the orders of a model's members are called.
+pub(crate) fn orders_of(model: &dyn Distribution) -> String {
     let members = model.members();
-    let mut names: Vec<String> = members.iter().map(name).collect();
+    let mut names: Vec<String> = members.iter().map(|m| order_of(*m)).collect();
     names.dedup();
     // Hundreds of random orders would be most of a checkpoint; they follow from the configuration.
     match names.len() {

@@ -35,6 +35,8 @@ pub struct Header {
     /// Images of one row are coded as ones whose width is a multiple of this, side by side whatever their
     /// lengths: 1 for models that are tied to a width.
     pub round: usize,
+    /// Images in all of it.
+    pub images: u64,
     /// Whether the model is inside.
     pub embedded: bool,
 }

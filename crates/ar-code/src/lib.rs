@@ -6,17 +6,22 @@
 //! of files or terminals.
 //!
 //! ```
-//! # mod common { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/mod.rs")); }
-//! # use {ar_core::Distribution, common::Chain, std::sync::Arc};
-//! # fn main() -> ar_code::Result<()> {
+//! # use std::sync::Arc;
+//! # use ar_core::{Conditioning, Distribution, Domain, Weights};
+//! # use ar_models::Spec;
+//! # use candle_core::Device;
 //! use ar_code::{Archive, Header, Item, compress, decompress};
 //!
-//! let model: Arc<dyn Distribution> = Arc::new(Chain::new([1, 8, 8, 4]));
+//! # fn main() -> ar_code::Result<()> {
+//! # let domain = Domain::new(1, 8, 8, 4)?;
+//! # let spec = Spec::new("pixelcnn", serde_json::json!({"hidden": 2}), domain, Conditioning::None)?;
+//! # let weights = Weights::from_vars(&spec.initialise(0, &Device::Cpu)?).detached();
+//! let model: Arc<dyn Distribution> = Arc::from(spec.build(&weights)?); // any of ar-models, or one's own
 //! let of_size = |_: [usize; 2]| Ok(model.clone());
 //! let item = Item { size: [8, 8], levels: vec![2; 64], ..Item::named("two") };
 //!
 //! let mut archive = Vec::new();
-//! let header = Header::of(&*model, [7; 32]);
+//! let header = Header::of(&*model, [7; 32]); // what tells the model from others
 //! compress(&[item], &header, None, &of_size, &mut archive, &|_| true)?;
 //!
 //! let mut archive = Archive::open(&archive[..])?;
@@ -72,6 +77,7 @@ impl Header {
             about: Vec::new(),
             channels: model.domain().channels,
             round: 1,
+            images: 0,
             embedded: false,
         }
     }
@@ -91,13 +97,15 @@ pub fn compress(
     to: &mut dyn Write,
     progress: &(dyn Fn(usize) -> bool + Sync),
 ) -> Result<Written> {
-    let header = Header {
-        embedded: checkpoint.is_some(),
-        ..header.clone()
-    };
     let values: usize = items.iter().map(|item| item.levels.len()).sum();
     let about = (values / BLOCKS).clamp(VALUES[0], VALUES[1]);
     let blocks = block::blocks(items, header.channels, about)?;
+    let pieces = blocks.iter().flat_map(|block| &block.pieces);
+    let header = Header {
+        images: pieces.map(|piece| piece.count as u64).sum(),
+        embedded: checkpoint.is_some(),
+        ..header.clone()
+    };
     let mut written = Written {
         bytes: archive::write_header(to, &header, checkpoint)?,
         values,

@@ -1,27 +1,36 @@
 //! Archives of a small model: what comes back, what they cost, and what damage does.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::unnecessary_wraps,
-    reason = "helpers of tests fail like tests, and have the signatures that are asked for"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
-mod common;
-
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use ar_code::{Archive, Error, Header, Item, Written, compress, decompress};
-use ar_core::Distribution;
 use ar_core::random::stream;
-use common::Chain;
+use ar_core::{Conditioning, Distribution, Domain, Weights};
+use ar_models::Spec;
+use candle_core::Device;
 use rand::Rng;
+use serde_json::json;
 
-fn of_size([height, width]: [usize; 2]) -> ar_core::Result<Arc<dyn Distribution>> {
-    Ok(Arc::new(Chain::new([2, height, width, 5])))
+/// A model of two channels and five levels, as it begins; each size is put together once.
+fn of_size(size @ [height, width]: [usize; 2]) -> ar_core::Result<Arc<dyn Distribution>> {
+    static KNOWN: Mutex<BTreeMap<[usize; 2], Arc<dyn Distribution>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap();
+    if let Some(model) = known.get(&size) {
+        return Ok(Arc::clone(model));
+    }
+    let config = json!({"hidden": 2, "blocks": 1, "first_kernel": 3});
+    let domain = Domain::new(2, height, width, 5)?;
+    let spec = Spec::new("pixelcnn", config, domain, Conditioning::None)?;
+    let weights = Weights::from_vars(&spec.initialise(1, &Device::Cpu)?);
+    let model: Arc<dyn Distribution> = Arc::from(spec.build(&weights.detached())?);
+    known.insert(size, Arc::clone(&model));
+    Ok(model)
 }
 
 fn header() -> Header {
-    Header::of(&Chain::new([2, 4, 4, 5]), [9; 32])
+    Header::of(&*of_size([4, 4]).unwrap(), [9; 32])
 }
 
 /// Images that wander.

@@ -1,6 +1,7 @@
 //! Elementary functions out of sums, products and quotients alone, which every processor rounds alike: those
 //! of a system's library differ from system to system in the last bit, and one bit is enough for a decoder
-//! to go astray.
+//! to go astray. They are not fused, so that they are quick outside of loops that are compiled for several processors;
+//! inside of those `ar-nn` has its own, which are.
 
 use std::f32::consts as f32c;
 use std::f64::consts as f64c;

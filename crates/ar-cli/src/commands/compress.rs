@@ -1,19 +1,20 @@
 //! `ar-cli compress`: files into an archive, by what a model knows of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use ar_code::{Header, Item, compress};
 use ar_core::{Conditioning, Scan};
-use ar_data::{Encoding, Split};
+use ar_data::Encoding;
 use ar_train::Checkpoint;
 use candle_core::Device;
 use serde::Serialize;
 
+use super::drawing::classes_named;
+use super::inputs::{is_there, tests};
 use super::scoring::data_of;
-use crate::condition::class_named;
 use crate::destination::{Destinations, ending_of};
 use crate::failure::usage;
 use crate::interrupt;
@@ -99,14 +100,24 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     run.is_read(&args.run, &mut destinations);
     let ending = ending_of(&args.output);
     destinations.file("--output", &args.output, &[ending.as_str()])?;
-    let trained = run.spec.clone();
-    let own = identity(&run, &trained)?;
+    let own = identity(&run)?;
     let about = About::of(&run, &args.run.display().to_string(), args.order);
+    let checkpoint = args.embed_model.then(|| {
+        let manifest = manifest(&run.spec, &*run.model, &run.data)?;
+        Ok::<_, anyhow::Error>(Checkpoint::to_bytes(&manifest, run.step, &run.weights)?)
+    });
+    let checkpoint = checkpoint.transpose()?;
     let items = match args.test {
         Some(count) => of_test(count, &mut run, output)?,
         None => args.items(&run)?,
     };
     let is_sound = matches!(run.encoding, Encoding::Sound(_));
+    let sizes: BTreeMap<_, _> = items.iter().map(|item| (item.size, &item.name)).collect();
+    for ([height, width], name) in sizes {
+        let sized = run.spec.of_size(height, width);
+        sized.map_err(|error| usage(format!("{name}, of {height}x{width}: {error}")))?;
+    }
+    args.order.map_or(Ok(None), |scan| run.in_order(scan))?;
     let coding = Coding::new(&run, args.order);
     let header = Header {
         about: postcard::to_allocvec(&about)?,
@@ -114,26 +125,6 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         round: if is_sound { 1024 } else { 1 },
         ..Header::of(&*run.model, own)
     };
-    for item in &items {
-        let size = if is_sound {
-            [1, item.size[1].next_multiple_of(header.round)]
-        } else {
-            item.size
-        };
-        let sized = coding.of_size(size);
-        sized.map_err(|error| {
-            usage(format!(
-                "{}, of {}x{}: {error}",
-                item.name, item.size[0], item.size[1]
-            ))
-        })?;
-    }
-    let checkpoint = args.embed_model.then(|| {
-        let manifest = manifest(&trained, &*run.model, &run.data)?;
-        Ok::<_, anyhow::Error>(Checkpoint::to_bytes(&manifest, run.step, &run.weights)?)
-    });
-    let checkpoint = checkpoint.transpose()?;
-
     let images: usize = items
         .iter()
         .map(|item| images_in(item, header.channels))
@@ -211,11 +202,8 @@ fn rivals(items: &[Item], run: &Run) -> Option<Rivals> {
 /// The first `count` test images, with their labels; recordings whole.
 fn of_test(count: usize, run: &mut Run, output: &Output) -> Result<Vec<Item>> {
     let data = data_of(run, None, &ReadingArgs::default(), false, output)?;
-    let (test, encoding) = (data.split(Split::Test), data.encoding.clone().for_scoring());
-    if test.is_empty() {
-        return Err(usage(format!("--test: {} has no test images", data.name)));
-    }
-    let count = count.min(test.len());
+    let (test, count) = tests(&data, count, output)?;
+    let encoding = data.encoding.clone().for_scoring();
     let is_conditional = matches!(run.spec.conditioning, Conditioning::Class { .. });
     let classes = |i: usize| if is_conditional { test.label(i) } else { None };
     if let (Encoding::Sound(_), Some(rate)) = (&encoding, data.sample_rate()) {
@@ -249,22 +237,12 @@ fn of_test(count: usize, run: &mut Run, output: &Output) -> Result<Vec<Item>> {
 impl Args {
     /// What the files hold, by name in their folders; those of one size follow each other.
     fn items(&self, run: &Run) -> Result<Vec<Item>> {
-        let class = match (run.spec.conditioning, &self.class) {
-            (Conditioning::Class { classes }, Some(name)) => {
-                Some(class_named(name, &run.data.classes, classes)?)
-            }
-            (Conditioning::Class { .. }, None) => {
-                return Err(usage(
-                    "the model is conditioned on classes; name that of the files with --class",
-                ));
-            }
-            (_, Some(name)) => {
-                return Err(usage(format!(
-                    "--class {name}: the model is not conditioned on classes"
-                )));
-            }
-            (_, None) => None,
-        };
+        let class = classes_named(self.class.as_slice(), run)?.first().copied();
+        if class.is_none() && matches!(run.spec.conditioning, Conditioning::Class { .. }) {
+            return Err(usage(
+                "the model is conditioned on classes; name that of the files with --class",
+            ));
+        }
         let packer = Packer { run, class };
         let mut names = BTreeSet::new();
         let mut items = Vec::new();
@@ -286,9 +264,7 @@ impl Args {
 fn files_of(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
     let mut files = Vec::new();
     for path in paths {
-        if !path.exists() {
-            return Err(usage(format!("{}: there is no such file", path.display())));
-        }
+        is_there("FILES", path)?;
         if path.is_dir() {
             let before = files.len();
             walk(path, "", &mut files)?;

@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let about = about(&archive, &args.archive)?;
     let inside = archive.model().map(ToOwned::to_owned);
     let run = args.opened(&about, inside.as_deref())?;
-    let own = identity(&run, &run.spec)?;
+    let own = identity(&run)?;
     if own != header.model {
         return Err(usage(format!(
             "{} was made by {}; this is {}",
@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut now: Option<(Piece, Partly)> = None;
     let mut damaged = Vec::new();
     let (mut files, mut images) = (0, 0);
-    let bar = Progress::new(output, "decompressing", "images", 0);
+    let bar = Progress::new(output, "decompressing", "images", header.images);
     let progress = |done: usize| {
         bar.at(done as u64, String::new);
         !interrupt::asked()

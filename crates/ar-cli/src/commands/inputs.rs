@@ -1,6 +1,7 @@
 //! Images that a command is given: files, folders of them, or images of the run's own data.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ar_data::{Binarization, Encoding, Images, Layout, LoadOptions, Split, framed, read_images};
@@ -147,15 +148,8 @@ pub(super) fn of_test(
     output: &Output,
 ) -> Result<Vec<Input>> {
     let data = data_of(run, None, &ReadingArgs::default(), full_size, output)?;
-    let test = tests(&data)?;
-    if count > test.len() {
-        output.note(format_args!(
-            "{} has {} only",
-            data.name,
-            counted(test.len(), "test image")
-        ));
-    }
-    (0..count.min(test.len()))
+    let (test, count) = tests(&data, count, output)?;
+    (0..count)
         .map(|i| input_of(test, i, &data.encoding))
         .collect()
 }
@@ -166,7 +160,7 @@ pub(super) fn of_test(
 /// When the data cannot be had, or have no such image.
 pub(super) fn test_image(i: usize, run: &mut Run, output: &Output) -> Result<Input> {
     let data = data_of(run, None, &ReadingArgs::default(), false, output)?;
-    let test = tests(&data)?;
+    let (test, _) = tests(&data, 1, output)?;
     if i >= test.len() {
         return Err(usage(format!(
             "--test {i}: {} has {}, counted from 0",
@@ -188,12 +182,27 @@ pub(super) fn test_image(i: usize, run: &mut Run, output: &Output) -> Result<Inp
     })
 }
 
-fn tests(data: &Data) -> Result<&Images> {
+/// The test images, and how many of `count` there are of them.
+///
+/// # Errors
+/// When there are none.
+pub(super) fn tests<'a>(
+    data: &'a Data,
+    count: usize,
+    output: &Output,
+) -> Result<(&'a Arc<Images>, usize)> {
     let test = data.split(Split::Test);
     if test.is_empty() {
         return Err(usage(format!("--test: {} has no test images", data.name)));
     }
-    Ok(test)
+    if count > test.len() {
+        output.note(format_args!(
+            "{} has {} only",
+            data.name,
+            counted(test.len(), "test image")
+        ));
+    }
+    Ok((test, count.min(test.len())))
 }
 
 fn input_of(images: &Images, i: usize, encoding: &Encoding) -> Result<Input> {

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::Model;
 use serde::Serialize;
 
 use super::inputs::PICTURES;
@@ -14,7 +13,7 @@ use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::{Picture, astonishing, beside, columns_of};
 use crate::progress::Progress;
-use crate::run::Run;
+use crate::run::{Run, order_of};
 
 /// What all maps of a command have in common.
 #[derive(Debug, Serialize)]
@@ -98,7 +97,7 @@ pub(super) fn save(
 ) -> Result<Scale> {
     let members = run.model.members();
     let model = *members.first().context("a model without members")?;
-    let order = name_of_order(model);
+    let order = order_of(model);
     if members.len() > 1 {
         output.note(format_args!(
             "maps: of the first of {} orders, {order}, as the average of them all has none for a pixel; another \
@@ -143,13 +142,6 @@ fn drawn(
     let (levels, _) = subjects.levels(i)?;
     let image = pictures(&levels, &run.model.domain(), &run.encoding, None)?;
     beside(&image[0], surprise, max, factor)
-}
-
-fn name_of_order(model: &dyn Model) -> String {
-    match model.order().name() {
-        Some(scan) => scan.to_string(),
-        None => "a permutation of its own".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use ar_core::{Conditioning, Error, Model};
 use candle_core::{DType, IndexOp as _};
 use serde::Serialize;
 
+use super::drawing::classes_named;
 use super::inputs::{Files, Input, recording, test_image};
-use crate::condition::class_named;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::bars;
@@ -162,18 +162,13 @@ impl At {
 
     /// What the image is taken for one of.
     fn class(&self, run: &Run, image: &Input) -> Result<Option<u32>> {
-        match (run.spec.conditioning, &self.class, image.class) {
-            (Conditioning::Class { classes }, Some(name), _) => {
-                class_named(name, &run.data.classes, classes).map(Some)
-            }
-            (Conditioning::Class { .. }, None, None) => Err(usage(
+        let named = classes_named(self.class.as_slice(), run)?.first().copied();
+        match (run.spec.conditioning, named.or(image.class)) {
+            (Conditioning::Class { .. }, None) => Err(usage(
                 "the model is conditioned on classes and the image has no label; name its class with --class",
             )),
-            (Conditioning::Class { .. }, None, label) => Ok(label),
-            (_, Some(name), _) => Err(usage(format!(
-                "--class {name}: the model is not conditioned on classes; train one with --conditional"
-            ))),
-            (_, None, _) => Ok(None),
+            (Conditioning::Class { .. }, class) => Ok(class),
+            _ => Ok(None),
         }
     }
 }

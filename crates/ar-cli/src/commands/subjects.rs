@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use ar_core::{Conditioning, Domain};
 use ar_data::{Binarization, Encoding, Images, Shape, Source, Split};
 
-use super::inputs::{Files, all_files, class_of, is_there};
+use super::inputs::{Files, all_files, class_of, is_there, tests};
 use super::scoring::{config_of, data_of, has_classes_of, seen_by};
 use crate::complexity::complexity;
 use crate::config::DataConfig;
@@ -18,7 +18,6 @@ use crate::output::Output;
 use crate::reading::ReadingArgs;
 use crate::run::Run;
 use crate::scored::with_bar;
-use crate::words::counted;
 
 /// Images or recordings of the kind of a run.
 #[derive(Debug)]
@@ -117,24 +116,9 @@ impl Subjects {
         output: &Output,
     ) -> Result<Self> {
         let data = data_of(run, None, &ReadingArgs::default(), taken.full_size, output)?;
-        let test = data.split(Split::Test);
-        if test.is_empty() {
-            return Err(usage(format!("--test: {} has no test images", data.name)));
-        }
-        if count > test.len() {
-            output.note(format_args!(
-                "{} has {} only",
-                data.name,
-                counted(test.len(), "test image")
-            ));
-        }
-        Self::of_images(
-            Images::clone(test).limit(count),
-            data.encoding,
-            "test",
-            taken,
-            run,
-        )
+        let (test, count) = tests(&data, count, output)?;
+        let images = Images::clone(test).limit(count);
+        Self::of_images(images, data.encoding, "test", taken, run)
     }
 
     /// The test images of the set `set`, or all of a folder or file that has no test of its own, at most `limit`;

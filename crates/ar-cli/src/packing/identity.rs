@@ -34,13 +34,13 @@ pub(crate) struct About {
 ///
 /// # Errors
 /// When a weight cannot be read.
-pub(crate) fn identity(run: &Run, trained: &Spec) -> Result<[u8; 32]> {
-    let mut hash = Sha256::new();
+pub(crate) fn identity(run: &Run) -> Result<[u8; 32]> {
+    let (mut hash, spec) = (Sha256::new(), &run.spec);
     let said = serde_json::to_vec(&(
-        &trained.model,
-        &trained.config,
-        trained.domain,
-        trained.conditioning,
+        &spec.model,
+        &spec.config,
+        spec.domain,
+        spec.conditioning,
         &run.encoding,
     ))?;
     hash.update((said.len() as u64).to_le_bytes());

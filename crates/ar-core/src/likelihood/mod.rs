@@ -99,7 +99,13 @@ impl Likelihood {
     pub fn nats(self, parameters: &[f32], levels: &[u32]) -> f64 {
         match self {
             Self::LogisticMixture(mixture) => mixture.nll(&mut parameters.to_vec(), levels, None),
-            _ => -self.log_probabilities(parameters, &[])[levels[0] as usize],
+            Self::Bernoulli => {
+                let logit = parameters[0];
+                log_sum(&[0.0, logit]) - f64::from(logit) * f64::from(levels[0])
+            }
+            Self::Categorical { .. } => {
+                log_sum(parameters) - f64::from(parameters[levels[0] as usize])
+            }
         }
     }
 

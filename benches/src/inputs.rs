@@ -8,7 +8,7 @@ use serde_json::json;
 /// Seed of every parameter and every image.
 pub const SEED: u64 = 0;
 
-/// 28x28 grey images of 256 levels, as the peers have.
+/// 28x28 grey images of 256 levels, as most peers have.
 pub const PEER_DOMAIN: Domain = Domain {
     channels: 1,
     height: 28,
@@ -28,6 +28,7 @@ pub fn peer_spec(model: &str, domain: Domain) -> Result<Spec> {
         "pixelcnn-plain" => {
             json!({"hidden": 64, "blocks": 7, "first_kernel": 7, "kernel": 7, "position": false})
         }
+        "made" => json!({"hidden": [1024, 1024], "direct": false}),
         _ => json!({}),
     };
     Spec::new(model, config, domain, Conditioning::None)

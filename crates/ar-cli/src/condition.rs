@@ -144,10 +144,7 @@ impl Rows {
 
 /// All classes of a model that is conditioned on one, otherwise none.
 pub(crate) fn every_class(conditioning: Conditioning) -> Vec<u32> {
-    match conditioning {
-        Conditioning::Class { classes } => (0..classes as u32).collect(),
-        _ => Vec::new(),
-    }
+    (0..conditioning.classes().unwrap_or(0) as u32).collect()
 }
 
 /// A line for people: "nothing", "one of 10 classes".
@@ -155,8 +152,14 @@ pub(crate) fn in_words(conditioning: Conditioning) -> String {
     match conditioning {
         Conditioning::None => "nothing".to_owned(),
         Conditioning::Class { classes } => format!("one of {classes} classes"),
+        Conditioning::Classes { of: [a, b] } => {
+            format!("one of {a} classes and one of {b} others")
+        }
         Conditioning::Vector { size } => format!("a vector of {size} numbers"),
-        Conditioning::Map { features } => format!("{features} features of every pixel"),
+        Conditioning::Map { features, every: 1 } => format!("{features} features of every pixel"),
+        Conditioning::Map { features, every } => {
+            format!("{features} features of every {every} pixels each way")
+        }
         other => format!("{other:?}"),
     }
 }

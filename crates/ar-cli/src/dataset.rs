@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ar_core::{Conditioning, Domain};
-use ar_data::{Dataset, Encoding, Images, Split};
+use ar_data::{Bands, Dataset, Encoding, Images, Kinds, Split};
 use ar_train::domain_of;
 
 use crate::condition::has_classes;
@@ -26,6 +26,8 @@ pub(crate) struct Data {
     pub(crate) native_from: String,
     /// Names of the classes, if there are any.
     pub(crate) classes: Vec<String>,
+    /// Where each is two things at once, what these are.
+    pub(crate) kinds: Option<Kinds>,
     /// What is applied to pixels.
     pub(crate) encoding: Encoding,
     /// What was asked for, with nothing left open.
@@ -94,6 +96,7 @@ impl Data {
             fingerprint: dataset.fingerprint,
             native_from: dataset.native_from,
             classes: dataset.classes,
+            kinds: dataset.kinds,
             encoding,
             config,
             splits: [dataset.train, dataset.validation, dataset.test].map(Arc::new),
@@ -151,11 +154,16 @@ impl Data {
 
     /// What a model of these data is conditioned on.
     pub(crate) fn conditioning(&self) -> Conditioning {
-        if self.config.conditional {
-            let classes = self.classes.len();
-            Conditioning::Class { classes }
-        } else {
-            Conditioning::None
+        if let Some(Bands { count, every }) = self.config.bands() {
+            let features = count;
+            return Conditioning::Map { features, every };
+        }
+        match &self.kinds {
+            _ if !self.config.conditional => Conditioning::None,
+            Some(kinds) => Conditioning::Classes { of: kinds.sizes },
+            None => Conditioning::Class {
+                classes: self.classes.len(),
+            },
         }
     }
 }

@@ -93,6 +93,11 @@ pub(crate) struct DataArgs {
     #[arg(long, value_name = "PATTERN", help_heading = "Data")]
     hold_out: Option<NamePattern>,
 
+    /// Tell the model of sound how loud it is in so many bands of frequency, every 128 samples: a spectrum to
+    /// draw after, as sample --like FILE gives it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Data")]
+    bands: Option<u32>,
+
     /// Condition the model on the labels
     #[arg(long, help_heading = "Data")]
     conditional: bool,
@@ -106,6 +111,7 @@ impl DataArgs {
         let own = [
             ("--data", "data", "source", value(source)),
             ("--conditional", "data", "conditional", value(conditional)),
+            ("--bands", "data", "bands", value(self.bands)),
             (
                 "--sample-rate",
                 "data",

@@ -100,7 +100,7 @@ impl Scored {
             palette: colours(encoding),
             condition: match model.conditioning() {
                 Conditioning::None => none(),
-                Conditioning::Class { .. } => "class".to_owned(),
+                conditioning if conditioning.classes().is_some() => "class".to_owned(),
                 _ => "other".to_owned(),
             },
         }

@@ -1,6 +1,6 @@
 use candle_core::{DType, Tensor};
 
-use crate::{Conditioning, Distribution, Error, Model, Result, score_steps};
+use crate::{Distribution, Error, Model, Result, score_steps};
 
 /// log p(x | c) in nats of each image of `levels` `(B, C, H, W)` under each class: B rows of one
 /// number a class. One full pass of the batch a class.
@@ -62,13 +62,10 @@ pub fn class_log_likelihoods_by_step(
 }
 
 fn classes_of(model: &dyn Distribution) -> Result<usize> {
-    match model.conditioning() {
-        Conditioning::Class { classes } => Ok(classes),
-        _ => Err(Error::config(
-            "conditioning",
-            "must be a class: Bayes' rule needs p(x | c)",
-        )),
-    }
+    model.conditioning().classes().ok_or_else(|| {
+        let problem = "must be a class: Bayes' rule needs p(x | c)";
+        Error::config("conditioning", problem)
+    })
 }
 
 /// Bayes' rule: log p(c | x) = log p(x | c) + log p(c) - log Σ p(x | c') p(c') in nats, from log p(x | c)
@@ -102,7 +99,7 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
-    use crate::{Domain, Model};
+    use crate::{Conditioning, Domain, Model};
 
     /// One binary value that is 1 with a probability of each class's own.
     #[derive(Debug)]

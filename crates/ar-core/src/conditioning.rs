@@ -19,16 +19,32 @@ pub enum Conditioning {
         /// How many there are.
         classes: usize,
     },
+    /// Two classes at once, one of each of two kinds, such as a digit and a speaker (WaveNet's global
+    /// conditions, arXiv:1609.03499, section 2.5): `(B,)`, `u32`, class a of the first kind and b of the second as
+    /// a · `of[1]` + b. What each adds is learned on its own.
+    Classes {
+        /// How many there are of each kind.
+        of: [usize; 2],
+    },
     /// A vector that describes the whole image: `(B, size)`, a float type.
     Vector {
         /// Its length.
         size: usize,
     },
-    /// Features of every pixel, known before any value is drawn: `(B, features, H, W)`, a float type.
+    /// Features of every pixel, or of every square of pixels, known before any value is drawn:
+    /// `(B, features, ⌈H / every⌉, ⌈W / every⌉)`, a float type. Of a sequence, one row, they are features at a
+    /// lower rate (WaveNet's local condition, arXiv:1609.03499, section 2.5).
     Map {
-        /// Features of a pixel.
+        /// Features of a square.
         features: usize,
+        /// Its side, a power of two: 1 for features of every pixel.
+        #[serde(default = "one")]
+        every: usize,
     },
+}
+
+fn one() -> usize {
+    1
 }
 
 impl Conditioning {
@@ -42,13 +58,17 @@ impl Conditioning {
         let fits = match (self, condition) {
             (Self::None, None) => true,
             (Self::None, Some(_)) | (_, None) => false,
-            (Self::Class { .. }, Some(t)) => t.dtype() == DType::U32 && t.dims() == shape,
+            (Self::Class { .. } | Self::Classes { .. }, Some(t)) => {
+                t.dtype() == DType::U32 && t.dims() == shape
+            }
             (_, Some(t)) => t.dtype().is_float() && t.dims() == shape,
         };
         let expected = match self {
             Self::None => "none: the model is unconditional".to_owned(),
-            Self::Class { classes } => format!("u32 classes in 0..{classes} of shape {shape:?}"),
-            _ => format!("floats of shape {shape:?}"),
+            _ => match self.classes() {
+                Some(classes) => format!("u32 classes in 0..{classes} of shape {shape:?}"),
+                None => format!("floats of shape {shape:?}"),
+            },
         };
         let refuse = |got| {
             Err(Error::Input {
@@ -62,22 +82,62 @@ impl Conditioning {
                 format!("{:?} of shape {:?}", t.dtype(), t.dims())
             }));
         }
-        if let (Self::Class { classes }, Some(t)) = (self, condition) {
+        if let (Some(classes), Some(t)) = (self.classes(), condition) {
             let all = t.to_vec1::<u32>()?;
-            if let Some(class) = all.iter().find(|&&c| c as usize >= *classes) {
+            if let Some(class) = all.iter().find(|&&c| c as usize >= classes) {
                 return refuse(format!("class {class}"));
             }
         }
         Ok(())
     }
 
+    /// How many classes there are, of two kinds every pair; none for other conditions.
+    pub fn classes(&self) -> Option<usize> {
+        match *self {
+            Self::Class { classes } => Some(classes),
+            Self::Classes { of } => Some(of[0] * of[1]),
+            _ => None,
+        }
+    }
+
+    /// Rows of a table in which every class has its own: of two kinds one after the other.
+    pub fn class_rows(&self) -> Option<usize> {
+        match *self {
+            Self::Classes { of } => Some(of[0] + of[1]),
+            _ => self.classes(),
+        }
+    }
+
+    /// The rows of such a table that `class` adds up.
+    pub fn rows_of(&self, class: usize) -> impl Iterator<Item = usize> + use<> {
+        let rows = match *self {
+            Self::Classes { of } => [Some(class / of[1]), Some(of[0] + class % of[1])],
+            _ => [Some(class), None],
+        };
+        rows.into_iter().flatten()
+    }
+
+    /// Numbers of an image, or of a square of a map.
+    pub fn features(&self) -> usize {
+        match *self {
+            Self::None => 0,
+            Self::Class { .. } | Self::Classes { .. } => 1,
+            Self::Vector { size } => size,
+            Self::Map { features, .. } => features,
+        }
+    }
+
     /// Shape of a batch's condition; empty without one.
     pub fn shape(&self, batch: usize, domain: &Domain) -> Vec<usize> {
         match *self {
             Self::None => Vec::new(),
-            Self::Class { .. } => vec![batch],
+            Self::Class { .. } | Self::Classes { .. } => vec![batch],
             Self::Vector { size } => vec![batch, size],
-            Self::Map { features } => vec![batch, features, domain.height, domain.width],
+            Self::Map { features, every } => {
+                let [rows, columns] =
+                    [domain.height, domain.width].map(|n| n.div_ceil(every.max(1)));
+                vec![batch, features, rows, columns]
+            }
         }
     }
 
@@ -88,11 +148,11 @@ impl Conditioning {
     pub fn of_labels(&self, labels: Option<Vec<u32>>, device: &Device) -> Result<Option<Tensor>> {
         let problem = match (self, labels) {
             (Self::None, _) => return Ok(None),
-            (Self::Class { .. }, Some(labels)) => {
+            (Self::Class { .. } | Self::Classes { .. }, Some(labels)) => {
                 let n = labels.len();
                 return Ok(Some(Tensor::from_vec(labels, n, device)?));
             }
-            (Self::Class { .. }, None) => {
+            (Self::Class { .. } | Self::Classes { .. }, None) => {
                 "the model is conditioned on classes, and these images have no labels".to_owned()
             }
             (other, _) => {
@@ -100,6 +160,29 @@ impl Conditioning {
             }
         };
         Err(Error::config("condition", problem))
+    }
+
+    /// The condition that is a map of these features, `(B, features, squares)`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when the model needs none.
+    pub fn of_features(
+        &self,
+        features: Vec<f32>,
+        batch: usize,
+        domain: &Domain,
+        device: &Device,
+    ) -> Result<Tensor> {
+        match self {
+            Self::Map { .. } => {
+                let shape = self.shape(batch, domain);
+                Ok(Tensor::from_vec(features, shape, device)?)
+            }
+            other => {
+                let problem = format!("features of a map do not give {other:?}");
+                Err(Error::config("condition", problem))
+            }
+        }
     }
 
     /// A random condition of a batch, to prove models with; none where there is nothing to draw.
@@ -115,15 +198,15 @@ impl Conditioning {
     ) -> Result<Option<Tensor>> {
         let shape = self.shape(batch, domain);
         let n = shape.iter().product();
-        Ok(match *self {
-            Self::None => None,
-            Self::Class { classes } => {
+        Ok(match (*self, self.classes()) {
+            (Self::None, _) => None,
+            (_, Some(classes)) => {
                 let all: Vec<u32> = (0..n)
                     .map(|_| rng.random_range(0..classes as u32))
                     .collect();
                 Some(Tensor::from_vec(all, shape, device)?)
             }
-            Self::Vector { .. } | Self::Map { .. } => {
+            (_, None) => {
                 let all: Vec<f32> = (0..n).map(|_| rng.random_range(-1.0..1.0)).collect();
                 Some(Tensor::from_vec(all, shape, device)?)
             }
@@ -157,6 +240,10 @@ mod tests {
         let labels = class.of_labels(Some(vec![2, 0]), &Device::Cpu).unwrap();
         assert_eq!(labels.unwrap().to_vec1::<u32>().unwrap(), [2, 0]);
         assert!(class.of_labels(None, &Device::Cpu).is_err());
+        let two = Conditioning::Classes { of: [2, 3] };
+        assert_eq!((two.classes(), two.class_rows()), (Some(6), Some(5)));
+        assert_eq!(two.rows_of(5).collect::<Vec<_>>(), [1, 4]);
+        assert_eq!(class.rows_of(2).collect::<Vec<_>>(), [2]);
         let vector = Conditioning::Vector { size: 2 };
         assert!(vector.of_labels(Some(vec![1]), &Device::Cpu).is_err());
         let none = Conditioning::None.of_labels(None, &Device::Cpu);
@@ -165,8 +252,12 @@ mod tests {
         for kind in [
             Conditioning::None,
             class,
+            Conditioning::Classes { of: [2, 3] },
             Conditioning::Vector { size: 2 },
-            Conditioning::Map { features: 2 },
+            Conditioning::Map {
+                features: 2,
+                every: 2,
+            },
         ] {
             let one = kind.random(5, &domain, &mut rng, &Device::Cpu).unwrap();
             kind.check(one.as_ref(), 5, &domain).unwrap();

@@ -3,7 +3,7 @@
 use crate::hold_out::complete;
 use crate::native::{Nature, settle};
 use crate::pile::Pile;
-use crate::{Dataset, LoadOptions, Result};
+use crate::{Dataset, Kinds, LoadOptions, Result};
 
 /// What a source holds, as it was read.
 #[derive(Debug)]
@@ -16,6 +16,7 @@ pub(crate) struct Found {
     pub(crate) validation: Option<Pile>,
     pub(crate) test: Option<Pile>,
     pub(crate) classes: Vec<String>,
+    pub(crate) kinds: Option<Kinds>,
     pub(crate) sound: Option<Sound>,
 }
 
@@ -39,6 +40,7 @@ impl Found {
             validation: None,
             test: None,
             classes: Vec::new(),
+            kinds: None,
             sound: None,
         }
     }
@@ -101,9 +103,15 @@ pub(crate) fn assemble(found: Found, options: &LoadOptions) -> Result<Dataset> {
     if !held.is_empty() {
         said.push(held);
     }
+    if let Some(bands) = options.sound.bands {
+        bands.validate()?;
+    }
+    let bands = options.sound.bands.filter(|_| found.sound.is_some());
+    let splits = splits.map(|images| images.with_bands(bands));
     let set = Dataset::new(found.name, said.join("; "), splits, found.classes)?;
     Ok(Dataset {
         native_from,
+        kinds: found.kinds,
         sample_rate: found.sound.map(|sound| sound.rate),
         ..set
     })

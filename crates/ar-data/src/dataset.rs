@@ -21,6 +21,8 @@ pub struct Dataset {
     pub test: Images,
     /// Names of the classes that labels count; empty for a set without labels.
     pub classes: Vec<String>,
+    /// Of classes that are pairs, every one of them: what the two of a pair are.
+    pub kinds: Option<Kinds>,
     /// A fragment for people: where the number of native levels comes from, as in "the largest value is 4".
     pub native_from: String,
     /// Of recordings, samples a second.
@@ -28,6 +30,16 @@ pub struct Dataset {
     /// SHA-256, in hexadecimal, over shape, native levels, pixels and labels of every split, and the sizes of
     /// pictures that are larger than the window.
     pub fingerprint: String,
+}
+
+/// Two things that a class says at once, such as a digit and a speaker: class a · `sizes[1]` + b is the a-th of
+/// the first and the b-th of the second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    /// What they are called.
+    pub names: [String; 2],
+    /// How many there are of each.
+    pub sizes: [usize; 2],
 }
 
 impl Dataset {
@@ -71,6 +83,7 @@ impl Dataset {
             validation,
             test,
             classes,
+            kinds: None,
             native_from: "the set's own".to_owned(),
             sample_rate: None,
             fingerprint,

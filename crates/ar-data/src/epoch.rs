@@ -7,12 +7,14 @@ use crate::frames::anywhere;
 use crate::{Encoding, Error, Images, Result, random};
 
 /// Consecutive images of a traversal, encoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LevelBatch {
     /// `(len, C, H, W)` row-major, each in `0..encoding.levels()`; C, H and W are those of [`Encoding::shape`].
     pub levels: Vec<u32>,
     /// `len` classes, where the set has classes.
     pub labels: Option<Vec<u32>>,
+    /// `(len, bands, stretches)`, where a model is told of the [`Bands`](crate::Bands) of each window.
+    pub told: Option<Vec<f32>>,
     /// Of windows of recordings, the values of each that count: the others are what these are given, or
     /// padding.
     pub scored: Option<Vec<Range<usize>>>,
@@ -120,11 +122,16 @@ impl Epoch {
         }
         let scored = windows.iter();
         let scored = scored.map(|&(i, corner)| images.scored(i as usize, corner[1]));
+        let told: Option<Vec<Vec<f32>>> = windows
+            .iter()
+            .map(|&(i, corner)| images.told(i as usize, corner))
+            .collect();
         let indices: Vec<u32> = windows.iter().map(|&(i, _)| i).collect();
         let labels = images.labels();
         LevelBatch {
             levels,
             scored: scored.collect(),
+            told: told.map(|told| told.concat()),
             labels: labels.map(|labels| indices.iter().map(|&i| labels[i as usize]).collect()),
             len: indices.len(),
             indices,

@@ -6,7 +6,7 @@ mod selection;
 use std::borrow::Cow;
 
 use crate::frames::{Frame, cut, frames, middle};
-use crate::{Error, Result, Shape, Split};
+use crate::{Bands, Error, Result, Shape, Split};
 
 /// Images as native levels `0..native_levels`, stored `(N, C, H, W)` row-major.
 ///
@@ -25,6 +25,8 @@ pub struct Images {
     frames: Option<Vec<Frame>>,
     /// Of recordings: how many values of a window are context alone.
     context: Option<usize>,
+    /// Of recordings: what a model is told of each window, if it is.
+    bands: Option<Bands>,
     labels: Option<Vec<u32>>,
     split: Split,
     ids: Vec<u32>,
@@ -88,6 +90,7 @@ impl Images {
             pixels,
             frames: is_larger.then_some(frames),
             context: None,
+            bands: None,
             labels,
             split: Split::Train,
             ids,

@@ -56,7 +56,7 @@ pub use batches::{Batches, batches};
 pub use binarize::Binarization;
 pub use catalogue::{Fetched, KnownSet, fetch, list};
 pub use data_range::DataRange;
-pub use dataset::Dataset;
+pub use dataset::{Dataset, Kinds};
 pub use encoding::Encoding;
 pub use epoch::{Epoch, LevelBatch, Traversal};
 pub use error::{Error, Result};
@@ -70,7 +70,7 @@ pub use palette::Palette;
 pub use quantize::Quantizer;
 pub use shape::Shape;
 pub use sound::{
-    ClassPattern, Companding, Law, NamePattern, Recording, SoundOptions, is_sound, read_wav,
+    Bands, ClassPattern, Companding, Law, NamePattern, Recording, SoundOptions, is_sound, read_wav,
     samples_of, wav_header, write_wav,
 };
 pub use source::Source;

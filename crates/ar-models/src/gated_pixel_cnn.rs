@@ -116,6 +116,7 @@ impl GatedPixelCnnConfig {
     fn network(&self, mut net: Builder, vb: &VarBuilder<'_>) -> Result<Network> {
         let (c, relu) = (self.hidden, Activation::Relu);
 
+        net.upsample_condition(c, &vb.pp("condition"))?;
         let x = net.scaled_levels();
         let (mut v, mut h, mut skip) = (x, x, None);
         for i in 0..self.blocks {

@@ -259,7 +259,7 @@ pub(crate) fn check<C: Configuration>(
     domain: &Domain,
     conditioning: Conditioning,
 ) -> Result<()> {
-    if conditioning == (Conditioning::Class { classes: 0 }) {
+    if conditioning.classes() == Some(0) {
         return Err(Error::config("classes", "must be at least 1"));
     }
     config.validate(domain, conditioning)

@@ -61,8 +61,8 @@ impl Blocks {
             let problem = format!("must divide embed = {embed}, not {heads}");
             return Err(Error::config("heads", problem));
         }
-        match conditioning {
-            Conditioning::None | Conditioning::Class { .. } => Ok(()),
+        match (conditioning, conditioning.classes()) {
+            (Conditioning::None, _) | (_, Some(_)) => Ok(()),
             _ => Err(Error::config(
                 "conditioning",
                 format!(

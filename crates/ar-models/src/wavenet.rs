@@ -7,7 +7,8 @@
 //! apart, double the reach. With 512 it is 1,024 pixels: all of a 28x28 or a 32x32 image. Each layer
 //! is tanh(a) · sigmoid(b), a residual 1x1 and a skip 1x1; the sum of the skips goes through ReLU,
 //! 1x1, ReLU, 1x1 to the logits. The condition, V·h, is added within both halves of every gate
-//! (section 2.5): a class is the paper's global condition, a map its local one.
+//! (section 2.5): a class is the paper's global condition, a map its local one, at whatever lower rate: transposed
+//! convolutions bring it to that of the samples.
 //!
 //! A step pass keeps of each layer only as many pixels as its taps reach back, whatever the length.
 //!
@@ -154,7 +155,8 @@ impl Configuration for WaveNetConfig {
     }
 
     // ANCHOR: build
-    /// Parameters: `first`, `layers.I.{look, condition, skip, out}`, `head1`, `head2`.
+    /// Parameters: `first`, `layers.I.{look, condition, skip, out}`, `head1`, `head2`; of a map at a lower rate
+    /// `condition.I`.
     fn build(
         &self,
         domain: &Domain,
@@ -177,6 +179,7 @@ impl WaveNetConfig {
     fn network(&self, mut net: Builder, vb: &VarBuilder<'_>) -> Result<Network> {
         let (c, relu) = (self.hidden, Activation::Relu);
 
+        net.upsample_condition(c, &vb.pp("condition"))?;
         let x = match self.embedding {
             0 if self.companded => net.companded_levels(),
             0 => net.scaled_levels(),

@@ -56,7 +56,9 @@ fn check(path: &Path) {
     };
     let levels = tensors["levels"].to_dtype(DType::U32).unwrap();
     let condition = tensors.get("condition").map(|c| match conditioning {
-        Conditioning::Class { .. } => c.to_dtype(DType::U32).unwrap(),
+        Conditioning::Class { .. } | Conditioning::Classes { .. } => {
+            c.to_dtype(DType::U32).unwrap()
+        }
         _ => c.clone(),
     });
     for route in [Route::Fused, Route::Composite] {

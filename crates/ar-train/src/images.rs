@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ar_core::{Conditioning, Distribution, Domain, Model, score_images};
 use ar_data::{Encoding, Epoch, Images, LevelBatch, Traversal, batches};
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 
 use crate::{Batch, BatchSource, BoxError, Result, Unit};
 
@@ -38,8 +38,8 @@ impl ImageBatches {
     fn batch(&self, batch: LevelBatch) -> ar_core::Result<Batch> {
         let (domain, device) = (self.domain()?, &self.device);
         Ok(Batch {
+            condition: given(self.conditioning, &batch, &domain, device)?,
             levels: domain.tensor(batch.levels, device)?,
-            condition: self.conditioning.of_labels(batch.labels, device)?,
             scored: batch.scored.map(Into::into),
         })
     }
@@ -69,6 +69,21 @@ impl BatchSource for ImageBatches {
             Ok(batches) => Box::new(batches.map(|batch| Ok(self.batch(batch)?))),
             Err(error) => Box::new(std::iter::once(Err(error.into()))),
         }
+    }
+}
+
+/// What the images of a batch are conditioned on: their labels, or what is told of them.
+pub(crate) fn given(
+    conditioning: Conditioning,
+    batch: &LevelBatch,
+    domain: &Domain,
+    device: &Device,
+) -> ar_core::Result<Option<Tensor>> {
+    match &batch.told {
+        Some(told) => conditioning
+            .of_features(told.clone(), batch.len, domain, device)
+            .map(Some),
+        None => conditioning.of_labels(batch.labels.clone(), device),
     }
 }
 
@@ -116,11 +131,12 @@ pub fn score(
     for mut batch in epoch.stream(0)? {
         let wanted = batch.len.min(limit - nats.len());
         batch.levels.truncate(wanted * domain.dims());
+        batch.len = wanted;
         if let Some(labels) = &mut batch.labels {
             labels.truncate(wanted);
         }
+        let condition = given(model.conditioning(), &batch, &domain, device)?;
         let levels = domain.tensor(batch.levels, device)?;
-        let condition = model.conditioning().of_labels(batch.labels, device)?;
         nats.extend(score_images(model, &levels, condition.as_ref())?);
         if !progress(nats.len()) || nats.len() >= limit {
             break;
@@ -163,8 +179,8 @@ pub fn surprise(
     let epoch = Epoch::new(images, encoding, batch_size, Traversal::Sequential)?;
     let mut done = 0;
     for batch in epoch.stream(0)? {
+        let condition = given(model.conditioning(), &batch, &domain, device)?;
         let levels = domain.tensor(batch.levels, device)?;
-        let condition = model.conditioning().of_labels(batch.labels, device)?;
         for own in ar_core::surprise(model, &levels, condition.as_ref())? {
             all[done] = own;
             done += 1;
@@ -207,8 +223,8 @@ fn in_pieces(
     let (domain, device) = (model.domain(), model.device());
     let epoch = Epoch::new(images, encoding, batch_size, Traversal::Sequential)?;
     for batch in epoch.in_pieces(limit) {
+        let condition = given(model.conditioning(), &batch, &domain, device)?;
         let levels = domain.tensor(batch.levels, device)?;
-        let condition = model.conditioning().of_labels(batch.labels, device)?;
         let of_pieces = ar_core::surprise(model, &levels, condition.as_ref())?;
         let counts = batch.scored.iter().flatten().cloned();
         for ((&i, piece), counts) in batch.indices.iter().zip(&of_pieces).zip(counts) {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use ar_core::{Conditioning, log_posterior};
-use ar_data::{Images, Split};
+use ar_core::log_posterior;
+use ar_data::{Images, Kinds, Split};
 use serde::Serialize;
 
 use super::evidence::{Told, gather, most_probable};
@@ -72,10 +72,21 @@ struct Report {
     nats_per_label: f64,
     prior: Prior,
     classes: Vec<String>,
+    /// Where a class is two things at once, each of them by itself: decided by the sum over the other.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kinds: Vec<OfKind>,
     /// Images of the row's class that were taken for the column's.
     confusion: Vec<Vec<usize>>,
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
     told: Option<Told>,
+}
+
+/// One of the two things that a class says.
+#[derive(Debug, Serialize)]
+struct OfKind {
+    name: String,
+    accuracy: f64,
+    standard_error: f64,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
@@ -89,7 +100,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut files = Destinations::new(args.force);
     run.is_read(&args.run, &mut files);
     check(&mut files)?;
-    let Conditioning::Class { classes } = run.spec.conditioning else {
+    let Some(classes) = run.spec.conditioning.classes() else {
         return Err(usage(format!(
             "{} is not conditioned on classes, so there is no p(image | class); train one with --conditional",
             run.spec.model
@@ -104,7 +115,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         )));
     };
     let prior = args.prior.of(&data, classes)?;
-    let mut tally = Tally::new(classes);
+    let mut tally = Tally::new(classes, data.kinds.clone());
     let evidence = if args.progress {
         run.order()
             .context("--progress needs one order, which --order chooses")?;
@@ -127,6 +138,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         split.name(),
         report.line()
     ))?;
+    for kind in &report.kinds {
+        output.say(kind.line())?;
+    }
     for line in report.table() {
         output.say(line)?;
     }
@@ -194,14 +208,19 @@ struct Tally {
     images: usize,
     nats: f64,
     confusion: Vec<Vec<usize>>,
+    kinds: Option<Kinds>,
+    /// Right decisions of each kind.
+    right: [usize; 2],
 }
 
 impl Tally {
-    fn new(classes: usize) -> Self {
+    fn new(classes: usize, kinds: Option<Kinds>) -> Self {
         Self {
             images: 0,
             nats: 0.0,
             confusion: vec![vec![0; classes]; classes],
+            kinds,
+            right: [0; 2],
         }
     }
 
@@ -218,6 +237,18 @@ impl Tally {
         self.images += 1;
         self.nats -= posterior[label];
         self.confusion[label][taken] += 1;
+        if let Some(Kinds { sizes, .. }) = &self.kinds {
+            let pair = |class: usize| [class / sizes[1], class % sizes[1]];
+            let mut sums = sizes.map(|n| vec![0.0; n]);
+            for (class, log) in posterior.iter().enumerate() {
+                for (sums, own) in sums.iter_mut().zip(pair(class)) {
+                    sums[own] += log.exp();
+                }
+            }
+            for (i, own) in pair(label).into_iter().enumerate() {
+                self.right[i] += usize::from(most_probable(&sums[i]) == own);
+            }
+        }
         Ok(())
     }
 
@@ -229,17 +260,38 @@ impl Tally {
             .enumerate()
             .map(|(i, row)| row[i])
             .sum();
-        let accuracy = right as f64 / n;
+        let share = |right: usize| {
+            let accuracy = right as f64 / n;
+            (accuracy, (accuracy * (1.0 - accuracy) / n).sqrt())
+        };
+        let names = self.kinds.into_iter().flat_map(|kinds| kinds.names);
+        let kinds = names.zip(self.right).map(|(name, right)| {
+            let (accuracy, standard_error) = share(right);
+            OfKind {
+                name,
+                accuracy,
+                standard_error,
+            }
+        });
+        let (accuracy, standard_error) = share(right);
         Report {
             images: self.images,
             accuracy,
-            standard_error: (accuracy * (1.0 - accuracy) / n).sqrt(),
+            standard_error,
+            kinds: kinds.collect(),
             nats_per_label: self.nats / n,
             prior,
             classes,
             confusion: self.confusion,
             told: None,
         }
+    }
+}
+
+impl OfKind {
+    fn line(&self) -> String {
+        let [accuracy, error] = [self.accuracy, self.standard_error].map(|share| 100.0 * share);
+        format!("{}: {accuracy:.2} ± {error:.2} % right", self.name)
     }
 }
 
@@ -289,7 +341,7 @@ mod tests {
 
     #[test]
     fn decisions_are_tallied() {
-        let mut tally = Tally::new(2);
+        let mut tally = Tally::new(2, None);
         for (label, posterior) in [
             (0, [0.75f64, 0.25]),
             (0, [0.25, 0.75]),
@@ -313,5 +365,25 @@ mod tests {
                 "  odd     1     1"
             ]
         );
+    }
+
+    #[test]
+    fn what_a_class_says_of_two_things_is_decided_by_the_sum_over_the_other() {
+        let kinds = Kinds {
+            names: ["digit", "speaker"].map(str::to_owned),
+            sizes: [2, 2],
+        };
+        let mut tally = Tally::new(4, Some(kinds));
+        // The most probable pair is (0, 0), and yet 1 is the more probable digit.
+        let posterior = [0.4f64, 0.05, 0.3, 0.25].map(f64::ln);
+        tally.count(2, &posterior).unwrap();
+        let report = tally.report(Prior::Uniform, Vec::new());
+        let found: Vec<_> = report
+            .kinds
+            .iter()
+            .map(|k| (&*k.name, k.accuracy))
+            .collect();
+        assert_eq!(found, [("digit", 1.0), ("speaker", 1.0)]);
+        assert_eq!(report.accuracy, 0.0);
     }
 }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::drawing::classes_named;
 use super::inputs::{is_there, tests};
 use super::scoring::data_of;
+use crate::condition::in_words;
 use crate::destination::{Destinations, ending_of};
 use crate::failure::usage;
 use crate::interrupt;
@@ -98,6 +99,14 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         .for_each(|file| destinations.reads("FILES", file));
     let mut run = Run::open(&args.run, &Device::Cpu)?;
     run.is_read(&args.run, &mut destinations);
+    if !matches!(run.spec.conditioning, Conditioning::None)
+        && run.spec.conditioning.classes().is_none()
+    {
+        return Err(usage(format!(
+            "the model is given {}, which whoever decompresses would not know",
+            in_words(run.spec.conditioning)
+        )));
+    }
     let ending = ending_of(&args.output);
     destinations.file("--output", &args.output, &[ending.as_str()])?;
     let own = identity(&run)?;
@@ -204,7 +213,7 @@ fn of_test(count: usize, run: &mut Run, output: &Output) -> Result<Vec<Item>> {
     let data = data_of(run, None, &ReadingArgs::default(), false, output)?;
     let (test, count) = tests(&data, count, output)?;
     let encoding = data.encoding.clone().for_scoring();
-    let is_conditional = matches!(run.spec.conditioning, Conditioning::Class { .. });
+    let is_conditional = run.spec.conditioning.classes().is_some();
     let classes = |i: usize| if is_conditional { test.label(i) } else { None };
     if let (Encoding::Sound(_), Some(rate)) = (&encoding, data.sample_rate()) {
         let recording = |i: usize| {
@@ -238,7 +247,7 @@ impl Args {
     /// What the files hold, by name in their folders; those of one size follow each other.
     fn items(&self, run: &Run) -> Result<Vec<Item>> {
         let class = classes_named(self.class.as_slice(), run)?.first().copied();
-        if class.is_none() && matches!(run.spec.conditioning, Conditioning::Class { .. }) {
+        if class.is_none() && run.spec.conditioning.classes().is_some() {
             return Err(usage(
                 "the model is conditioned on classes; name that of the files with --class",
             ));

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Distribution, Domain, SampleOptions, Sampled, Tempering};
+use ar_core::{Distribution, Domain, SampleOptions, Sampled, Tempering};
 
 use ar_data::Encoding;
 
@@ -177,13 +177,13 @@ impl Drawing {
 /// # Errors
 /// When the model is not conditioned on classes, or there is no such class.
 pub(super) fn classes_named(names: &[String], run: &Run) -> Result<Vec<u32>> {
-    match (run.spec.conditioning, names.first()) {
+    match (run.spec.conditioning.classes(), names.first()) {
         (_, None) => Ok(Vec::new()),
-        (Conditioning::Class { classes }, _) => names
+        (Some(classes), _) => names
             .iter()
             .map(|text| class_named(text, &run.data.classes, classes))
             .collect(),
-        (_, Some(class)) => Err(usage(format!(
+        (None, Some(class)) => Err(usage(format!(
             "--class {class}: the model is not conditioned on classes; train one with --conditional"
         ))),
     }

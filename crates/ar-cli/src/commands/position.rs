@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
-use ar_core::{Conditioning, Error, Model};
+use ar_core::{Error, Model};
 use candle_core::{DType, IndexOp as _};
 use serde::Serialize;
 
@@ -163,12 +163,12 @@ impl At {
     /// What the image is taken for one of.
     fn class(&self, run: &Run, image: &Input) -> Result<Option<u32>> {
         let named = classes_named(self.class.as_slice(), run)?.first().copied();
-        match (run.spec.conditioning, named.or(image.class)) {
-            (Conditioning::Class { .. }, None) => Err(usage(
+        match (run.spec.conditioning.classes(), named.or(image.class)) {
+            (Some(_), None) => Err(usage(
                 "the model is conditioned on classes and the image has no label; name its class with --class",
             )),
-            (Conditioning::Class { .. }, class) => Ok(class),
-            _ => Ok(None),
+            (Some(_), class) => Ok(class),
+            (None, _) => Ok(None),
         }
     }
 }

@@ -75,6 +75,7 @@ impl Priming<'_> {
             }
             let (levels, length) = (companding.levels_of(&samples), samples.len());
             run.take_size([1, samples.len()], "--input", output)?;
+            let told = run.data.config.bands().map(|bands| bands.of(&samples));
             shown.push(samples);
             let each = if classes.is_empty() {
                 vec![None]
@@ -83,8 +84,14 @@ impl Priming<'_> {
             };
             for class in each {
                 let condition = |count| {
-                    let labels = class.map(|class| vec![class; count]);
-                    run.spec.conditioning.of_labels(labels, run.model.device())
+                    let (conditioning, device) = (run.spec.conditioning, run.model.device());
+                    if let Some(told) = &told {
+                        let told = told.repeat(count);
+                        let own =
+                            conditioning.of_features(told, count, &run.model.domain(), device);
+                        return own.map(Some);
+                    }
+                    conditioning.of_labels(class.map(|class| vec![class; count]), device)
                 };
                 let known: Vec<bool> = (0..levels.len()).map(|i| i % length < keep).collect();
                 let wanted: Vec<bool> = known[..length].iter().map(|known| !known).collect();

@@ -39,6 +39,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "S", value_parser = positive, conflicts_with_all = ["size", "animate"], allow_hyphen_values = true)]
     seconds: Option<f64>,
 
+    /// Of a model that was trained with --bands, the recording whose bands are drawn after: another voice for
+    /// the same spectrum, as long as that is
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seconds", "size", "animate"])]
+    like: Option<PathBuf>,
+
     /// Of a model of sound, write one recording to standard output while it is drawn: a WAV for a player
     #[arg(long, requires = "seconds", conflicts_with_all = ["json", "output", "count", "whole_pass"])]
     stream: bool,
@@ -108,7 +113,12 @@ const LAST_FRAME_MS: u16 = 3000;
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let animation = args.animate.as_deref().map(|path| ("--animate", path));
     let more: Vec<_> = animation.into_iter().collect();
-    let (mut run, target) = args.drawing.open("sampled.png", &[], &more)?;
+    let reads: Vec<_> = args
+        .like
+        .iter()
+        .map(|path| ("--like", path.as_path()))
+        .collect();
+    let (mut run, target) = args.drawing.open("sampled.png", &reads, &more)?;
     if let Some(Size(size)) = args.size {
         run.take_size(size, "--size", output)?;
     }
@@ -120,6 +130,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         (Some(_), None) => return Err(usage("--seconds: the model is of images; give --size")),
         (None, _) => {}
     }
+    let bands = args.bands_of(&mut run, output)?;
     if let Some(order) = args.order {
         run.take_order(order)?;
     }
@@ -165,9 +176,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     } else {
         Engine::Stepwise
     };
+    let (n, device) = (candidates.count(), run.model.device());
     let options = SampleOptions {
         engine,
-        condition: candidates.condition(conditioning, run.model.device())?,
+        condition: match bands {
+            Some(bands) => Some(conditioning.of_features(bands.repeat(n), n, &domain, device)?),
+            None => candidates.condition(conditioning, device)?,
+        },
         ..options
     };
     let started = Instant::now();
@@ -265,6 +280,29 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         sound: None,
     })?;
     Ok(0)
+}
+
+impl Args {
+    /// The bands of the recording that is drawn after; the model takes its length.
+    fn bands_of(&self, run: &mut Run, output: &Output) -> Result<Option<Vec<f32>>> {
+        let config = &run.data.config;
+        match (&self.like, config.bands(), config.sample_rate) {
+            (Some(file), Some(bands), Some(rate)) => {
+                let samples = ar_data::samples_of(file, rate)?;
+                run.take_size([1, samples.len()], "--like", output)?;
+                Ok(Some(bands.of(&samples)))
+            }
+            (Some(file), ..) => Err(usage(format!(
+                "--like {}: the model is told nothing of a recording; train one with --bands",
+                file.display()
+            ))),
+            (None, Some(_), _) => Err(usage(
+                "the model is told how loud a recording is in bands of frequency: say after which one to draw \
+                 with --like FILE.wav",
+            )),
+            (None, None, _) => Ok(None),
+        }
+    }
 }
 
 /// Writes the samples of one recording to standard output as they are drawn. A reader that has heard enough may

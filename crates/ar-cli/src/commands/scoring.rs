@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Domain, Scan};
+use ar_core::{Domain, Scan};
 use ar_data::Split;
 
 use crate::config::DataConfig;
@@ -128,7 +128,7 @@ pub(super) fn data_of(
         ),
     }?;
     let data = seen_by(run, data, output)?;
-    let by_class = matches!(run.spec.conditioning, Conditioning::Class { .. });
+    let by_class = run.spec.conditioning.classes().is_some();
     if by_class && !has_classes_of(run, &data) {
         return Err(usage(format!(
             "the classes of {} are {}, those of the run's data {}",

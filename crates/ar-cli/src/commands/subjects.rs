@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use ar_core::{Conditioning, Domain};
+use ar_core::Domain;
 use ar_data::{Binarization, Encoding, Images, Shape, Source, Split};
 
 use super::inputs::{Files, all_files, class_of, is_there, tests};
@@ -163,7 +163,7 @@ impl Subjects {
                 before.width
             )));
         }
-        let is_conditional = run.spec.conditioning != Conditioning::None;
+        let is_conditional = run.spec.conditioning.classes().is_some();
         if is_conditional && taken.class.is_none() && !has_classes_of(run, &data) {
             return Err(usage(format!(
                 "{}: its classes are not those of the model; say with --class as which all are to be taken",
@@ -192,7 +192,7 @@ impl Subjects {
         taken: Taken,
         run: &Run,
     ) -> Result<Self> {
-        let is_conditional = run.spec.conditioning != Conditioning::None;
+        let is_conditional = run.spec.conditioning.classes().is_some();
         let images = match taken.class {
             Some(class) => images.all_of_class(class),
             None if is_conditional && images.labels().is_none() => {
@@ -276,7 +276,7 @@ impl Subjects {
 
 /// Whether each has a class, where the model of `run` needs one.
 fn labels(names: &[String], classes: Vec<Option<u32>>, run: &Run) -> Result<Option<Vec<u32>>> {
-    if run.spec.conditioning == Conditioning::None {
+    if run.spec.conditioning.classes().is_none() {
         return Ok(None);
     }
     if let Some(i) = classes.iter().position(Option::is_none) {
@@ -299,7 +299,8 @@ fn recordings(
     let context = run.data.config.load_options().sound.context;
     let window = [run.spec.domain.width, context];
     let native = run.encoding.native_levels();
-    Ok(Images::recordings(native, values, lengths, labels, window)?)
+    let images = Images::recordings(native, values, lengths, labels, window)?;
+    Ok(images.with_bands(run.data.config.bands()))
 }
 
 fn rewindowed(images: &Images, run: &Run) -> Result<Images> {
@@ -335,7 +336,7 @@ pub(super) fn background(path: &Path, run: &Run, output: &Output) -> Result<Run>
     if own != domain && !is_sound {
         other.take_size([own.height, own.width], &format!("{told}, for"), output)?;
     }
-    let is_conditional = other.spec.conditioning != Conditioning::None;
+    let is_conditional = other.spec.conditioning.classes().is_some();
     let same_classes =
         other.spec.conditioning == run.spec.conditioning && other.data.classes == run.data.classes;
     if is_conditional && !same_classes {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use ar_data::{
-    Binarization, ClassPattern, Companding, DataRange, Dataset, Encoding, Framing, Law, Layout,
-    LoadOptions, NamePattern, SoundOptions, Source,
+    Bands, Binarization, ClassPattern, Companding, DataRange, Dataset, Encoding, Framing, Law,
+    Layout, LoadOptions, NamePattern, SoundOptions, Source,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,10 @@ pub(crate) struct DataConfig {
     pub(crate) hold_out: Option<NamePattern>,
     /// Samples before a crop that it is given; the model's reach unless told.
     pub(crate) context: Option<usize>,
+    /// Bands of frequency whose energy a model is told, of each stretch of a recording; 0 for none.
+    pub(crate) bands: usize,
+    /// Samples of such a stretch.
+    pub(crate) bands_every: usize,
     /// Seed of stochastic binarization; apart from the training seed, so that runs are compared on
     /// the same images.
     pub(crate) binarize_seed: u64,
@@ -107,6 +111,8 @@ impl Default for DataConfig {
             classes_from: None,
             hold_out: None,
             context: None,
+            bands: 0,
+            bands_every: 128,
             binarize_seed: 0,
             conditional: false,
             validation,
@@ -160,7 +166,14 @@ impl DataConfig {
             classes: self.classes_from.clone(),
             hold_out: self.hold_out.clone(),
             tones: self.tones,
+            bands: self.bands(),
         }
+    }
+
+    /// What a model is told of each stretch of a recording, if it is.
+    pub(crate) fn bands(&self) -> Option<Bands> {
+        let (count, every) = (self.bands, self.bands_every);
+        (count > 0).then_some(Bands { count, every })
     }
 
     /// The same data where `place` looks for them: the fingerprint says whether they are the same.
@@ -202,6 +215,10 @@ impl DataConfig {
     /// # Errors
     /// On binarization to more than two levels, or a palette beside either.
     pub(crate) fn validate(&self) -> Result<()> {
+        if self.conditional && self.bands > 0 {
+            let problem = "contradicts --conditional: a model is given the one or the other";
+            return Err(usage(format!("--bands {} {problem}", self.bands)));
+        }
         let contradiction = match (self.palette, self.binarize, self.levels) {
             (Some(k), Some(_), _) => format!("--palette {k} contradicts --binarize"),
             (Some(k), _, Some(levels)) => {
@@ -236,6 +253,13 @@ impl DataConfig {
         }
         if dataset.sample_rate.is_some() {
             return self.companding();
+        }
+        if self.bands > 0 {
+            let is = "is of images; it is for sound";
+            return Err(usage(format!(
+                "--bands {}: {} {is}",
+                self.bands, dataset.name
+            )));
         }
         if let Some(law) = self.quantize {
             let is = "is of images; it is for sound";

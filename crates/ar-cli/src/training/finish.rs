@@ -9,7 +9,7 @@ use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::curve::nats_of;
-use super::watch::draw_samples;
+use super::watch::{Told, draw_samples};
 use crate::dataset::Data;
 use crate::interrupt;
 use crate::output::Output;
@@ -121,8 +121,9 @@ pub(crate) fn finish(
     mut result: RunResult,
     output: &Output,
 ) -> Result<RunResult> {
-    let (images, rows) =
-        draw_samples(model, &data.encoding, data.sample_rate()).context("cannot draw samples")?;
+    let told = Told::of(data);
+    let drawn = draw_samples(model, &data.encoding, data.sample_rate(), told.as_ref());
+    let (images, rows) = drawn.context("cannot draw samples")?;
     let file = result.run.join("samples.png");
     rows.sheet(&data.classes).of(&images).save_png(&file)?;
     output.preview(&rows.few(&images));

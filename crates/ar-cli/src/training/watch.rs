@@ -1,17 +1,18 @@
 //! What is seen of a run while it trains.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Result;
 use ar_core::{Distribution, Domain, SampleOptions};
-use ar_data::Encoding;
+use ar_data::{Encoding, Epoch, Split, Traversal};
 use ar_train::{BoxError, Observer, StepMetrics, ValidationMetrics};
 
 use super::curve::draw_loss;
 use super::plan::Plan;
 use super::tensorboard::TensorBoard;
 use crate::condition::Rows;
-use crate::dataset::pictures;
+use crate::dataset::{Data, pictures};
 use crate::interrupt;
 use crate::output::Output;
 use crate::picture::Picture;
@@ -36,6 +37,7 @@ pub(crate) struct Watch {
     encoding: Encoding,
     /// Of recordings, samples a second.
     rate: Option<u32>,
+    told: Option<Told>,
     classes: Vec<String>,
     metrics: PathBuf,
     samples: PathBuf,
@@ -62,6 +64,7 @@ impl Watch {
             domain: plan.spec.domain,
             encoding: plan.data.encoding.clone(),
             rate: plan.data.sample_rate(),
+            told: Told::of(&plan.data),
             classes: plan.data.classes.clone(),
             metrics: directory.metrics_path(),
             samples: directory.samples_path(),
@@ -116,6 +119,28 @@ impl Watch {
     }
 }
 
+/// The bands of a few windows of recordings, which are drawn again where a model is told them.
+#[derive(Debug)]
+pub(super) struct Told {
+    count: usize,
+    bands: Vec<f32>,
+}
+
+impl Told {
+    /// Of the first validation recordings, or training ones; none where a model is told nothing.
+    pub(super) fn of(data: &Data) -> Option<Self> {
+        let splits = [Split::Validation, Split::Train].map(|split| data.split(split));
+        let images = splits.into_iter().find(|images| !images.is_empty())?;
+        let encoding = data.encoding.clone();
+        let epoch = Epoch::new(Arc::clone(images), encoding, SOUNDS, Traversal::Sequential).ok()?;
+        let batch = epoch.batch(0)?;
+        Some(Self {
+            count: batch.len,
+            bands: batch.told?,
+        })
+    }
+}
+
 /// Samples as a sheet shows them, a row for each class of a conditional model. The seed is the same
 /// every time, so that grids of one run can be compared.
 ///
@@ -125,12 +150,19 @@ pub(super) fn draw_samples(
     model: &dyn Distribution,
     encoding: &Encoding,
     rate: Option<u32>,
+    told: Option<&Told>,
 ) -> Result<(Vec<Picture>, Rows)> {
-    let grid = rate.map_or(GRID, |_| SOUNDS);
-    let rows = Rows::about(grid, model.conditioning());
+    let grid = rate.map_or(GRID, |_| told.map_or(SOUNDS, |told| told.count));
+    let (conditioning, device) = (model.conditioning(), model.device());
+    let rows = Rows::about(grid, conditioning);
     let options = SampleOptions {
         count: rows.count(),
-        condition: rows.condition(model.conditioning(), model.device())?,
+        condition: match told {
+            Some(Told { count, bands }) => {
+                Some(conditioning.of_features(bands.clone(), *count, &model.domain(), device)?)
+            }
+            None => rows.condition(conditioning, device)?,
+        },
         ..SampleOptions::default()
     };
     let drawn = ar_core::sample(model, &options, &|_, _| !interrupt::asked())?;
@@ -184,10 +216,11 @@ impl Observer for Watch {
     }
 
     fn sample_due(&mut self, model: &dyn Distribution, step: u64) -> Result<(), BoxError> {
-        let (images, rows) = match draw_samples(model, &self.encoding, self.rate) {
-            Err(_) if interrupt::asked() => return Ok(()),
-            drawn => drawn?,
-        };
+        let (images, rows) =
+            match draw_samples(model, &self.encoding, self.rate, self.told.as_ref()) {
+                Err(_) if interrupt::asked() => return Ok(()),
+                drawn => drawn?,
+            };
         let file = self.samples.join(format!("step-{step:06}.png"));
         rows.sheet(&self.classes).of(&images).save_png(&file)?;
         Ok(())

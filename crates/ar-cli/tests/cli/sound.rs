@@ -187,18 +187,12 @@ fn sound_of_16_bits_is_two_bytes_or_one_mixture() {
 fn a_speaker_is_held_out_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    std::fs::create_dir(path.join("said")).unwrap();
-    for name in [
-        "1_ann_0", "2_ann_0", "1_bob_0", "2_bob_0", "1_eve_0", "2_eve_0",
-    ] {
-        let samples: Vec<u16> = (0..900).map(|t| 32_000 + (t * 37 % 999) as u16).collect();
-        ar_data::write_wav(
-            path.join("said").join(format!("{name}.wav")),
-            8000,
-            &samples,
-        )
-        .unwrap();
-    }
+    say(
+        path,
+        &[
+            "1_ann_0", "2_ann_0", "1_bob_0", "2_bob_0", "1_eve_0", "2_eve_0",
+        ],
+    );
     let held = "train wavenet --data said --classes-from {digit}_*_* --conditional --hold-out *_eve_* \
                 --crop 300 --batch-size 2 --set hidden=4 --set skip=4 --set stacks=1 --set max_dilation=4 \
                 --set embedding=2 --steps 1 --run run --json";
@@ -209,6 +203,103 @@ fn a_speaker_is_held_out_by_name() {
     with(path, "train wavenet --data said --hold-out *_zoe_*").ended(1, &["--hold-out *_zoe_*"]);
     let shown = with(path, "data show said --json").ok().json();
     assert!(shown["heard"]["loudness_db"].as_f64().unwrap() < 0.0);
+}
+
+/// Recordings of noise, called so.
+fn say(folder: &Path, names: &[&str]) {
+    std::fs::create_dir(folder.join("said")).unwrap();
+    for (i, name) in names.iter().enumerate() {
+        let samples: Vec<u16> = (0..900)
+            .map(|t| 32_000 + (t * (37 + i) % 999) as u16)
+            .collect();
+        let file = folder.join("said").join(format!("{name}.wav"));
+        ar_data::write_wav(file, 8000, &samples).unwrap();
+    }
+}
+
+#[test]
+fn two_classes_at_once_are_told_apart_by_themselves_and_drawn_in_pairs_nobody_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    say(
+        path,
+        &[
+            "1_ann_0", "2_ann_0", "1_bob_0", "2_bob_0", "1_eve_0", "1_eve_1",
+        ],
+    );
+    let train = "train wavenet --data said --classes-from {digit}_{who}_* --conditional --crop 300 --batch-size 2 \
+                 --set hidden=4 --set skip=4 --set stacks=1 --set max_dilation=4 --set embedding=2 --steps 1 \
+                 --set data.validation=0 --set data.test=2 --run run --json";
+    with(path, train).ok();
+    let said = with(path, "info run").ok().stdout;
+    assert!(
+        said.contains("one of 2 classes and one of 3 others"),
+        "{said}"
+    );
+    with(
+        path,
+        "sample run --seconds 0.01 -n 1 --class 2_eve -o new.wav",
+    )
+    .ok();
+    with(path, "sample run --seconds 0.01 -n 1 --class 3_eve").refused(&["1_ann, 1_bob, 1_eve"]);
+    let told = with(path, "classify run --json").ok().json();
+    assert_eq!(
+        (&told["kinds"][0]["name"], &told["kinds"][1]["name"]),
+        (&"digit".into(), &"who".into())
+    );
+    assert!(told["kinds"][1]["accuracy"].is_number(), "{told}");
+}
+
+#[test]
+fn what_a_model_is_told_of_a_recording_it_is_told_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let plain = TINY.replace("--conditional ", "");
+    let line = format!("{plain} --bands 4 --set data.bands_every=32 --steps 2 --run run --json");
+    let trained = with(path, &line).ok().json();
+    let bits = trained["test"]["bits_per_sample"].as_f64().unwrap();
+    let again = with(path, "eval run --batch-size 1 --json").ok().json();
+    assert!((again["bits_per_sample"].as_f64().unwrap() - bits).abs() < 1e-6);
+
+    say(path, &["a"]);
+    let like = "sample run --like said/a.wav -n 2 -o like.wav --json";
+    let drawn = with(path, like).ok().json();
+    assert_eq!(wav(&path.join("like-2.wav")), (8000, 900));
+    assert_eq!(drawn["nats"].as_array().unwrap().len(), 2);
+    with(
+        path,
+        "complete run --input said/a.wav --keep-seconds 0.05 -n 1 -o rest.wav",
+    )
+    .ok();
+    let scored = with(path, "score run said/a.wav --json").ok().json();
+    assert!(scored.is_object(), "{scored}");
+
+    with(path, "sample run --seconds 1").refused(&["--like FILE.wav"]);
+    with(path, "compress run said -o a.arc").refused(&["4 features", "decompresses"]);
+    with(path, &format!("{TINY} --bands 4")).refused(&["--bands 4 contradicts --conditional"]);
+    with(
+        path,
+        &format!("{plain} --bands 9 --set data.bands_every=20"),
+    )
+    .ended(1, &["--bands must"]);
+    with(path, "train wavenet --data digits --bands 4")
+        .refused(&["--bands 4: digits is of images"]);
+    tiny(path, "--steps 1 --run other").ok();
+    with(path, "sample other --like said/a.wav").refused(&["train one with --bands"]);
+}
+
+#[test]
+fn a_wav_cut_at_any_byte_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let whole = path.join("whole.wav");
+    ar_data::write_wav(&whole, 8000, &[30_000; 12]).unwrap();
+    let bytes = std::fs::read(whole).unwrap();
+    with(path, "data show whole.wav").ok();
+    for end in 0..bytes.len() {
+        std::fs::write(path.join("cut.wav"), &bytes[..end]).unwrap();
+        with(path, "data show cut.wav").ended(1, &["cut.wav"]);
+    }
 }
 
 #[test]

@@ -124,9 +124,11 @@ pub fn condition_reaches(model: &dyn Model) -> Verdict {
     let (_, x, _) = random_batch(model, 1, 7)?;
     let of = |i: u64| -> Result<Vec<Vec<f64>>, String> {
         let condition = match kind {
-            Conditioning::Class { .. } => Tensor::new(&[i as u32], model.device())
-                .map(Some)
-                .map_err(text)?,
+            Conditioning::Class { .. } | Conditioning::Classes { .. } => {
+                Tensor::new(&[i as u32], model.device())
+                    .map(Some)
+                    .map_err(text)?
+            }
             _ => kind
                 .random(1, &d, &mut stream(i, "harness", &[]), model.device())
                 .map_err(text)?,

@@ -1,5 +1,6 @@
 //! A folder of pictures or recordings; subfolders are splits or classes.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -100,6 +101,17 @@ impl Files<'_> {
         }
         classes.sort_unstable();
         classes.dedup();
+        let listings = [Some(&train), validation.as_ref(), test.as_ref()];
+        let all = listings.into_iter().flatten().flat_map(Listing::stems);
+        let stems: Vec<String> = all.collect();
+        let pairs = |pattern: &ClassPattern| pattern.pairs(stems.iter().map(String::as_str));
+        let kinds = match self.classes.and_then(pairs) {
+            Some((kinds, pairs)) => {
+                classes = pairs;
+                Some(kinds)
+            }
+            None => None,
+        };
         let read = |listing: &Listing| listing.read(&classes, self);
         let train = read(&train)?;
         let validation = validation.as_ref().map(read).transpose()?;
@@ -108,7 +120,8 @@ impl Files<'_> {
         Ok(Found {
             validation,
             test,
-            classes,
+            kinds,
+            classes: classes.clone(),
             ..Found::only(file_name(dir), said, nature, train)
         })
     }
@@ -175,11 +188,14 @@ impl Listing {
         Ok(listing)
     }
 
+    fn stems(&self) -> impl Iterator<Item = String> + '_ {
+        self.files.iter().map(|(path, _)| stem(path))
+    }
+
     /// Classes by the names of the files, in place of those by folders.
     fn classify(&mut self, pattern: &ClassPattern) -> Result<()> {
         let class = |(path, _): &(PathBuf, _)| {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            pattern.class_of(&stem).ok_or_else(|| {
+            pattern.class_of(&stem(path)).ok_or_else(|| {
                 Error::format(
                     path,
                     format!("its name does not fit --classes-from {pattern}"),
@@ -198,8 +214,7 @@ impl Listing {
 
     /// The files whose names fit, which are no longer here.
     fn split_off(&mut self, pattern: &NamePattern) -> Result<Self> {
-        let fits =
-            |path: &Path| pattern.fits(&path.file_stem().unwrap_or_default().to_string_lossy());
+        let fits = |path: &Path| pattern.fits(&stem(path));
         let all = std::mem::take(&mut self.files);
         let (held, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(path, _)| fits(path));
         if held.is_empty() || rest.is_empty() {
@@ -217,6 +232,7 @@ impl Listing {
 
     fn read(&self, classes: &[String], kind: &Files<'_>) -> Result<Pile> {
         let (mut pile, mut labels) = ((kind.empty)(), Vec::new());
+        let numbers: HashMap<&String, u32> = classes.iter().zip(0..).collect();
         // A few at a time on all cores, so that no more than these are in memory unscaled.
         for files in self.files.chunks(4 * rayon::current_num_threads()) {
             let read = |(path, _): &(PathBuf, _)| (kind.read)(path);
@@ -224,14 +240,19 @@ impl Listing {
             for ((path, class), picture) in files.iter().zip(pictures) {
                 pile.push(path, picture?)?;
                 if let Some(class) = class {
-                    // Classes are the sorted union over splits, and this one is among them.
-                    let name = &self.classes[*class];
-                    labels.push(classes.binary_search(name).unwrap_or_default() as u32);
+                    // Classes are the union over splits, and this one is among them.
+                    labels.push(numbers[&self.classes[*class]]);
                 }
             }
         }
         Ok(pile.with_labels((!self.classes.is_empty()).then_some(labels)))
     }
+}
+
+/// The name of a file without its ending.
+fn stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

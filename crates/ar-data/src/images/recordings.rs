@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Images;
 use crate::frames::frames;
-use crate::{Error, Result, Shape};
+use crate::{Bands, Error, Result, Shape};
 
 impl Images {
     /// Recordings one after the other in `values`, of these lengths. Training sees windows of `window` values
@@ -34,6 +34,18 @@ impl Images {
             context: Some(context),
             ..Self::windows(shape, native_levels, values, sizes, labels)?
         })
+    }
+
+    /// The same recordings with what a model is told of each of their windows ([`LevelBatch::told`]).
+    ///
+    /// [`LevelBatch::told`]: crate::LevelBatch::told
+    pub fn with_bands(self, bands: Option<Bands>) -> Self {
+        Self { bands, ..self }
+    }
+
+    /// What is told of the window of recording `i` that begins at `corner`.
+    pub(crate) fn told(&self, i: usize, corner: [usize; 2]) -> Option<Vec<f32>> {
+        Some(self.bands?.of(&self.window(i, corner)))
     }
 
     /// Of recordings, how many values of a window are context alone; none of pictures.

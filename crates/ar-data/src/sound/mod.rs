@@ -1,6 +1,7 @@
 //! Recordings: files, sampling rates, levels, names of classes and a built-in set.
 
 mod amplitude;
+mod bands;
 mod companding;
 mod names;
 mod resample;
@@ -8,6 +9,7 @@ mod set;
 mod tones;
 mod wav;
 
+pub use bands::Bands;
 pub use companding::{Companding, Law};
 pub use names::{ClassPattern, NamePattern};
 pub use set::{SoundOptions, is_sound, samples_of};

@@ -1,11 +1,12 @@
 //! What the names of files say.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Kinds, Result};
 
 /// The field that numbers the recordings of one class.
 const INDEX: &str = "index";
@@ -51,9 +52,40 @@ impl ClassPattern {
     /// The class in a file's name without its ending: the values of the fields, joined by `_`. A field ends
     /// where what follows it first occurs; none is empty. None when the whole name does not match.
     pub fn class_of(&self, stem: &str) -> Option<String> {
+        Some(self.parts_of(stem)?.join("_"))
+    }
+
+    /// The values of the fields that make up the class.
+    fn parts_of<'a>(&self, stem: &'a str) -> Option<Vec<&'a str>> {
         let values = self.0.fields.iter().zip(self.0.values(stem)?);
         let class = values.filter(|(field, _)| field.is_of_class());
-        Some(class.map(|(_, value)| value).collect::<Vec<_>>().join("_"))
+        Some(class.map(|(_, value)| value).collect())
+    }
+
+    /// Where the class is made up of two fields: what they are, and every pair of their values in `stems`, as
+    /// classes. Nothing where two pairs would be called alike.
+    pub(crate) fn pairs<'a>(
+        &self,
+        stems: impl Iterator<Item = &'a str>,
+    ) -> Option<(Kinds, Vec<String>)> {
+        let names = self.0.fields.iter().filter(|field| field.is_of_class());
+        let names: Vec<String> = names.filter_map(|field| field.name.clone()).collect();
+        let names = <[String; 2]>::try_from(names).ok()?;
+        let mut values = [BTreeSet::new(), BTreeSet::new()];
+        for parts in stems.filter_map(|stem| self.parts_of(stem)) {
+            for (values, part) in values.iter_mut().zip(parts) {
+                values.insert(part);
+            }
+        }
+        let [first, second] = &values;
+        let pair = |a: &&str| second.iter().map(move |b| format!("{a}_{b}")).collect();
+        let classes: Vec<String> = first
+            .iter()
+            .flat_map(|a| -> Vec<String> { pair(a) })
+            .collect();
+        let different = classes.iter().collect::<BTreeSet<_>>().len() == classes.len();
+        let sizes = [first.len(), second.len()];
+        different.then_some((Kinds { names, sizes }, classes))
     }
 }
 
@@ -237,6 +269,25 @@ mod tests {
             let pattern: ClassPattern = pattern.parse().unwrap();
             assert_eq!(pattern.class_of(stem).as_deref(), Some(class), "{pattern}");
         }
+    }
+
+    #[test]
+    fn two_fields_are_two_kinds_at_once() {
+        let pairs = |pattern: &str, stems: &[&str]| {
+            let pattern: ClassPattern = pattern.parse().unwrap();
+            pattern.pairs(stems.iter().copied())
+        };
+        let (kinds, classes) = pairs("{digit}_{who}_*", &["1_bo_0", "10_al_0", "2_al_1"]).unwrap();
+        assert_eq!(kinds.names, ["digit", "who"]);
+        assert_eq!(kinds.sizes, [3, 2]);
+        // Also those that are not there.
+        assert_eq!(classes, ["1_al", "1_bo", "10_al", "10_bo", "2_al", "2_bo"]);
+        assert!(pairs("{digit}_*_*", &["1_bo_0"]).is_none());
+        assert!(pairs("{a}_{b}_{c}", &["1_bo_0"]).is_none());
+        assert!(
+            pairs("{a}-{b}", &["x_y-z", "x-y_z"]).is_none(),
+            "x_y_z twice"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::resample::resampled;
-use super::{ClassPattern, NamePattern, Recording, read_wav, tones};
+use super::{Bands, ClassPattern, NamePattern, Recording, read_wav, tones};
 use crate::assemble::{Found, Sound};
 use crate::formats::{Files, file_name, first_file};
 use crate::native::Nature;
@@ -27,6 +27,8 @@ pub struct SoundOptions {
     pub hold_out: Option<NamePattern>,
     /// Built-in recordings for training.
     pub tones: usize,
+    /// What a model is told of each window, if it is.
+    pub bands: Option<Bands>,
 }
 
 impl Default for SoundOptions {
@@ -38,6 +40,7 @@ impl Default for SoundOptions {
             classes: None,
             hold_out: None,
             tones: 2000,
+            bands: None,
         }
     }
 }

@@ -10,7 +10,8 @@ of a masked kernel only the live taps are kept, as (taps, c_in, c_out).
 
 Each model has a file of its own with a dictionary CASES: model, domain (C, H, W, K), config, a
 function `net` that makes the network, a function `parameters(net, value)` that gives our names and
-layouts, and `classes` where it is conditional. A network takes levels scaled to 0..1 (with
+layouts, and `classes` where it is conditional, or `conditioning`, as our JSON has it, and `given`, a condition
+of two images. A network takes levels scaled to 0..1 (with
 `integers=True`: as they are) of shape (B, C, H, W), and the classes if any, and gives logits of
 shape (B, C * K, H, W), channel by channel; of two levels one logit, (B, C, H, W). Where P numbers
 describe something else, a case has its own `shape`, (C / V, P), of which the network gives the product,
@@ -56,6 +57,9 @@ def export(name, case):
     inputs = [levels if case.get("integers") else levels.float() / (k - 1)]
     if classes:
         inputs.append(torch.randint(0, classes, (2,)))
+    conditioning = case.get("conditioning", {"class": {"classes": classes}} if classes else None)
+    if "given" in case:
+        inputs.append(case["given"]())
     groups, p = case.get("shape", (c, 1 if k == 2 else k))
     logits = net(*inputs).view(2, groups, p, h, w).permute(0, 1, 3, 4, 2)  # (B, C / V, H, W, P)
     loss = case.get("loss", loss_of_logits)(logits, levels)
@@ -66,9 +70,9 @@ def export(name, case):
     tensors |= {f"gradient.{n}": t for n, t in case["parameters"](net, lambda p: p.grad).items()}
     meta = {"model": case["model"], "config": json.dumps(case["config"]), "domain": json.dumps(
         dict(channels=c, height=h, width=w, levels=k)), "torch": torch.__version__}
-    if classes:
+    if conditioning:
         tensors["condition"] = inputs[1]
-        meta["conditioning"] = json.dumps({"class": {"classes": classes}})
+        meta["conditioning"] = json.dumps(conditioning)
     path = HERE / f"{name}.safetensors"
     save_file(tensors, path, metadata=meta)
     print(path.name, path.stat().st_size, "bytes")

@@ -116,14 +116,31 @@ pub(crate) fn prove_conditional(model: &str, config: &Value, odd: [usize; 4], ti
     };
     for conditioning in [
         Conditioning::Class { classes: 3 },
+        Conditioning::Classes { of: [2, 3] },
         Conditioning::Vector { size: 2 },
-        Conditioning::Map { features: 2 },
+        Conditioning::Map {
+            features: 2,
+            every: 1,
+        },
     ] {
         case.prove(conditioning);
     }
 }
 
-/// Under a class.
+/// Under features of squares of pixels, which the model brings to every pixel.
+pub(crate) fn prove_upsampled(model: &str, config: &Value, odd: [usize; 4], tiny: [usize; 4]) {
+    let case = Case {
+        model,
+        config: config.clone(),
+        odd,
+        tiny,
+    };
+    for every in [2, 4] {
+        case.prove(Conditioning::Map { features: 2, every });
+    }
+}
+
+/// Under a class, and under two at once.
 pub(crate) fn prove_class(model: &str, config: &Value, odd: [usize; 4], tiny: [usize; 4]) {
     let case = Case {
         model,
@@ -132,4 +149,5 @@ pub(crate) fn prove_class(model: &str, config: &Value, odd: [usize; 4], tiny: [u
         tiny,
     };
     case.prove(Conditioning::Class { classes: 3 });
+    case.prove(Conditioning::Classes { of: [2, 3] });
 }

@@ -3,12 +3,13 @@ use ar_models::Spec;
 use ar_nn::Route;
 use serde_json::json;
 
-use crate::common::{build, parameters, prove, prove_conditional};
+use crate::common::{build, parameters, prove, prove_conditional, prove_upsampled};
 
 #[test]
 fn gated_pixelcnn_conditional() {
     let config = json!({"hidden": 18, "blocks": 2, "first_kernel": 3});
     prove_conditional("gated-pixelcnn", &config, [3, 3, 4, 3], [1, 2, 3, 2]);
+    prove_upsampled("gated-pixelcnn", &config, [3, 3, 5, 3], [1, 2, 3, 2]);
 }
 
 #[test]

@@ -91,8 +91,12 @@ fn made_of_few_units_declares_what_is_cut_off() {
 fn made_conditional() {
     for conditioning in [
         Conditioning::Class { classes: 3 },
+        Conditioning::Classes { of: [2, 3] },
         Conditioning::Vector { size: 2 },
-        Conditioning::Map { features: 2 },
+        Conditioning::Map {
+            features: 2,
+            every: 1,
+        },
     ] {
         for config in [
             json!({"hidden": [], "input": "one-hot"}),

@@ -3,7 +3,7 @@ use ar_models::Spec;
 use ar_nn::Route;
 use serde_json::json;
 
-use crate::common::{build, parameters, prove, prove_conditional};
+use crate::common::{build, parameters, prove, prove_conditional, prove_upsampled};
 
 #[test]
 fn wavenet_grey() {
@@ -43,6 +43,13 @@ fn wavenet_rgb() {
 fn wavenet_conditional() {
     let config = json!({"hidden": 6, "skip": 12, "max_dilation": 4});
     prove_conditional("wavenet", &config, [1, 3, 5, 3], [1, 2, 2, 3]);
+}
+
+#[test]
+fn wavenet_given_features_at_a_lower_rate() {
+    let config = json!({"hidden": 6, "skip": 8, "max_dilation": 4, "position": false});
+    prove_upsampled("wavenet", &config, [1, 1, 13, 3], [1, 1, 5, 2]);
+    prove_upsampled("wavenet", &config, [2, 1, 9, 3], [1, 3, 2, 2]);
 }
 
 #[test]

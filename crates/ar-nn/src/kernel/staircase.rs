@@ -39,8 +39,8 @@ impl Staircase {
         row: impl Fn(usize) -> &'w [f32] + Sync,
     ) -> Self {
         let some = |(part, live): (usize, &[usize])| {
-            let rows = |live: &[usize]| live[live.len() - 1].next_multiple_of(ROWS);
-            let empty = |live: &[usize]| vec![0.0; rows(live) * WIDTH];
+            let room = |live: &[usize]| live[live.len() - 1].next_multiple_of(ROWS) * WIDTH;
+            let empty = |live: &[usize]| Vec::with_capacity(room(live));
             let mut panels: Vec<Vec<f32>> = live.chunks(WIDTH).map(empty).collect();
             let mut reaching = 0; // The first panel whose last column reaches down to the row.
             for i in 0..live[live.len() - 1] {
@@ -50,27 +50,27 @@ impl Staircase {
                 }
                 for (j, panel) in panels.iter_mut().enumerate().skip(reaching) {
                     let live = &live[j * WIDTH..live.len().min((j + 1) * WIDTH)];
-                    let out = &mut panel[i * WIDTH..][..live.len()];
                     let first = (part * PANELS + j) * WIDTH;
-                    match columns {
-                        None => match out.as_chunks_mut::<WIDTH>().0 {
-                            // Eight at once, without a call.
-                            [out] => out.copy_from_slice(&row[first..first + WIDTH]),
-                            _ => out.copy_from_slice(&row[first..][..live.len()]),
-                        },
-                        Some(columns) => {
-                            for (out, &c) in out.iter_mut().zip(&columns[first..]) {
-                                *out = row[c as usize];
+                    let mut own = [0.0; WIDTH];
+                    match (columns, row[first..].first_chunk()) {
+                        (None, Some(eight)) => own = *eight,
+                        (None, None) => own[..live.len()].copy_from_slice(&row[first..]),
+                        (Some(columns), _) => {
+                            for (own, &c) in own.iter_mut().zip(&columns[first..]) {
+                                *own = row[c as usize];
                             }
                         }
                     }
                     if live[0] <= i {
-                        let out = &mut panel[i * WIDTH..];
-                        for (out, &live) in out.iter_mut().zip(live) {
-                            *out = if i < live { *out } else { 0.0 };
+                        for (own, &live) in own.iter_mut().zip(live) {
+                            *own = if i < live { *own } else { 0.0 };
                         }
                     }
+                    panel.extend_from_slice(&own);
                 }
+            }
+            for (panel, live) in panels.iter_mut().zip(live.chunks(WIDTH)) {
+                panel.resize(room(live), 0.0);
             }
             panels
         };

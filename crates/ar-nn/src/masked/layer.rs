@@ -6,7 +6,8 @@ use candle_nn::{Init, VarBuilder};
 
 use super::mask::{Apart, Mask};
 use super::step::host;
-use crate::kernel::each_with;
+use crate::kernel::{add_assign, each_with};
+use crate::primitive::class_vectors;
 
 /// The units of a layer, by when they are known.
 #[derive(Debug, Clone)]
@@ -101,12 +102,13 @@ pub(super) struct Layer {
     pub(super) connections: Vec<Connection>,
     /// `(out)`.
     pub(super) bias: Tensor,
-    /// `(classes, out)` or `(f, out)`, all of it live.
+    /// `(class rows, out)` or `(f, out)`, all of it live.
     condition: Option<Connection>,
+    conditioning: Conditioning,
 }
 
 impl Layer {
-    /// Parameters `bias (out)`, zero, and `condition.weight`: `(classes, out)`, normal with
+    /// Parameters `bias (out)`, zero, and `condition.weight`: `(class rows, out)`, normal with
     /// deviation 0.1, or `(f, out)`, normal with variance 1 / f; f is the length of the whole
     /// condition of an image.
     pub(super) fn new(
@@ -115,9 +117,9 @@ impl Layer {
         (conditioning, features): (Conditioning, usize),
         vb: &VarBuilder<'_>,
     ) -> Result<Self> {
-        let stdev = match conditioning {
-            Conditioning::Class { .. } => 0.1,
-            _ => 1.0 / (features.max(1) as f64).sqrt(),
+        let stdev = match conditioning.classes() {
+            Some(_) => 0.1,
+            None => 1.0 / (features.max(1) as f64).sqrt(),
         };
         let init = Init::Randn { mean: 0.0, stdev };
         let weight = || -> Result<Connection> {
@@ -134,6 +136,7 @@ impl Layer {
             condition: (conditioning != Conditioning::None)
                 .then(weight)
                 .transpose()?,
+            conditioning,
             units,
             connections,
         })
@@ -145,7 +148,7 @@ impl Layer {
             return Ok(None);
         };
         Ok(Some(match h.rank() {
-            1 => c.weight.index_select(h, 0)?,
+            1 => class_vectors(self.conditioning, h, &c.weight)?,
             _ => c.mask.product(h, &c.weight, None)?,
         }))
     }
@@ -168,7 +171,9 @@ impl Layer {
             .zip(h.chunks_exact(h.len() / batch))
         {
             if is_class {
-                added.copy_from_slice(&weight[h[0] as usize * n..][..n]);
+                for row in self.conditioning.rows_of(h[0] as usize) {
+                    add_assign(added, &weight[row * n..][..n]);
+                }
             } else {
                 for (h, row) in h.iter().zip(weight.chunks_exact(n)) {
                     each_with(added, row, |o, w| *o += h * w);

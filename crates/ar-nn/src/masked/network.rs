@@ -65,10 +65,8 @@ impl MaskedNetwork {
         };
         let inputs = Units::new(repeated(1, config.input.width(domain.levels)));
         let outputs = Units::new(repeated(0, likelihood.parameters()));
-        let features = match conditioning {
-            Conditioning::Class { classes } => classes,
-            _ => conditioning.shape(1, domain).iter().product(),
-        };
+        let every = || conditioning.shape(1, domain).iter().product();
+        let features = conditioning.class_rows().unwrap_or_else(every);
         let condition = (conditioning, features);
 
         let mut layers: Vec<Layer> = Vec::with_capacity(hidden.len() + 1);
@@ -172,7 +170,7 @@ impl MaskedNetwork {
     ) -> Result<Option<Tensor>> {
         self.conditioning.check(condition, batch, &self.domain)?;
         let prepared = condition.map(|c| match self.conditioning {
-            Conditioning::Class { .. } => Ok(c.clone()),
+            Conditioning::Class { .. } | Conditioning::Classes { .. } => Ok(c.clone()),
             _ => c.to_dtype(self.dtype)?.flatten_from(1),
         });
         Ok(prepared.transpose()?)

@@ -2,11 +2,12 @@ use ar_core::{ChannelGroups, Conditioning, Result};
 use candle_core::{DType, Tensor};
 
 use super::{Backward, Primitive, Reads, Room, Step, StepPrimitive, Training};
-use crate::kernel::{add_assign, add_column_sums, each_with, product, product_tn};
+use crate::kernel::{add_assign, add_column_sums, each_with, product, product_nt, product_tn};
 use crate::primitive::{StepTensor, StepValue, rows_product};
 
 /// x + W·h, with h what the image is conditioned on. Inputs: x, and the condition: the class
-/// `(1, 1)`, a vector `(1, f)` or a map `(positions, f)`. Parameter: W, `(classes, c)` or `(f, c)`.
+/// `(1, 1)`, a vector `(1, f)` or a map `(positions, f)`, which other nodes may have made of a coarser one.
+/// Parameter: W, `(class rows, c)` or `(f, c)`.
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
     conditioning: Conditioning,
@@ -24,7 +25,7 @@ impl Condition {
     }
 
     fn is_class(&self) -> bool {
-        matches!(self.conditioning, Conditioning::Class { .. })
+        self.conditioning.classes().is_some()
     }
 
     fn is_map(&self) -> bool {
@@ -35,7 +36,7 @@ impl Condition {
     fn added_to(&self, x: &Tensor, h: &Tensor, weight: &Tensor) -> Result<Tensor> {
         let (b, rows, _) = h.dims3()?;
         let added = if self.is_class() {
-            weight.index_select(&h.flatten_all()?.to_dtype(DType::U32)?, 0)?
+            class_vectors(self.conditioning, h, weight)?
         } else {
             rows_product(h, weight)?
         };
@@ -46,12 +47,36 @@ impl Condition {
     fn add_row(&self, condition: &[f32], weights: &[f32], out: &mut [f32]) {
         let c = out.len();
         if self.is_class() {
-            return add_assign(out, &weights[condition[0] as usize * c..][..c]);
+            for row in self.conditioning.rows_of(condition[0] as usize) {
+                add_assign(out, &weights[row * c..][..c]);
+            }
+            return;
         }
         for (h, row) in condition.iter().zip(weights.chunks_exact(c)) {
             each_with(out, row, |o, w| *o += h * w);
         }
     }
+}
+
+/// What each class adds, `(B, c)`: its rows of the table `(class rows, c)`, summed.
+pub(crate) fn class_vectors(
+    conditioning: Conditioning,
+    classes: &Tensor,
+    table: &Tensor,
+) -> Result<Tensor> {
+    let classes = classes.flatten_all()?.to_dtype(DType::U32)?;
+    if let Conditioning::Class { .. } = conditioning {
+        return Ok(table.index_select(&classes, 0)?);
+    }
+    let (all, width) = (classes.to_vec1::<u32>()?, table.dim(1)?);
+    let rows = all
+        .iter()
+        .flat_map(|&class| conditioning.rows_of(class as usize));
+    let rows = Tensor::from_iter(rows.map(|row| row as u32), table.device())?;
+    let each = table
+        .index_select(&rows, 0)?
+        .reshape((all.len(), (), width))?;
+    Ok(each.sum(1)?)
 }
 
 impl Primitive for Condition {
@@ -104,6 +129,12 @@ impl Primitive for Condition {
         if self.is_map() {
             let f = condition.len() / rows;
             product_tn([f, rows, c], condition, &pass.grad, pass.weight_grads, true);
+            if pass.gradients.wanted(pass.inputs[1]) {
+                let (mut target, fresh) = pass.gradients.open(pass.inputs[1], condition.len());
+                let sizes = [rows, c, f];
+                product_nt(sizes, &pass.grad, pass.weights, &mut target, !fresh);
+                pass.gradients.close(pass.inputs[1], target);
+            }
         } else {
             let f = condition.len() / images;
             let mut sums = vec![0.0; c];
@@ -115,7 +146,9 @@ impl Primitive for Condition {
                 sums.fill(0.0);
                 add_column_sums(&mut sums, grad);
                 if self.is_class() {
-                    add_assign(&mut pass.weight_grads[h[0] as usize * c..][..c], &sums);
+                    for row in self.conditioning.rows_of(h[0] as usize) {
+                        add_assign(&mut pass.weight_grads[row * c..][..c], &sums);
+                    }
                 } else {
                     for (h, row) in h.iter().zip(pass.weight_grads.chunks_exact_mut(c)) {
                         each_with(row, &sums, |w, s| *w += h * s);

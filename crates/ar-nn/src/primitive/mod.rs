@@ -34,7 +34,7 @@ pub(crate) use attention::Attention;
 pub use attention::{AttentionConfig, Reach};
 pub(crate) use concat::Concat;
 pub(crate) use concat_elu::ConcatElu;
-pub(crate) use condition::Condition;
+pub(crate) use condition::{Condition, class_vectors};
 pub(crate) use conv::Conv;
 pub use conv::{ConvConfig, Neighbourhood};
 pub(crate) use dropout::Dropout;

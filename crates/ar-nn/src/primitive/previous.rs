@@ -1,16 +1,17 @@
-use ar_core::{ChannelGroups, Order, Result, Taps};
-use candle_core::{DType, Tensor};
+use ar_core::{ChannelGroups, Conditioning, Order, Result, Taps};
+use candle_core::Tensor;
 
 use super::{Backward, Centre, Primitive, Reads, Room, Step, StepPrimitive, Training};
 use crate::kernel::add_assign;
-use crate::primitive::{StepTensor, StepValue};
+use crate::primitive::{StepTensor, StepValue, class_vectors};
 
 /// The features of the site before in the generation order; at the first site a learned vector, of
 /// the class where there is one. Inputs: x, and the class `(1, 1)` if any. Parameter:
-/// `(1 or classes, c)`.
+/// `(1 or class rows, c)`.
 #[derive(Debug, Clone)]
 pub(crate) struct Previous {
     groups: ChannelGroups,
+    conditioning: Conditioning,
     /// Of each position: the one before, [`Taps::NONE`] for the first.
     taps: Taps,
     positions: usize,
@@ -21,9 +22,14 @@ impl Previous {
     ///
     /// # Errors
     /// When the order is no sequence.
-    pub(crate) fn new(order: &Order, groups: ChannelGroups) -> Result<Self> {
+    pub(crate) fn new(
+        order: &Order,
+        groups: ChannelGroups,
+        conditioning: Conditioning,
+    ) -> Result<Self> {
         Ok(Self {
             groups,
+            conditioning,
             taps: Taps::before(order)?,
             positions: order.positions(),
         })
@@ -35,20 +41,29 @@ impl Previous {
     }
 
     /// The start vectors `(B, 1, c)`; `class` is `(B, 1, 1)`.
-    fn start(batch: usize, class: Option<&Tensor>, table: &Tensor) -> Result<Tensor> {
+    fn start(&self, batch: usize, class: Option<&Tensor>, table: &Tensor) -> Result<Tensor> {
         let c = table.dim(1)?;
         Ok(match class {
-            Some(class) => table
-                .index_select(&class.flatten_all()?.to_dtype(DType::U32)?, 0)?
-                .reshape((batch, 1, c))?,
+            Some(class) => {
+                class_vectors(self.conditioning, class, table)?.reshape((batch, 1, c))?
+            }
             None => table.reshape((1, 1, c))?.broadcast_as((batch, 1, c))?,
         })
     }
-}
 
-/// Which of the start vectors: that of the image's class, or the only one.
-fn row(class: Option<&[f32]>, image: usize) -> usize {
-    class.map_or(0, |class| class[image] as usize)
+    /// Which of the start vectors are summed: those of the image's class, or the only one.
+    fn rows(&self, class: Option<&[f32]>, image: usize) -> impl Iterator<Item = usize> + use<> {
+        self.conditioning
+            .rows_of(class.map_or(0, |class| class[image] as usize))
+    }
+
+    fn start_into(&self, class: Option<&[f32]>, image: usize, table: &[f32], out: &mut [f32]) {
+        let c = out.len();
+        out.fill(0.0);
+        for row in self.rows(class, image) {
+            add_assign(out, &table[row * c..][..c]);
+        }
+    }
 }
 
 impl Primitive for Previous {
@@ -65,7 +80,7 @@ impl Primitive for Previous {
 
     fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
         let (b, n, _) = inputs[0].dims3()?;
-        let start = Self::start(b, inputs.get(1).copied(), &weights[0])?;
+        let start = self.start(b, inputs.get(1).copied(), &weights[0])?;
         let index = (0..n).map(|p| self.before(p).unwrap_or(n) as u32);
         let index = Tensor::from_vec(index.collect::<Vec<u32>>(), n, start.device())?;
         Ok(Tensor::cat(&[inputs[0], &start], 1)?.index_select(&index, 1)?)
@@ -79,10 +94,10 @@ impl Primitive for Previous {
             .enumerate()
         {
             for (p, out) in out.chunks_exact_mut(c).enumerate() {
-                out.copy_from_slice(match self.before(p) {
-                    Some(before) => &x[before * c..][..c],
-                    None => &weights[row(class, i) * c..][..c],
-                });
+                match self.before(p) {
+                    Some(before) => out.copy_from_slice(&x[before * c..][..c]),
+                    None => self.start_into(class, i, weights, out),
+                }
             }
         }
     }
@@ -101,7 +116,11 @@ impl Primitive for Previous {
             for (p, grad) in grad.chunks_exact(c).enumerate() {
                 match self.before(p) {
                     Some(before) => target[before * c..][..c].copy_from_slice(grad),
-                    None => add_assign(&mut pass.weight_grads[row(class, i) * c..][..c], grad),
+                    None => {
+                        for row in self.rows(class, i) {
+                            add_assign(&mut pass.weight_grads[row * c..][..c], grad);
+                        }
+                    }
                 }
             }
         }
@@ -119,7 +138,7 @@ impl Primitive for Previous {
         let class = inputs.get(1).map(|c| c.rows(&[0])).transpose()?;
         let one = |&site: &u32| match self.before(site as usize) {
             Some(before) => inputs[0].rows(&[before as u32]),
-            None => Self::start(inputs[0].batch()?, class.as_ref(), &weights[0]),
+            None => self.start(inputs[0].batch()?, class.as_ref(), &weights[0]),
         };
         Ok(Tensor::cat(
             &sites.iter().map(one).collect::<Result<Vec<_>>>()?,
@@ -145,14 +164,13 @@ struct PreviousStep {
 
 impl Step for PreviousStep {
     fn step(&mut self, sites: &[u32], _: usize, inputs: &[&StepValue], out: &mut StepValue) {
-        let c = self.previous.groups.features();
         for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
             let class = inputs.get(1).map(|class| class.row(b, 0));
-            let from = match self.previous.before(site as usize) {
-                Some(before) => inputs[0].row(b, before),
-                None => &self.weights[row(class, 0) * c..][..c],
-            };
-            out.row_mut(b, site as usize).copy_from_slice(from);
+            let out = out.row_mut(b, site as usize);
+            match self.previous.before(site as usize) {
+                Some(before) => out.copy_from_slice(inputs[0].row(b, before)),
+                None => self.previous.start_into(class, 0, &self.weights, out),
+            }
         }
     }
 }

@@ -33,6 +33,7 @@ struct Program {
     conditioning: Conditioning,
     likelihood: Likelihood,
     level_groups: ChannelGroups,
+    condition_groups: ChannelGroups,
     nodes: Vec<Node>,
     /// Of each value, `(sites, groups)`: after how many steps it is known.
     ready: Vec<Vec<u32>>,
@@ -76,28 +77,31 @@ impl Program {
         self.nodes.get(value.checked_sub(INPUTS)?)
     }
 
+    fn channel_groups(&self, value: usize) -> &ChannelGroups {
+        match self.producer(value) {
+            Some(node) => node.primitive.groups(),
+            None if value == LEVELS => &self.level_groups,
+            None => &self.condition_groups,
+        }
+    }
+
     /// Features of a value.
     fn width(&self, value: usize) -> usize {
-        match (self.producer(value), self.conditioning) {
-            (Some(node), _) => node.primitive.groups().features(),
-            (None, _) if value == LEVELS => self.level_groups.features(),
-            (None, Conditioning::Class { .. }) => 1,
-            (None, Conditioning::Vector { size }) => size,
-            (None, Conditioning::Map { features }) => features,
-            (None, _) => 0,
-        }
+        self.channel_groups(value).features()
     }
 
     /// The sites of a value; one, for what describes a whole image.
     fn grid(&self, value: usize) -> Grid {
         match (self.producer(value), self.conditioning) {
             (Some(node), _) => node.grid,
-            (None, Conditioning::Map { .. }) => Grid::of(&self.order),
-            (None, _) if value == CONDITION => Grid {
+            (None, _) if value == LEVELS => Grid::of(&self.order),
+            (None, Conditioning::Map { every, .. }) => {
+                (0..every.max(1).ilog2()).fold(Grid::of(&self.order), |grid, _| grid.halved())
+            }
+            (None, _) => Grid {
                 height: 1,
                 width: 1,
             },
-            (None, _) => Grid::of(&self.order),
         }
     }
 
@@ -108,11 +112,7 @@ impl Program {
 
     /// Channel groups of a value.
     fn groups(&self, value: usize) -> usize {
-        match self.producer(value) {
-            Some(node) => node.primitive.groups().count(),
-            None if value == LEVELS => self.level_groups.count(),
-            None => 1,
-        }
+        self.channel_groups(value).count()
     }
 
     fn values(&self) -> usize {

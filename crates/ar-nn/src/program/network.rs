@@ -7,10 +7,10 @@ use ar_core::{
 };
 use candle_core::{DType, Device, Tensor, TensorId};
 
-use super::Program;
 use super::operations::Fused;
 use super::step::ProgramStepper;
 use super::step_tensor::TensorStepper;
+use super::{CONDITION, Program};
 use crate::primitive::Training;
 
 /// How a network computes. All routes give the same numbers; a test holds them together.
@@ -87,20 +87,20 @@ impl Network {
             .contiguous()?)
     }
 
-    /// The condition as the program sees it: `(B, 1 or positions, f)`.
+    /// The condition as the program sees it: `(B, 1 or its sites, f)`.
     fn condition_rows(&self, condition: Option<&Tensor>, batch: usize) -> Result<Option<Tensor>> {
         let kind = self.program().conditioning;
         kind.check(condition, batch, &self.domain)?;
         let rows = |t: &Tensor| -> Result<Tensor> {
             let features = match kind {
-                Conditioning::Map { features } => features,
+                Conditioning::Map { features, .. } => features,
                 // Integers stay what they are.
-                Conditioning::Class { .. } => return Ok(t.reshape((batch, 1, ()))?),
+                _ if kind.classes().is_some() => return Ok(t.reshape((batch, 1, ()))?),
                 _ => return Ok(t.reshape((batch, 1, ()))?.to_dtype(self.dtype)?),
             };
             let rows = t.flatten_from(2)?.transpose(1, 2)?.to_dtype(self.dtype)?;
             // A sub-pixel has the features of its pixel.
-            let (n, all) = (self.domain.positions(), self.program().order.positions());
+            let (n, all) = (rows.dim(1)?, self.program().sites(CONDITION));
             let spread = rows.reshape((batch, n, 1, features))?.broadcast_as((
                 batch,
                 n,

@@ -199,7 +199,10 @@ fn conditions_reach_every_value() {
     for conditioning in [
         Conditioning::Class { classes: 3 },
         Conditioning::Vector { size: 2 },
-        Conditioning::Map { features: 2 },
+        Conditioning::Map {
+            features: 2,
+            every: 1,
+        },
     ] {
         for describe in [gated as Describe, smooth, sequence] {
             let channels = ChannelSteps::Separate;

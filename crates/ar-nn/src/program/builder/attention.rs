@@ -1,4 +1,4 @@
-use ar_core::{ChannelGroups, Conditioning, Error, Result};
+use ar_core::{ChannelGroups, Error, Result};
 use candle_nn::{Init, VarBuilder};
 
 use super::{Builder, CONDITION, Value};
@@ -14,9 +14,10 @@ impl Builder {
     pub fn previous(&mut self, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
         self.one_group(x)?;
         let (mut inputs, mut rows) = (vec![x], 1);
-        if let Conditioning::Class { classes } = self.program.conditioning {
+        let conditioning = self.program.conditioning;
+        if let Some(all) = conditioning.class_rows() {
             inputs.push(Value(CONDITION));
-            rows = classes;
+            rows = all;
         }
         let groups = self.groups(x).clone();
         let init = Init::Randn {
@@ -24,7 +25,7 @@ impl Builder {
             stdev: 1.0,
         };
         let start = vb.get_with_hints((rows, groups.features()), "weight", init)?;
-        let previous = Previous::new(&self.program.order, groups)?;
+        let previous = Previous::new(&self.program.order, groups, conditioning)?;
         Ok(self.push(previous, &inputs, vec![start]))
     }
 

@@ -1,4 +1,4 @@
-use ar_core::{Error, Grid, MaskType, Result, Stride, Taps};
+use ar_core::{Conditioning, Error, Grid, MaskType, Result, Stride, Taps};
 use candle_nn::{Init, VarBuilder};
 
 use super::{Builder, LEVELS, Value};
@@ -44,6 +44,37 @@ impl Builder {
     ) -> Result<Value> {
         let grid = self.program.grid(like.0);
         self.conv_plus(x, config.strided(Stride::Up), None, Some(grid), vb)
+    }
+
+    /// Features of squares of pixels become `features` of every pixel, which [`Builder::condition`] then adds: a
+    /// transposed convolution for each halving (WaveNet, arXiv:1609.03499, section 2.5). Nothing where the
+    /// condition is anything else. Parameters of each, from the coarsest: [`Builder::conv`]'s.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when sub-pixels are positions of their own, or what [`Builder::conv`] gives.
+    pub fn upsample_condition(&mut self, features: usize, vb: &VarBuilder<'_>) -> Result<()> {
+        let Conditioning::Map { every, .. } = self.program.conditioning else {
+            return Ok(());
+        };
+        let refuse = |problem: String| Err(Error::config("conditioning", problem));
+        if !every.is_power_of_two() {
+            return refuse(format!(
+                "the squares of a map have a side that is a power of two, not {every}"
+            ));
+        }
+        if every > 1 && self.domain.channels != self.program.domain.channels {
+            return refuse("a map of squares is for models whose positions are pixels".to_owned());
+        }
+        let finest = Grid::of(&self.program.order);
+        let finer = std::iter::successors(Some(finest), |grid| Some(grid.halved()));
+        let grids: Vec<Grid> = finer.take(every.ilog2() as usize).collect();
+        // A pixel reads the square it lies in, so that windows of a sequence see what the whole sees.
+        let rows = [0, isize::from(finest.height > 1)];
+        for (i, grid) in grids.into_iter().rev().enumerate() {
+            let window = ConvConfig::window(rows, [0, 1], features).strided(Stride::Up);
+            self.condition = self.conv_plus(self.condition, window, None, Some(grid), &vb.pp(i))?;
+        }
+        Ok(())
     }
 
     fn conv_plus(

@@ -24,6 +24,8 @@ pub struct Builder {
     domain: Domain,
     order: Order,
     program: Program,
+    /// What the image is conditioned on, with a site for each pixel once it is upsampled.
+    condition: Value,
 }
 
 impl Builder {
@@ -35,6 +37,7 @@ impl Builder {
             conditioning,
             likelihood: Likelihood::for_domain(domain),
             level_groups: ChannelGroups::split(domain.channels, order.steps_per_position()),
+            condition_groups: ChannelGroups::of_sizes([conditioning.features()]),
             nodes: Vec::new(),
             ready: vec![Program::levels_ready(order)],
             output: LEVELS,
@@ -48,6 +51,7 @@ impl Builder {
             domain: *domain,
             order: order.clone(),
             program,
+            condition: Value(CONDITION),
         }
     }
 
@@ -264,30 +268,31 @@ impl Builder {
     }
 
     /// x + W·h, with h what the image is conditioned on; x itself where that is nothing. Parameter
-    /// `weight`: `(classes, c)`, normal with deviation 0.1, or `(f, c)`, normal with variance 1 / f.
+    /// `weight`: `(`[`Conditioning::class_rows`]`, c)`, normal with deviation 0.1, or `(f, c)`, normal with variance 1 / f.
     ///
     /// # Errors
     /// What `vb` gives for the parameter.
     pub fn condition(&mut self, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
         let conditioning = self.program.conditioning;
-        let (rows, stdev) = match conditioning {
-            Conditioning::None => return Ok(x),
-            Conditioning::Class { classes } => (classes, 0.1),
+        let (rows, stdev) = match (conditioning, conditioning.class_rows()) {
+            (Conditioning::None, _) => return Ok(x),
+            (_, Some(rows)) => (rows, 0.1),
             _ => {
-                let f = self.program.width(CONDITION);
+                let f = self.program.width(self.condition.0);
                 (f, 1.0 / (f.max(1) as f64).sqrt())
             }
         };
-        let image = self.program.grid(LEVELS);
-        if matches!(conditioning, Conditioning::Map { .. }) && self.program.grid(x.0) != image {
-            let problem = "a map has a site for each pixel, and this value has not";
-            return Err(Error::config("conditioning", problem));
+        if matches!(conditioning, Conditioning::Map { .. }) {
+            self.same_grid(x, self.condition).map_err(|_| {
+                let problem = "a map has other sites than what it is added to in this model";
+                Error::config("conditioning", problem)
+            })?;
         }
         let groups = self.groups(x).clone();
         let init = Init::Randn { mean: 0.0, stdev };
         let weight = vb.get_with_hints((rows, groups.features()), "weight", init)?;
         let condition = Condition::new(conditioning, groups, self.program.sites(x.0));
-        Ok(self.push(condition, &[x, Value(CONDITION)], vec![weight]))
+        Ok(self.push(condition, &[x, self.condition], vec![weight]))
     }
 
     /// a + b.
@@ -361,8 +366,7 @@ impl Builder {
     }
 
     fn groups(&self, value: Value) -> &ChannelGroups {
-        let producer = self.program.producer(value.0);
-        producer.map_or(&self.program.level_groups, |n| n.primitive.groups())
+        self.program.channel_groups(value.0)
     }
 
     fn same_grid(&self, a: Value, b: Value) -> Result<()> {

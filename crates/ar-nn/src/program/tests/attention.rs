@@ -205,7 +205,10 @@ fn the_class_begins_a_sequence() {
         prove(describe, [1, 3, 4, 3], SEPARATE, false, CLASS, false);
         prove(describe, [1, 2, 3, 2], SEPARATE, true, CLASS, true);
     }
-    let map = Conditioning::Map { features: 2 };
+    let map = Conditioning::Map {
+        features: 2,
+        every: 1,
+    };
     prove(small, [2, 3, 2, 3], SEPARATE, false, map, false);
 }
 

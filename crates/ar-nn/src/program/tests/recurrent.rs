@@ -137,7 +137,10 @@ fn sequences_are_proved() {
         prove(pixels, [3, 2, 3, 3], Separate, shuffled, none, false);
         prove(pixels, [2, 3, 2, 3], Joint, shuffled, none, false);
         prove(subpixels, [2, 1, 3, 3], Separate, shuffled, none, true);
-        let map = Conditioning::Map { features: 2 };
+        let map = Conditioning::Map {
+            features: 2,
+            every: 1,
+        };
         prove(subpixels, [2, 2, 3, 3], Separate, shuffled, map, false);
     }
 }

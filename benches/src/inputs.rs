@@ -16,6 +16,19 @@ pub const PEER_DOMAIN: Domain = Domain {
     levels: 256,
 };
 
+/// What the PyTorch peer of `model` is over.
+pub fn peer_domain(model: &str) -> Domain {
+    let levels = if model == "made" {
+        2
+    } else {
+        PEER_DOMAIN.levels
+    };
+    Domain {
+        levels,
+        ..PEER_DOMAIN
+    }
+}
+
 /// `model` in the size of the PyTorch peers, whatever its defaults are, over `domain`.
 ///
 /// # Errors

@@ -8,6 +8,6 @@ mod layer;
 mod training;
 
 pub use dense_twin::DenseTwin;
-pub use inputs::{PEER_DOMAIN, SEED, default_spec, frozen, levels, peer_spec};
+pub use inputs::{PEER_DOMAIN, SEED, default_spec, frozen, levels, peer_domain, peer_spec};
 pub use layer::Layer;
 pub use training::step_times;

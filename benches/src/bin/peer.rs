@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use ar_benches::{PEER_DOMAIN, default_spec, frozen, levels, peer_spec, step_times};
+use ar_benches::{default_spec, frozen, levels, peer_domain, peer_spec, step_times};
 use ar_core::{Engine, SampleOptions, sample};
 use ar_models::{Spec, registry};
 use ar_train::BoxError;
@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 struct Args {
     /// What to time
     verb: Verb,
-    /// The network, over 28x28 grey images of 256 levels
+    /// The network, over 28x28 grey images of 256 levels (made: of 2), as its twin has them
     #[arg(value_parser = PossibleValuesParser::new(registry().into_iter().map(|entry| entry.name)))]
     model: String,
     /// Images at once [default: 32 in a step, otherwise 16]
@@ -75,7 +75,7 @@ fn run(args: &Args) -> Result<Value, BoxError> {
     let spec = if args.default {
         default_spec(&args.model)?
     } else {
-        peer_spec(&args.model, PEER_DOMAIN)?
+        peer_spec(&args.model, peer_domain(&args.model))?
     };
     let times = match args.verb {
         Verb::Step => step_times(&spec, batch as usize, args.repeats.into())?,

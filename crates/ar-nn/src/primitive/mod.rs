@@ -25,6 +25,7 @@ mod step_tensor;
 mod step_value;
 
 use std::fmt::Debug;
+use std::ops::Range;
 
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
@@ -169,6 +170,16 @@ pub(crate) struct Room {
     /// Of any length, with whatever was in it.
     pub(crate) floats: Vec<f32>,
     pub(crate) training: Training,
+    /// The sites that anything is needed of; none: all, of however many images. Nobody reads what others hold,
+    /// and their gradient is zero: a primitive may leave them out.
+    pub(crate) needed: Option<Range<usize>>,
+}
+
+impl Room {
+    /// Those of `sites` that are needed.
+    pub(crate) fn needed_of(&self, sites: usize) -> Range<usize> {
+        self.needed.clone().unwrap_or(0..sites)
+    }
 }
 
 /// Everything a backward step of an image (or several) reads and writes.

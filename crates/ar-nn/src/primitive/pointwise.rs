@@ -1,4 +1,5 @@
 use std::fmt::Debug;
+use std::ops::Range;
 
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
@@ -39,7 +40,7 @@ impl<P: Pointwise> Primitive for P {
         Pointwise::composite(self, inputs, weights)
     }
 
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Room) {
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room) {
         let groups = Pointwise::groups(self);
         let positions = out.len() / groups.features();
         dispatch(Forward {
@@ -48,6 +49,7 @@ impl<P: Pointwise> Primitive for P {
             weights,
             out,
             positions,
+            needed: room.needed_of(positions),
         });
     }
 
@@ -59,6 +61,7 @@ impl<P: Pointwise> Primitive for P {
             grad,
             gradients,
             weight_grads,
+            room,
             ..
         } = pass;
         let width = Pointwise::groups(self).features();
@@ -79,6 +82,7 @@ impl<P: Pointwise> Primitive for P {
             targets: &mut targets,
             weight_grads,
             positions,
+            needed: room.needed_of(positions),
         });
         for (&value, target) in inputs.iter().zip(targets) {
             gradients.give(value, target);
@@ -115,6 +119,7 @@ struct Forward<'a, P> {
     weights: &'a [f32],
     out: &'a mut [f32],
     positions: usize,
+    needed: Range<usize>,
 }
 
 impl<P: Pointwise> WithSimd for Forward<'_, P> {
@@ -123,7 +128,9 @@ impl<P: Pointwise> WithSimd for Forward<'_, P> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let groups = Pointwise::groups(self.primitive);
-        for (p, out) in self.out.chunks_exact_mut(groups.features()).enumerate() {
+        let c = groups.features();
+        let out = &mut self.out[self.needed.start * c..self.needed.end * c];
+        for (p, out) in self.needed.zip(out.chunks_exact_mut(c)) {
             let rows = rows_of(self.inputs, self.positions, p);
             for g in 0..groups.count() {
                 self.primitive
@@ -141,6 +148,7 @@ struct Reverse<'a, P> {
     targets: &'a mut [Vec<f32>],
     weight_grads: &'a mut [f32],
     positions: usize,
+    needed: Range<usize>,
 }
 
 impl<P: Pointwise> WithSimd for Reverse<'_, P> {
@@ -149,7 +157,8 @@ impl<P: Pointwise> WithSimd for Reverse<'_, P> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let (width, n) = (self.grad.len() / self.positions, self.inputs.len());
-        for (p, grad) in self.grad.chunks_exact(width).enumerate() {
+        let grad = &self.grad[self.needed.start * width..self.needed.end * width];
+        for (p, grad) in self.needed.zip(grad.chunks_exact(width)) {
             let rows = rows_of(self.inputs, self.positions, p);
             let mut grads = self.targets.iter_mut().map(|t| {
                 let c = t.len() / self.positions;

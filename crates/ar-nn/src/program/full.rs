@@ -41,6 +41,8 @@ pub(super) struct Workspace {
     room: Room,
     gradients: Gradients,
     wanted: Vec<bool>,
+    /// Of each value the sites that are needed of one image; none: all.
+    needed: Option<Vec<Range<usize>>>,
 }
 
 impl Workspace {
@@ -75,6 +77,10 @@ impl Workspace {
         }
         self.values[CONDITION].copy_from_slice(images.condition);
         self.room.training = images.training;
+        self.needed = match images.scored {
+            Some([scored]) => Some(program.needed(scored.clone())),
+            _ => None,
+        };
     }
 
     pub(super) fn value(&self, value: usize) -> &[f32] {
@@ -87,8 +93,18 @@ impl Workspace {
         let mut inputs = node.inputs.iter().map(|&v| &before[v][..]);
         let pair: [&[f32]; 2] = std::array::from_fn(|_| inputs.next().unwrap_or_default());
         let inputs = &pair[..node.inputs.len()];
-        node.primitive
-            .forward(inputs, weights, &mut rest[0], &mut self.room);
+        let out = &mut rest[0];
+        self.room.needed = self.needed.as_ref().map(|needed| needed[value].clone());
+        if let Some(needed) = &self.room.needed {
+            // Not what an earlier image left there, which may be no numbers.
+            let c = node.primitive.groups().features();
+            out[..needed.start * c].fill(0.0);
+            out[needed.end * c..].fill(0.0);
+            if needed.is_empty() {
+                return;
+            }
+        }
+        node.primitive.forward(inputs, weights, out, &mut self.room);
     }
 }
 
@@ -121,6 +137,7 @@ impl Program {
             room,
             gradients,
             wanted,
+            needed,
             ..
         } = work;
         gradients.reset(wanted);
@@ -129,6 +146,7 @@ impl Program {
             let Some(grad) = gradients.take(i + INPUTS) else {
                 continue;
             };
+            room.needed = needed.as_ref().map(|needed| needed[i + INPUTS].clone());
             node.primitive.backward(Backward {
                 inputs: &node.inputs,
                 out: &values[i + INPUTS],

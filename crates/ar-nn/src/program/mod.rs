@@ -4,6 +4,7 @@ mod builder;
 mod calibrate;
 mod composite;
 mod full;
+mod needed;
 mod network;
 mod operations;
 mod schedule;

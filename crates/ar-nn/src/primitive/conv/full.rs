@@ -1,7 +1,9 @@
+use std::ops::Range;
+
 use super::Conv;
 use crate::kernel::{add_column_sums, product, product_nt, product_tn};
-use crate::primitive::Backward;
 use crate::primitive::gather::{ScatterAdd, TapRange, gather};
+use crate::primitive::{Backward, Room};
 
 /// Floats of a gathered block: with the weights it should stay in a core's second-level cache.
 const BLOCK: usize = 192 * 1024;
@@ -9,6 +11,14 @@ const BLOCK: usize = 192 * 1024;
 impl Conv {
     fn block_positions(&self) -> usize {
         (BLOCK / self.k()).max(16)
+    }
+
+    /// Positions in pieces.
+    fn blocks(&self, positions: Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (end, block) = (positions.end, self.block_positions());
+        positions
+            .step_by(block)
+            .map(move |first| first..end.min(first + block))
     }
 
     /// The rows of the product for `positions`: the input itself, or gathered into `scratch`.
@@ -50,19 +60,18 @@ impl Conv {
         inputs: &[&[f32]],
         weights: &[f32],
         out: &mut [f32],
-        scratch: &mut Vec<f32>,
+        room: &mut Room,
     ) {
         let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.sites_out());
         let (weight, bias) = weights.split_at(k * c_out);
-        let size = self.sites * c;
+        let (size, needed) = (self.sites * c, room.needed_of(n));
         for (i, out) in out.chunks_exact_mut(n * c_out).enumerate() {
             let x = &inputs[0][i * size..][..size];
             let residual = inputs.get(1).map(|r| &r[i * n * c_out..][..n * c_out]);
-            for first in (0..n).step_by(self.block_positions()) {
-                let positions = first..n.min(first + self.block_positions());
+            for positions in self.blocks(needed.clone()) {
                 let at = positions.start * c_out..positions.end * c_out;
                 let out = &mut out[at.clone()];
-                let rows = self.rows(positions.clone(), x, scratch);
+                let rows = self.rows(positions.clone(), x, &mut room.floats);
                 if let Some(residual) = residual {
                     out.copy_from_slice(&residual[at]);
                 }
@@ -84,8 +93,9 @@ impl Conv {
             weight_grads,
             room,
         } = pass;
-        let scratch = &mut room.floats;
         let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.sites_out());
+        let (images, needed) = (grad.len() / (n * c_out), room.needed_of(n));
+        let scratch = &mut room.floats;
         let weight = &weights[..k * c_out];
         let (weight_grad, bias_grad) = weight_grads.split_at_mut(k * c_out);
         self.after.backward_from_output(&mut grad, out);
@@ -96,14 +106,12 @@ impl Conv {
             .wanted(inputs[0])
             .then(|| gradients.open(inputs[0], x.len()));
         if let Some((target, true)) = &mut x_grad
-            && !self.reads_in_place()
+            && (!self.reads_in_place() || needed != (0..n))
         {
             target.fill(0.0);
         }
-        for (i, first) in (0..grad.len() / (n * c_out))
-            .flat_map(|i| (0..n).step_by(self.block_positions()).map(move |f| (i, f)))
-        {
-            let positions = first..n.min(first + self.block_positions());
+        let all = (0..images).flat_map(|i| self.blocks(needed.clone()).map(move |p| (i, p)));
+        for (i, positions) in all {
             let m = positions.len();
             let image = i * self.sites * c..(i + 1) * self.sites * c;
             let x = &x[image.clone()];

@@ -354,7 +354,7 @@ impl Primitive for Conv {
         let mut out = vec![0.0; images * self.sites_out() * n];
         let mut alone = self.clone();
         alone.after = Activation::Identity;
-        alone.full_forward(&inputs[..1], &weights, &mut out, &mut Vec::new());
+        alone.full_forward(&inputs[..1], &weights, &mut out, &mut Room::default());
         let (gain, bias) = parameters[size..].split_at_mut(n);
         weight_norm::centre(&out, self.scale, gain, bias);
     }
@@ -364,7 +364,7 @@ impl Primitive for Conv {
     }
 
     fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room) {
-        self.full_forward(inputs, weights, out, &mut room.floats);
+        self.full_forward(inputs, weights, out, room);
     }
 
     fn backward(&self, pass: Backward<'_>) {

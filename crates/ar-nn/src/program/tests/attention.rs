@@ -45,7 +45,7 @@ fn transformer(
     net.finish(y, vb)
 }
 
-fn small(
+pub(super) fn small(
     domain: &Domain,
     order: &Order,
     conditioning: Conditioning,

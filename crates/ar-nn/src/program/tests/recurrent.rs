@@ -10,7 +10,7 @@ use super::{Describe, prove};
 use crate::init::{Initializer, existing};
 use crate::{Builder, ConvConfig, Direction, Network, Route};
 
-fn row(
+pub(super) fn row(
     domain: &Domain,
     order: &Order,
     conditioning: Conditioning,

@@ -9,7 +9,7 @@ fn window(rows: [isize; 2], columns: [isize; 2], features: usize) -> ConvConfig 
     ConvConfig::window(rows, columns, features).weight_normalised()
 }
 
-fn strided(
+pub(super) fn strided(
     domain: &Domain,
     order: &Order,
     conditioning: Conditioning,

@@ -4,7 +4,6 @@
 use std::f64::consts::PI;
 
 use realfft::RealFftPlanner;
-use serde::{Deserialize, Serialize};
 
 use super::amplitude::amplitude;
 use crate::{Error, Result};
@@ -12,7 +11,7 @@ use crate::{Error, Result};
 /// Energies in bands that are narrow below and wide above, as ears have them (the mel scale, as it lies at
 /// 8 kHz), of stretches of samples. A stretch knows its own samples alone, so that a window of a recording says
 /// what the whole says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bands {
     /// How many bands.
     pub count: usize,
@@ -43,14 +42,10 @@ impl Bands {
         Ok(())
     }
 
-    /// Stretches of so many samples; the last one may be shorter.
-    pub fn stretches(self, samples: usize) -> usize {
-        samples.div_ceil(self.every)
-    }
-
-    /// The energies of 16-bit `samples`, `(bands, stretches)`, from -1 for silence to 1.
+    /// The energies of 16-bit `samples`, `(bands, stretches)`, from -1 for silence to 1; the last stretch may be
+    /// shorter.
     pub fn of(self, samples: &[u16]) -> Vec<f32> {
-        let (n, every) = (self.stretches(samples.len()), self.every);
+        let (n, every) = (samples.len().div_ceil(self.every), self.every);
         let transform = RealFftPlanner::<f64>::new().plan_fft_forward(every);
         let (mut input, mut spectrum) = (transform.make_input_vec(), transform.make_output_vec());
         let window = |i: usize| 0.5 - 0.5 * (2.0 * PI * (i as f64 + 0.5) / every as f64).cos();

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use ar_core::{MaskType, Taps};
 
 use super::attention::Memory;
@@ -69,6 +71,24 @@ impl Reads<'_> {
                 for &source in memory.read_by(site) {
                     (0..groups).for_each(|g| visit(source as usize, g));
                 }
+            }
+        }
+    }
+
+    /// A range of the `of` sites of the input, in which all lie that are read at these `sites`.
+    pub(crate) fn within(self, sites: Range<usize>, of: usize) -> Range<usize> {
+        match self {
+            Self::Here => sites,
+            Self::Nowhere => 0..0,
+            Self::Once => 0..1,
+            Self::Earlier(_) => 0..of,
+            Self::Taps(taps, _) => {
+                let sources = sites.flat_map(|site| taps.sources(site));
+                let sources = sources.filter(|&&source| source != Taps::NONE);
+                let ends = sources.fold((of, 0), |(first, end), &source| {
+                    (first.min(source as usize), end.max(source as usize + 1))
+                });
+                ends.0.min(ends.1)..ends.1
             }
         }
     }

@@ -3,8 +3,6 @@
 use std::ops::Range;
 
 use super::{INPUTS, Program};
-use crate::primitive::Reads;
-use ar_core::Taps;
 
 impl Program {
     /// Of each value a range of sites, in which all lie that the output at `positions` depends on.
@@ -28,26 +26,6 @@ impl Program {
             }
         }
         needed
-    }
-}
-
-impl Reads<'_> {
-    /// A range of the `of` sites of the input, in which all lie that are read at these `sites`.
-    fn within(self, sites: Range<usize>, of: usize) -> Range<usize> {
-        match self {
-            Self::Here => sites,
-            Self::Nowhere => 0..0,
-            Self::Once => 0..1,
-            Self::Earlier(_) => 0..of,
-            Self::Taps(taps, _) => {
-                let sources = sites.flat_map(|site| taps.sources(site));
-                let sources = sources.filter(|&&source| source != Taps::NONE);
-                let ends = sources.fold((of, 0), |(first, end), &source| {
-                    (first.min(source as usize), end.max(source as usize + 1))
-                });
-                ends.0.min(ends.1)..ends.1
-            }
-        }
     }
 }
 

@@ -46,10 +46,16 @@ fn is_bad_option(cause: &(dyn std::error::Error + 'static)) -> bool {
     use ar_data::Error::{
         FewColours, Levels, NativeLevels, NotRgb, OneLevel, Option, SmallerThanWindow, UnknownName,
     };
-    use ar_train::Error::{Changed, Data, LimitPassed, Model, NotEmpty, RunExists};
+    use ar_train::Error::{Changed, Data, LimitPassed, Model, NotEmpty, NothingForMuon, RunExists};
     if matches!(
         cause.downcast_ref(),
-        Some(Changed { .. } | LimitPassed { .. } | NotEmpty { .. } | RunExists { .. })
+        Some(
+            Changed { .. }
+                | LimitPassed { .. }
+                | NotEmpty { .. }
+                | NothingForMuon
+                | RunExists { .. }
+        )
     ) {
         return true;
     }

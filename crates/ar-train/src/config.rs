@@ -12,6 +12,17 @@ pub enum Schedule {
     Exponential,
 }
 
+/// What turns gradients into updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimizerKind {
+    /// Adam with decoupled weight decay (Kingma and Ba 2015; Loshchilov and Hutter 2019).
+    Adam,
+    /// Muon (Jordan et al. 2024) for the weights of products, `(taps, in, out)` with at least 16 of either side, its
+    /// updates as large as Adam's; Adam for all else.
+    Muon,
+}
+
 /// Configuration of a training run.
 ///
 /// At least one of `epochs`, `steps` and `minutes` must be given; the first that is reached ends the
@@ -41,12 +52,16 @@ pub struct TrainConfig {
     pub decay_per_step: f64,
     /// Steps over which the learning rate rises linearly from zero; 0 for none.
     pub warmup_steps: u64,
+    /// What turns gradients into updates.
+    pub optimizer: OptimizerKind,
     /// Adam's decay of the mean gradient.
     pub beta1: f64,
     /// Adam's decay of the mean squared gradient.
     pub beta2: f64,
     /// Added to Adam's denominator.
     pub epsilon: f64,
+    /// Muon's decay of the mean gradient.
+    pub momentum: f64,
     /// Decoupled weight decay (AdamW) of parameters with two or more axes; biases and gains are exempt.
     pub weight_decay: f64,
     /// Largest global norm of the gradient, of the loss in nats per image; 0 for no clipping.
@@ -80,9 +95,11 @@ impl Default for TrainConfig {
             final_fraction: 0.05,
             decay_per_step: 0.999_995,
             warmup_steps: 50,
+            optimizer: OptimizerKind::Adam,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
+            momentum: 0.95,
             weight_decay: 0.0,
             clip_norm: 0.0,
             ema_decay: 0.999,
@@ -191,7 +208,11 @@ impl TrainConfig {
             positive(decay) && decay <= 1.0,
             ConfigError::DecayPerStep(decay),
         )?;
-        for (field, beta) in [("beta1", self.beta1), ("beta2", self.beta2)] {
+        for (field, beta) in [
+            ("beta1", self.beta1),
+            ("beta2", self.beta2),
+            ("momentum", self.momentum),
+        ] {
             rule((0.0..1.0).contains(&beta), ConfigError::Beta(field, beta))?;
         }
         rule(positive(self.epsilon), ConfigError::Epsilon(self.epsilon))?;
@@ -267,6 +288,10 @@ mod tests {
             (
                 |c| c.beta2 = f64::NAN,
                 "beta2: must be at least 0 and below 1, not NaN",
+            ),
+            (
+                |c| c.momentum = 1.0,
+                "momentum: must be at least 0 and below 1, not 1",
             ),
             (
                 |c| c.epsilon = 0.0,

@@ -111,6 +111,11 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Muon was asked for where it would do nothing.
+    #[error(
+        "optimizer: muon is for convolutions, recurrences and attention of 16 features and more, and this model has none; use adam"
+    )]
+    NothingForMuon,
     /// The loss does not depend on a parameter as far as the backward pass can see.
     #[error("parameter `{name}` gets no gradient: the loss does not reach it")]
     NoGradient {

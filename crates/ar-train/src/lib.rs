@@ -31,7 +31,7 @@ mod trainer;
 pub use checkpoint::{Checkpoint, Described, Manifest};
 #[cfg(feature = "data")]
 pub use classes::score_classes_by_step;
-pub use config::{ConfigError, Schedule, TrainConfig};
+pub use config::{ConfigError, OptimizerKind, Schedule, TrainConfig};
 pub use error::{BoxError, Error, Result};
 #[cfg(feature = "data")]
 pub use images::{ImageBatches, domain_of, score, surprise};

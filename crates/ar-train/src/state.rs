@@ -38,9 +38,9 @@ pub(crate) type Arrays = BTreeMap<String, Array>;
 pub(crate) struct Snapshot {
     pub(crate) weights: Arrays,
     pub(crate) averaged: Option<Arrays>,
-    /// Adam's mean gradient.
+    /// The mean gradient.
     pub(crate) first: Arrays,
-    /// Adam's mean squared gradient.
+    /// Adam's mean squared gradient, of what Adam updates.
     pub(crate) second: Arrays,
 }
 
@@ -113,22 +113,23 @@ pub(crate) fn read_state(path: &Path) -> Result<State> {
     }
     let mut take = |group: &str| groups.remove(group);
     let weights = take("weights").ok_or_else(|| Error::damaged(path, "the weights are missing"))?;
-    let fitting = |group: &str, arrays: Option<Arrays>| {
+    let fitting = |group: &str, arrays: Option<Arrays>, all: bool| {
         let fits = |arrays: &Arrays| {
-            arrays.len() == weights.len()
-                && arrays
-                    .iter()
-                    .zip(&weights)
-                    .all(|((n, a), (m, w))| n == m && a.shape == w.shape)
+            let like = |(name, array): (_, &Array)| {
+                weights
+                    .get::<String>(name)
+                    .is_some_and(|w| w.shape == array.shape)
+            };
+            (!all || arrays.len() == weights.len()) && arrays.iter().all(like)
         };
         arrays
             .filter(fits)
             .ok_or_else(|| Error::damaged(path, format!("`{group}` does not fit the weights")))
     };
-    let first = fitting("first", take("first"))?;
-    let second = fitting("second", take("second"))?;
+    let first = fitting("first", take("first"), true)?;
+    let second = fitting("second", Some(take("second").unwrap_or_default()), false)?;
     let averaged = take("averaged")
-        .map(|arrays| fitting("averaged", Some(arrays)))
+        .map(|arrays| fitting("averaged", Some(arrays), true))
         .transpose()?;
     Ok(State {
         manifest,

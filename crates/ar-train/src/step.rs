@@ -46,6 +46,7 @@ pub(crate) fn step(
         beta1: config.beta1,
         beta2: config.beta2,
         epsilon: config.epsilon,
+        momentum: config.momentum,
         weight_decay: config.weight_decay,
         gradient_scale: if clips {
             config.clip_norm / gradient_norm

@@ -1,7 +1,7 @@
 //! What is said of a run at its beginning and when it is stopped.
 
 use ar_data::{Encoding, Split};
-use ar_train::{Schedule, TrainConfig, Trainer};
+use ar_train::{OptimizerKind, Schedule, TrainConfig, Trainer};
 use candle_core::Device;
 
 use super::plan::{Begun, Plan};
@@ -86,12 +86,16 @@ pub(crate) fn announced(train: &TrainConfig) -> String {
         0 => String::new(),
         n => format!(" after {} of warm-up", counted(n as usize, "step")),
     };
+    let optimizer = match train.optimizer {
+        OptimizerKind::Adam => "",
+        OptimizerKind::Muon => "Muon, ",
+    };
     let clipped = match train.clip_norm {
         0.0 => String::new(),
         norm => format!(", gradients clipped to {norm}"),
     };
     format!(
-        "batches of {}, learning rate {}{warmup}, {schedule}{clipped}",
+        "batches of {}, {optimizer}learning rate {}{warmup}, {schedule}{clipped}",
         train.batch_size, train.learning_rate
     )
 }

@@ -99,6 +99,8 @@ impl Plan {
             data.conditioning(),
         )
         .context("in [model]")?;
+        let shapes = spec.shapes()?;
+        train.optimizer.suits(shapes.values().map(Vec::as_slice))?;
         draft.resolve(spec.config.clone(), &data.config)?;
 
         Ok(Prepared {

@@ -27,7 +27,7 @@ impl Memory {
         })
     }
 
-    pub(super) fn save(&self, name: &str) -> Result<(Array, Array, Option<Array>)> {
+    pub(super) fn save(&self, name: &str) -> Result<(Array, Option<Array>, Option<Array>)> {
         let averaged = self
             .averaged
             .as_ref()
@@ -35,7 +35,7 @@ impl Memory {
             .transpose()?;
         Ok((
             Array::from_tensor(name, &self.first)?,
-            Array::from_tensor(name, &self.second)?,
+            Some(Array::from_tensor(name, &self.second)?),
             averaged,
         ))
     }

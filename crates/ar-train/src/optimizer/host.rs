@@ -42,14 +42,14 @@ impl Memory {
         Ok(self.averaged.as_ref().map(tensor).transpose()?)
     }
 
-    pub(super) fn save(&self, shape: &[usize]) -> (Array, Array, Option<Array>) {
+    pub(super) fn save(&self, shape: &[usize]) -> (Array, Option<Array>, Option<Array>) {
         let array = |values: &Vec<f32>| Array {
             shape: shape.to_vec(),
             values: values.clone(),
         };
         (
             array(&self.first),
-            array(&self.second),
+            Some(array(&self.second)),
             self.averaged.as_ref().map(array),
         )
     }

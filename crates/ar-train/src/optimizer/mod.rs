@@ -1,8 +1,9 @@
-//! Adam with decoupled weight decay, whose moments can be saved, and averaged weights.
+//! Adam with decoupled weight decay and Muon, whose memory can be saved, and averaged weights.
 
 mod device;
 mod gradients;
 mod host;
+mod muon;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +16,7 @@ use rayon::prelude::*;
 use crate::checkpoint::check_name;
 use crate::container::Array;
 use crate::state::{Arrays, Snapshot};
-use crate::{Error, Result};
+use crate::{Error, OptimizerKind, Result};
 
 pub(crate) use gradients::Gradients;
 
@@ -37,6 +38,30 @@ struct Slot {
 enum Memory {
     Host(host::Memory),
     Device(device::Memory),
+    /// Of a matrix that Muon updates, as rows and columns; anywhere.
+    Muon((usize, usize), muon::Memory),
+}
+
+impl OptimizerKind {
+    /// Whether this optimiser has something to do with parameters of these shapes.
+    ///
+    /// # Errors
+    /// [`Error::NothingForMuon`].
+    pub fn suits<'a>(self, shapes: impl IntoIterator<Item = &'a [usize]>) -> Result<()> {
+        let any = shapes.into_iter().any(|shape| self.matrix(shape).is_some());
+        if self == Self::Muon && !any {
+            return Err(Error::NothingForMuon);
+        }
+        Ok(())
+    }
+
+    /// The matrix by which a parameter of `shape` is updated, if it is by its matrix.
+    fn matrix(self, shape: &[usize]) -> Option<(usize, usize)> {
+        match self {
+            Self::Adam => None,
+            Self::Muon => muon::matrix(shape),
+        }
+    }
 }
 
 /// One update in numbers.
@@ -46,6 +71,7 @@ pub(crate) struct Update {
     pub(crate) beta1: f64,
     pub(crate) beta2: f64,
     pub(crate) epsilon: f64,
+    pub(crate) momentum: f64,
     pub(crate) weight_decay: f64,
     /// Factor of the gradient, from clipping.
     pub(crate) gradient_scale: f64,
@@ -95,7 +121,12 @@ impl Update {
 
 impl Optimizer {
     /// Fresh moments; the average starts at the weights.
-    pub(crate) fn new(vars: &BTreeMap<String, Var>, averaging: bool) -> Result<Self> {
+    pub(crate) fn new(
+        vars: &BTreeMap<String, Var>,
+        kind: OptimizerKind,
+        averaging: bool,
+    ) -> Result<Self> {
+        kind.suits(vars.values().map(|var| var.dims()))?;
         let mut weights = Arrays::new();
         for (name, var) in vars {
             check_name(name)?;
@@ -112,6 +143,7 @@ impl Optimizer {
         let averaged = averaging.then(|| weights.clone());
         Self::with_vars(
             vars,
+            kind,
             Snapshot {
                 weights,
                 averaged,
@@ -122,15 +154,23 @@ impl Optimizer {
     }
 
     /// The saved weights as new variables on `device`, with their memory.
-    pub(crate) fn restore(snapshot: Snapshot, device: &Device) -> Result<Self> {
+    pub(crate) fn restore(
+        snapshot: Snapshot,
+        kind: OptimizerKind,
+        device: &Device,
+    ) -> Result<Self> {
         let mut vars = BTreeMap::new();
         for (name, array) in &snapshot.weights {
             vars.insert(name.clone(), Var::from_tensor(&array.to_tensor(device)?)?);
         }
-        Self::with_vars(&vars, snapshot)
+        Self::with_vars(&vars, kind, snapshot)
     }
 
-    fn with_vars(vars: &BTreeMap<String, Var>, snapshot: Snapshot) -> Result<Self> {
+    fn with_vars(
+        vars: &BTreeMap<String, Var>,
+        kind: OptimizerKind,
+        snapshot: Snapshot,
+    ) -> Result<Self> {
         let Snapshot {
             mut averaged,
             mut first,
@@ -141,20 +181,22 @@ impl Optimizer {
         for (name, var) in vars {
             let missing = || Error::parameter(name, "has no moments");
             let first = first.remove(name).ok_or_else(missing)?;
-            let second = second.remove(name).ok_or_else(missing)?;
             let averaged = averaged
                 .as_mut()
                 .map(|all| all.remove(name).ok_or_else(missing))
                 .transpose()?;
-            let memory = if var.device().is_cpu() {
-                Memory::Host(host::Memory::new(first, second, averaged))
+            let device = var.device();
+            let memory = if let Some(matrix) = kind.matrix(var.dims()) {
+                let memory = muon::Memory::new(&first, averaged.as_ref(), device)?;
+                Memory::Muon(matrix, memory)
             } else {
-                Memory::Device(device::Memory::new(
-                    &first,
-                    &second,
-                    averaged.as_ref(),
-                    var.device(),
-                )?)
+                let second = second.remove(name).ok_or_else(missing)?;
+                if device.is_cpu() {
+                    Memory::Host(host::Memory::new(first, second, averaged))
+                } else {
+                    let averaged = averaged.as_ref();
+                    Memory::Device(device::Memory::new(&first, &second, averaged, device)?)
+                }
             };
             slots.push(Slot {
                 name: name.clone(),
@@ -179,6 +221,7 @@ impl Optimizer {
             let averaged = match &slot.memory {
                 Memory::Host(memory) => memory.averaged(slot.var.shape())?,
                 Memory::Device(memory) => memory.averaged.clone(),
+                Memory::Muon(_, memory) => memory.averaged.clone(),
             };
             let tensor = match averaged {
                 Some(averaged) => averaged,
@@ -196,14 +239,11 @@ impl Optimizer {
             match &mut slot.memory {
                 Memory::Host(memory) => memory.update(&slot.var, gradient, factors),
                 Memory::Device(memory) => memory.update(&slot.var, gradient, factors),
+                Memory::Muon(matrix, memory) => memory.update(&slot.var, gradient, update, *matrix),
             }
         };
         // A device queues its work from one thread.
-        if self
-            .slots
-            .iter()
-            .all(|slot| matches!(slot.memory, Memory::Host(_)))
-        {
+        if self.slots.iter().all(|slot| slot.var.device().is_cpu()) {
             self.slots
                 .par_iter_mut()
                 .zip(gradients.tensors())
@@ -221,14 +261,18 @@ impl Optimizer {
         let (mut weights, mut averages) = (Arrays::new(), Arrays::new());
         let (mut first, mut second) = (Arrays::new(), Arrays::new());
         for Slot { name, var, memory } in &self.slots {
-            let saved = match memory {
+            let (mean, square, average) = match memory {
                 Memory::Host(memory) => memory.save(var.dims()),
                 Memory::Device(memory) => memory.save(name)?,
+                Memory::Muon(_, memory) => {
+                    let (mean, average) = memory.save(name)?;
+                    (mean, None, average)
+                }
             };
             weights.insert(name.clone(), Array::from_tensor(name, var)?);
-            first.insert(name.clone(), saved.0);
-            second.insert(name.clone(), saved.1);
-            averages.extend(saved.2.map(|array| (name.clone(), array)));
+            first.insert(name.clone(), mean);
+            second.extend(square.map(|array| (name.clone(), array)));
+            averages.extend(average.map(|array| (name.clone(), array)));
         }
         let averaged = (!averages.is_empty()).then_some(averages);
         Ok(Snapshot {

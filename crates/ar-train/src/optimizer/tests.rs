@@ -1,4 +1,5 @@
 use super::*;
+use crate::OptimizerKind::{Adam, Muon};
 use candle_core::DType;
 
 const UPDATE: Update = Update {
@@ -6,13 +7,14 @@ const UPDATE: Update = Update {
     beta1: 0.9,
     beta2: 0.99,
     epsilon: 1e-8,
+    momentum: 0.9,
     weight_decay: 0.1,
     gradient_scale: 0.5,
     ema_decay: 0.75,
     step: 1,
 };
 
-/// A matrix longer than a chunk and a vector, which weight decay leaves alone.
+/// A matrix longer than a chunk, the weights of a product, and a vector, which weight decay leaves alone.
 fn parameters() -> BTreeMap<String, Var> {
     let var = |shape: &[usize]| {
         let values = (0..shape.iter().product())
@@ -20,9 +22,12 @@ fn parameters() -> BTreeMap<String, Var> {
             .collect::<Vec<_>>();
         Var::from_vec(values, shape, &Device::Cpu).unwrap()
     };
-    [("matrix", var(&[91, 101])), ("vector", var(&[5]))]
-        .map(|(name, var)| (name.to_owned(), var))
-        .into()
+    let vars = [
+        ("matrix", var(&[91, 101])),
+        ("product", var(&[3, 8, 20])),
+        ("vector", var(&[5])),
+    ];
+    vars.map(|(name, var)| (name.to_owned(), var)).into()
 }
 
 /// Gradients that differ from step to step; those of the matrix's first 60 rows are zero until the fourth.
@@ -86,7 +91,7 @@ fn agrees_with_a_reference_in_double_precision() {
 
 fn agrees(update: Update) {
     let vars = parameters();
-    let mut optimizer = Optimizer::new(&vars, true).unwrap();
+    let mut optimizer = Optimizer::new(&vars, Adam, true).unwrap();
     let start = |var: &Var| {
         values(var)
             .into_iter()
@@ -136,8 +141,8 @@ fn agrees(update: Update) {
 #[test]
 fn the_route_by_tensors_agrees() {
     let (vars, others) = (parameters(), parameters());
-    let mut host = Optimizer::new(&vars, true).unwrap();
-    let mut device = Optimizer::new(&others, true).unwrap();
+    let mut host = Optimizer::new(&vars, Adam, true).unwrap();
+    let mut device = Optimizer::new(&others, Adam, true).unwrap();
     let snapshot = device.snapshot().unwrap();
     for slot in &mut device.slots {
         let (first, second) = (&snapshot.first[&slot.name], &snapshot.second[&slot.name]);
@@ -175,26 +180,80 @@ fn close(a: &Arrays, b: &Arrays) {
 
 #[test]
 fn restoring_a_snapshot_changes_no_bit() {
-    let vars = parameters();
-    let mut optimizer = Optimizer::new(&vars, false).unwrap();
-    optimizer
-        .update(&gradients(&optimizer, 1), &UPDATE)
-        .unwrap();
-    let mut restored = Optimizer::restore(optimizer.snapshot().unwrap(), &Device::Cpu).unwrap();
-    for optimizer in [&mut optimizer, &mut restored] {
+    for (kind, averaging) in [(Adam, false), (Muon, false), (Muon, true)] {
+        let mut optimizer = Optimizer::new(&parameters(), kind, averaging).unwrap();
         optimizer
-            .update(&gradients(optimizer, 2), &Update { step: 2, ..UPDATE })
+            .update(&gradients(&optimizer, 1), &UPDATE)
             .unwrap();
+        let snapshot = optimizer.snapshot().unwrap();
+        let mut restored = Optimizer::restore(snapshot, kind, &Device::Cpu).unwrap();
+        for optimizer in [&mut optimizer, &mut restored] {
+            optimizer
+                .update(&gradients(optimizer, 2), &Update { step: 2, ..UPDATE })
+                .unwrap();
+        }
+        let (a, b) = (optimizer.snapshot().unwrap(), restored.snapshot().unwrap());
+        assert_eq!(a, b);
+        assert_eq!(a.averaged.is_some(), averaging);
     }
-    let (a, b) = (optimizer.snapshot().unwrap(), restored.snapshot().unwrap());
-    assert_eq!(a, b);
-    assert_eq!(a.averaged, None);
+}
+
+/// What is no product goes as with Adam, to the bit. A product moves by its rate against the gradient, as far whatever
+/// the size of that, and its average follows.
+#[test]
+fn muon_updates_products_and_adam_the_rest() {
+    let (vars, others) = (parameters(), parameters());
+    let mut adam = Optimizer::new(&vars, Adam, true).unwrap();
+    let mut muon = Optimizer::new(&others, Muon, true).unwrap();
+    let before = values(&others["product"]);
+    let direction = values(&gradients(&muon, 1).tensors()[1]);
+    for optimizer in [&mut adam, &mut muon] {
+        let gradients = gradients(optimizer, 1);
+        optimizer.update(&gradients, &UPDATE).unwrap();
+    }
+    for name in ["matrix", "vector"] {
+        assert_eq!(values(&vars[name]), values(&others[name]), "{name}");
+    }
+    let keep = 1.0 - UPDATE.learning_rate * UPDATE.weight_decay;
+    let after = values(&others["product"]);
+    let moved: Vec<f64> = after
+        .iter()
+        .zip(&before)
+        .map(|(a, b)| a - b * keep)
+        .collect();
+    let size = (moved.iter().map(|m| m * m).sum::<f64>() / moved.len() as f64).sqrt();
+    let expected = 0.2 * UPDATE.learning_rate; // singular values end between 0.7 and 1.2
+    assert!((0.6..1.3).contains(&(size / expected)), "{size}");
+    let along: f64 = moved.iter().zip(&direction).map(|(m, g)| m * g).sum();
+    assert!(along < 0.0);
+    let average = values(muon.detached().unwrap().get("product").unwrap());
+    for ((a, w), b) in average.iter().zip(&after).zip(&before) {
+        assert!((a - (0.75 * b + 0.25 * w)).abs() < 1e-6);
+    }
+    let snapshot = muon.snapshot().unwrap();
+    assert!(!snapshot.second.contains_key("product") && snapshot.second.len() == 2);
+}
+
+#[test]
+fn muon_without_a_product_and_memory_of_another_kind_are_refused() {
+    let mut vars = parameters();
+    let adam = Optimizer::new(&vars, Adam, false).unwrap();
+    let snapshot = Optimizer::new(&vars, Muon, false)
+        .unwrap()
+        .snapshot()
+        .unwrap();
+    let error = Optimizer::restore(snapshot, Adam, &Device::Cpu).unwrap_err();
+    assert_eq!(error.to_string(), "parameter `product` has no moments");
+    assert_eq!(adam.snapshot().unwrap().second.len(), 3);
+    vars.remove("product");
+    let error = Optimizer::new(&vars, Muon, false).unwrap_err();
+    assert!(matches!(error, Error::NothingForMuon), "{error}");
 }
 
 #[test]
 fn without_averaging_the_detached_weights_are_copies() {
     let vars = parameters();
-    let mut optimizer = Optimizer::new(&vars, false).unwrap();
+    let mut optimizer = Optimizer::new(&vars, Adam, false).unwrap();
     let before = optimizer.detached().unwrap();
     optimizer
         .update(&gradients(&optimizer, 1), &UPDATE)
@@ -210,13 +269,13 @@ fn without_averaging_the_detached_weights_are_copies() {
 #[test]
 fn parameters_that_cannot_be_trained_are_named() {
     let double = Var::zeros(3, DType::F64, &Device::Cpu).unwrap();
-    let error = Optimizer::new(&[("a".to_owned(), double)].into(), true).unwrap_err();
+    let error = Optimizer::new(&[("a".to_owned(), double)].into(), Adam, true).unwrap_err();
     assert_eq!(
         error.to_string(),
         "parameter `a` is F64; training and saving need F32"
     );
     let single = Var::zeros(3, DType::F32, &Device::Cpu).unwrap();
-    let error = Optimizer::new(&[("ema.a".to_owned(), single)].into(), true).unwrap_err();
+    let error = Optimizer::new(&[("ema.a".to_owned(), single)].into(), Adam, true).unwrap_err();
     assert_eq!(
         error.to_string(),
         "parameter `ema.a` may not begin with `ema.`"
@@ -226,8 +285,9 @@ fn parameters_that_cannot_be_trained_are_named() {
 #[test]
 fn a_parameter_the_loss_does_not_reach_is_named() {
     let vars = parameters();
-    let optimizer = Optimizer::new(&vars, false).unwrap();
-    let loss = vars["matrix"].sqr().unwrap().sum_all().unwrap();
+    let optimizer = Optimizer::new(&vars, Adam, false).unwrap();
+    let reached = ["matrix", "product"].map(|name| vars[name].sqr().unwrap().sum_all().unwrap());
+    let loss = (&reached[0] + &reached[1]).unwrap();
     let (_, mut all) = ar_core::Gradients::of_loss(&loss).unwrap();
     let error = Gradients::take(&mut all, &optimizer).unwrap_err();
     assert!(matches!(error, Error::NoGradient { name } if name == "vector"));

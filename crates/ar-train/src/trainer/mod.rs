@@ -79,7 +79,7 @@ impl<'a> Trainer<'a> {
     /// A new run with these initial parameters (f32, all on one device), saved as it is at step 0.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::Parameter`] for one that cannot be trained; [`Error::Io`] when the
+    /// [`Error::Config`]; [`Error::NothingForMuon`]; [`Error::Parameter`] for one that cannot be trained; [`Error::Io`] when the
     /// run cannot be saved; whatever `blueprint` refuses.
     pub fn new(
         blueprint: &'a dyn Blueprint,
@@ -89,7 +89,7 @@ impl<'a> Trainer<'a> {
         run: &'a RunDirectory,
     ) -> Result<Self> {
         config.validate()?;
-        let optimizer = Optimizer::new(parameters, config.ema_decay > 0.0)?;
+        let optimizer = Optimizer::new(parameters, config.optimizer, config.ema_decay > 0.0)?;
         let trainer = Self::assemble(
             blueprint,
             run,
@@ -123,7 +123,7 @@ impl<'a> Trainer<'a> {
         } = read_state(&run.state_path())?;
         same_training(&saved, &config)?;
         ahead(&saved, &config, &progress)?;
-        let optimizer = Optimizer::restore(arrays, device)?;
+        let optimizer = Optimizer::restore(arrays, config.optimizer, device)?;
         let trainer = Self::assemble(blueprint, run, config, manifest, optimizer, progress)?;
         trainer.repair()?;
         Ok(trainer)
@@ -248,8 +248,11 @@ fn through_text(config: &TrainConfig) -> BTreeMap<String, Value> {
 }
 
 fn same_training(saved: &BTreeMap<String, Value>, config: &TrainConfig) -> Result<()> {
+    // A field that the saved configuration does not know yet had no other value than its default.
+    let usual = through_text(&TrainConfig::default());
     for (field, now) in &through_text(config) {
-        let was = saved.get(field).unwrap_or(&Value::Null);
+        let was = saved.get(field).or(usual.get(field));
+        let was = was.unwrap_or(&Value::Null);
         if was != now && !TrainConfig::FREE.contains(&field.as_str()) {
             return Err(Error::Changed {
                 field: field.clone(),

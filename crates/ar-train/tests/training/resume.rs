@@ -1,7 +1,9 @@
 use std::fs;
 use std::path::Path;
 
-use ar_train::{Batch, BatchSource, BoxError, Error, RunDirectory, TrainConfig, Trainer};
+use ar_train::{
+    Batch, BatchSource, BoxError, Error, OptimizerKind, RunDirectory, TrainConfig, Trainer,
+};
 use candle_core::Device;
 use serde_json::Value;
 
@@ -214,6 +216,34 @@ fn another_training_is_refused() {
         error.to_string(),
         "a resumed run keeps its `batches per epoch`: it was 5 and is 6"
     );
+}
+
+/// A state of before there was a choice of optimisers says nothing of it: it was Adam.
+#[test]
+fn a_field_newer_than_the_run_had_its_default() {
+    let dir = tempfile::tempdir().unwrap();
+    let four = TrainConfig {
+        steps: Some(4),
+        ..config()
+    };
+    begin(dir.path(), four, &mut Notes::default()).unwrap();
+    let path = dir.path().join("state.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    let new = br#"\"optimizer\":\"adam\","#;
+    let at = bytes.windows(new.len()).position(|window| window == new);
+    let mut old = bytes.clone();
+    old[at.unwrap()..][..new.len()].fill(b' ');
+    fs::write(&path, &old).unwrap();
+    let muon = TrainConfig {
+        optimizer: OptimizerKind::Muon,
+        ..config()
+    };
+    let error = go_on(dir.path(), muon, &mut Notes::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a resumed run keeps its `optimizer`: it was \"adam\" and is \"muon\""
+    );
+    go_on(dir.path(), config(), &mut Notes::default()).unwrap();
 }
 
 #[test]

@@ -99,7 +99,8 @@ pub(crate) fn read_manifest(path: &Path) -> Result<Manifest> {
 /// Reads a state file and checks that its parts fit together.
 pub(crate) fn read_state(path: &Path) -> Result<State> {
     let container = open(path)?;
-    let (manifest, config) = (container.field("manifest")?, container.field("train")?);
+    let manifest = container.field("manifest")?;
+    let config: BTreeMap<String, Value> = container.field("train")?;
     let progress = container.field("progress")?;
     let mut groups: BTreeMap<String, Arrays> = BTreeMap::new();
     for (name, array) in container.arrays()? {
@@ -113,7 +114,7 @@ pub(crate) fn read_state(path: &Path) -> Result<State> {
     }
     let mut take = |group: &str| groups.remove(group);
     let weights = take("weights").ok_or_else(|| Error::damaged(path, "the weights are missing"))?;
-    let fitting = |group: &str, arrays: Option<Arrays>, all: bool| {
+    let fitting = |group: &str, arrays: Arrays, all: bool| {
         let fits = |arrays: &Arrays| {
             let like = |(name, array): (_, &Array)| {
                 weights
@@ -122,14 +123,19 @@ pub(crate) fn read_state(path: &Path) -> Result<State> {
             };
             (!all || arrays.len() == weights.len()) && arrays.iter().all(like)
         };
-        arrays
-            .filter(fits)
-            .ok_or_else(|| Error::damaged(path, format!("`{group}` does not fit the weights")))
+        if fits(&arrays) {
+            Ok(arrays)
+        } else {
+            let problem = format!("`{group}` does not fit the weights");
+            Err(Error::damaged(path, problem))
+        }
     };
-    let first = fitting("first", take("first"), true)?;
-    let second = fitting("second", Some(take("second").unwrap_or_default()), false)?;
+    // Muon has no second moments. A state of before there was a choice is Adam's.
+    let muon = config.get("optimizer").is_some_and(|name| name == "muon");
+    let first = fitting("first", take("first").unwrap_or_default(), true)?;
+    let second = fitting("second", take("second").unwrap_or_default(), !muon)?;
     let averaged = take("averaged")
-        .map(|arrays| fitting("averaged", Some(arrays), true))
+        .map(|arrays| fitting("averaged", arrays, true))
         .transpose()?;
     Ok(State {
         manifest,

@@ -112,3 +112,14 @@ fn what_is_no_configuration_is_refused_with_what_would_be() {
     ar(path, &["train", "none"]).refused(&["gated-pixelcnn (or conditional-pixelcnn)"]);
     assert!(!path.join("runs").exists(), "nothing was begun");
 }
+
+#[test]
+fn muon_where_it_does_nothing_is_refused_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let run = ["--run", "r", "--steps", "2", "--set", "optimizer=muon"];
+    ar(path, &tiny(&run)).refused(&["optimizer: muon is for convolutions"]);
+    let made = ["train", "made", "--data", "digits", "--set", "digits=60"];
+    ar(path, &[&made[..], &run].concat()).refused(&["optimizer: muon", "use adam"]);
+    assert!(!path.join("r").exists());
+}

@@ -42,9 +42,9 @@ const MUON: [&str; 4] = ["--set", "optimizer=muon", "--set", "hidden=16"];
 fn extended_equals_whole(more: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let tiny = |own: &[&'static str]| ar(path, &[&crate::common::tiny(own)[..], more].concat());
-    tiny(&["--steps", "6", "--run", "whole"]).ok();
-    tiny(&["--steps", "3", "--run", "parts"]).ok();
+    let train = |own: &[&str]| ar(path, &[&tiny(own)[..], more].concat());
+    train(&["--steps", "6", "--run", "whole"]).ok();
+    train(&["--steps", "3", "--run", "parts"]).ok();
     let result = ar(
         path,
         &[
@@ -55,21 +55,10 @@ fn extended_equals_whole(more: &[&str]) {
     .json();
     assert_eq!(result["steps"], 6);
     assert!(model(path, "whole") == model(path, "parts"));
-    let again = tiny(&["--steps", "6", "--run", "parts", "--resume", "--json"])
+    let again = train(&["--steps", "6", "--run", "parts", "--resume", "--json"])
         .ok()
         .json();
     assert_eq!(again["test"], result["test"]);
-}
-
-#[test]
-fn muon_where_it_does_nothing_is_refused_and_leaves_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
-    let run = ["--run", "r", "--steps", "2", "--set", "optimizer=muon"];
-    ar(path, &tiny(&run)).refused(&["optimizer: muon is for convolutions"]);
-    let made = ["train", "made", "--data", "digits", "--set", "digits=60"];
-    ar(path, &[&made[..], &run].concat()).refused(&["optimizer: muon", "use adam"]);
-    assert!(!path.join("r").exists());
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Adam with decoupled weight decay and Muon, whose memory can be saved, and averaged weights.
 
-mod device;
 mod gradients;
 mod host;
 mod muon;
+mod tensors;
 #[cfg(test)]
 mod tests;
 
@@ -37,9 +37,7 @@ struct Slot {
 #[derive(Debug)]
 enum Memory {
     Host(host::Memory),
-    Device(device::Memory),
-    /// Of a matrix that Muon updates, as rows and columns; anywhere.
-    Muon((usize, usize), muon::Memory),
+    Tensors(tensors::Memory),
 }
 
 impl OptimizerKind {
@@ -187,15 +185,15 @@ impl Optimizer {
                 .transpose()?;
             let device = var.device();
             let memory = if let Some(matrix) = kind.matrix(var.dims()) {
-                let memory = muon::Memory::new(&first, averaged.as_ref(), device)?;
-                Memory::Muon(matrix, memory)
+                let averaged = averaged.as_ref();
+                Memory::Tensors(tensors::Memory::muon(&first, matrix, averaged, device)?)
             } else {
                 let second = second.remove(name).ok_or_else(missing)?;
                 if device.is_cpu() {
                     Memory::Host(host::Memory::new(first, second, averaged))
                 } else {
                     let averaged = averaged.as_ref();
-                    Memory::Device(device::Memory::new(&first, &second, averaged, device)?)
+                    Memory::Tensors(tensors::Memory::adam(&first, &second, averaged, device)?)
                 }
             };
             slots.push(Slot {
@@ -220,8 +218,7 @@ impl Optimizer {
         for slot in &self.slots {
             let averaged = match &slot.memory {
                 Memory::Host(memory) => memory.averaged(slot.var.shape())?,
-                Memory::Device(memory) => memory.averaged.clone(),
-                Memory::Muon(_, memory) => memory.averaged.clone(),
+                Memory::Tensors(memory) => memory.averaged.clone(),
             };
             let tensor = match averaged {
                 Some(averaged) => averaged,
@@ -235,11 +232,10 @@ impl Optimizer {
     /// One update of every parameter, its moments and its average.
     pub(crate) fn update(&mut self, gradients: &Gradients, update: &Update) -> Result<()> {
         let one = |(slot, gradient): (&mut Slot, &Tensor)| {
-            let factors = update.factors(slot.var.rank());
+            let var = &slot.var;
             match &mut slot.memory {
-                Memory::Host(memory) => memory.update(&slot.var, gradient, factors),
-                Memory::Device(memory) => memory.update(&slot.var, gradient, factors),
-                Memory::Muon(matrix, memory) => memory.update(&slot.var, gradient, update, *matrix),
+                Memory::Host(memory) => memory.update(var, gradient, update.factors(var.rank())),
+                Memory::Tensors(memory) => memory.update(var, gradient, update),
             }
         };
         // A device queues its work from one thread.
@@ -263,11 +259,7 @@ impl Optimizer {
         for Slot { name, var, memory } in &self.slots {
             let (mean, square, average) = match memory {
                 Memory::Host(memory) => memory.save(var.dims()),
-                Memory::Device(memory) => memory.save(name)?,
-                Memory::Muon(_, memory) => {
-                    let (mean, average) = memory.save(name)?;
-                    (mean, None, average)
-                }
+                Memory::Tensors(memory) => memory.save(name)?,
             };
             weights.insert(name.clone(), Array::from_tensor(name, var)?);
             first.insert(name.clone(), mean);

@@ -3,11 +3,9 @@
 //! Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"; how large an update is as in Liu et
 //! al. 2025, "Muon is Scalable for LLM Training", arXiv:2502.16982, equation 4, so that Adam's rates suit it.
 
-use candle_core::{D, Device, Tensor, Var};
+use candle_core::{D, Tensor};
 
-use super::Update;
 use crate::Result;
-use crate::container::Array;
 
 /// Rows and columns from which on a matrix has directions worth telling apart.
 const LEAST: usize = 16;
@@ -30,50 +28,11 @@ pub(super) fn matrix(shape: &[usize]) -> Option<(usize, usize)> {
     }
 }
 
-#[derive(Debug)]
-pub(super) struct Memory {
-    /// The mean gradient, in the parameter's shape.
-    first: Tensor,
-    pub(super) averaged: Option<Tensor>,
-}
-
-impl Memory {
-    pub(super) fn new(first: &Array, averaged: Option<&Array>, device: &Device) -> Result<Self> {
-        Ok(Self {
-            first: first.to_tensor(device)?,
-            averaged: averaged.map(|array| array.to_tensor(device)).transpose()?,
-        })
-    }
-
-    pub(super) fn save(&self, name: &str) -> Result<(Array, Option<Array>)> {
-        let averaged = self.averaged.as_ref();
-        let averaged = averaged.map(|tensor| Array::from_tensor(name, tensor));
-        Ok((
-            Array::from_tensor(name, &self.first)?,
-            averaged.transpose()?,
-        ))
-    }
-
-    pub(super) fn update(
-        &mut self,
-        var: &Var,
-        gradient: &Tensor,
-        u: &Update,
-        shape: (usize, usize),
-    ) -> Result<()> {
-        let weights = var.as_detached_tensor();
-        let gradient = (gradient.detach() * (u.gradient_scale * (1.0 - u.momentum)))?;
-        self.first = ((&self.first * u.momentum)? + &gradient)?;
-        let ahead = ((&self.first * u.momentum)? + gradient)?; // Nesterov
-        let direction = orthogonal(&ahead.reshape(shape)?)?.reshape(weights.shape())?;
-        let rate = u.learning_rate * SIZE * (shape.0.max(shape.1) as f64).sqrt();
-        let keep = 1.0 - u.learning_rate * u.weight_decay;
-        let weights = ((weights * keep)? - (direction * rate)?)?;
-        if let Some(averaged) = &self.averaged {
-            self.averaged = Some((averaged + ((&weights - averaged)? * (1.0 - u.ema_decay))?)?);
-        }
-        Ok(var.set(&weights)?)
-    }
+/// What a matrix moves by: the direction of its mean gradient `mean`, (rows, columns), as far as `learning_rate` says.
+pub(super) fn step(mean: &Tensor, learning_rate: f64) -> Result<Tensor> {
+    let (rows, columns) = mean.dims2()?;
+    let size = learning_rate * SIZE * (rows.max(columns) as f64).sqrt();
+    Ok((orthogonal(mean)? * size)?)
 }
 
 /// U·Vᵀ of the singular value decomposition U·S·Vᵀ of `x`, roughly: singular values end between 0.7 and 1.2. Zero
@@ -100,7 +59,7 @@ fn orthogonal(x: &Tensor) -> Result<Tensor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::DType;
+    use candle_core::{DType, Device};
 
     #[test]
     fn products_are_matrices_and_tables_are_not() {

@@ -79,8 +79,8 @@ impl<'a> Trainer<'a> {
     /// A new run with these initial parameters (f32, all on one device), saved as it is at step 0.
     ///
     /// # Errors
-    /// [`Error::Config`]; [`Error::NothingForMuon`]; [`Error::Parameter`] for one that cannot be trained; [`Error::Io`] when the
-    /// run cannot be saved; whatever `blueprint` refuses.
+    /// [`Error::Config`]; [`Error::NothingForMuon`]; [`Error::Parameter`] for one that cannot be trained;
+    /// [`Error::Io`] when the run cannot be saved; whatever `blueprint` refuses.
     pub fn new(
         blueprint: &'a dyn Blueprint,
         parameters: &BTreeMap<String, Var>,
@@ -251,8 +251,8 @@ fn same_training(saved: &BTreeMap<String, Value>, config: &TrainConfig) -> Resul
     // A field that the saved configuration does not know yet had no other value than its default.
     let usual = through_text(&TrainConfig::default());
     for (field, now) in &through_text(config) {
-        let was = saved.get(field).or(usual.get(field));
-        let was = was.unwrap_or(&Value::Null);
+        let known = saved.get(field).or(usual.get(field));
+        let was = known.unwrap_or(&Value::Null);
         if was != now && !TrainConfig::FREE.contains(&field.as_str()) {
             return Err(Error::Changed {
                 field: field.clone(),

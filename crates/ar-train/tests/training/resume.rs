@@ -228,12 +228,11 @@ fn a_field_newer_than_the_run_had_its_default() {
     };
     begin(dir.path(), four, &mut Notes::default()).unwrap();
     let path = dir.path().join("state.safetensors");
-    let bytes = fs::read(&path).unwrap();
+    let mut state = fs::read(&path).unwrap();
     let new = br#"\"optimizer\":\"adam\","#;
-    let at = bytes.windows(new.len()).position(|window| window == new);
-    let mut old = bytes.clone();
-    old[at.unwrap()..][..new.len()].fill(b' ');
-    fs::write(&path, &old).unwrap();
+    let at = state.windows(new.len()).position(|window| window == new);
+    state[at.unwrap()..][..new.len()].fill(b' ');
+    fs::write(&path, &state).unwrap();
     let muon = TrainConfig {
         optimizer: OptimizerKind::Muon,
         ..config()

@@ -22,6 +22,7 @@ pub(crate) struct Scored {
     pub(crate) standard_error: f64,
     nats_per_dim: f64,
     pub(crate) bits_per_dim: f64,
+    /// Of a dimension; of recordings, of a sample.
     levels: usize,
     binarization: String,
     /// Colours of the palette, whose levels the dimensions are then.
@@ -95,7 +96,7 @@ impl Scored {
             nats_per_dim,
             bits_per_dim,
             sound,
-            levels: encoding.levels(),
+            levels: levels(encoding),
             binarization: encoding.clone().for_scoring().binarization().to_owned(),
             palette: colours(encoding),
             condition: match model.conditioning() {
@@ -161,6 +162,13 @@ fn unit(palette: Option<usize>) -> String {
     match palette {
         None => "bits/dim".to_owned(),
         Some(k) => format!("bits/pixel of a {k}-colour palette"),
+    }
+}
+
+fn levels(encoding: &Encoding) -> usize {
+    match encoding {
+        Encoding::Sound(companding) => companding.levels().pow(companding.channels() as u32),
+        Encoding::Levels(_) | Encoding::Binary(..) | Encoding::Palette(_) => encoding.levels(),
     }
 }
 

@@ -47,10 +47,10 @@ impl TensorBoard {
     ///
     /// # Errors
     /// When the disk is full or the file has gone.
-    pub(super) fn write(&mut self, step: u64, values: &[(&'static str, f64)]) -> Result<()> {
+    pub(super) fn write(&mut self, step: u64, values: &[(String, f64)]) -> Result<()> {
         for (name, value) in values {
             self.writer
-                .write_scalar(*name, step as i64, *value as f32)
+                .write_scalar(name.as_str(), step as i64, *value as f32)
                 .with_context(|| {
                     format!(
                         "cannot write for TensorBoard into {}",
@@ -70,7 +70,9 @@ mod tests {
     fn values_are_in_the_file_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let mut board = TensorBoard::create(&folder.path().join("tensorboard")).unwrap();
-        board.write(7, &[("train/nats_per_image", 81.25)]).unwrap();
+        board
+            .write(7, &[("train/nats_per_image".to_owned(), 81.25)])
+            .unwrap();
         let inside = std::fs::read_dir(folder.path().join("tensorboard")).unwrap();
         let file = inside.map(|entry| entry.unwrap().path()).next().unwrap();
         assert!(file.to_string_lossy().contains("tfevents"));

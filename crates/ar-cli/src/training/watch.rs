@@ -88,7 +88,11 @@ impl Watch {
         let Some(board) = &mut self.tensorboard else {
             return;
         };
-        if let Err(error) = board.write(step, values) {
+        // A run on sound has its likelihoods per sample, as in its metrics.
+        let unit = self.rate.map_or("per_image", |_| "per_sample");
+        let named = |(name, value): &(&str, f64)| (name.replace("per_image", unit), *value);
+        let values: Vec<_> = values.iter().map(named).collect();
+        if let Err(error) = board.write(step, &values) {
             self.output
                 .warn(format_args!("warning: {error:#}; no more is written there"));
             self.tensorboard = None;

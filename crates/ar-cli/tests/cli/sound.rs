@@ -21,7 +21,7 @@ fn with(folder: &Path, line: &str) -> Ran {
 fn sound_is_learned_scored_drawn_continued_and_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path();
-    let trained = tiny(path, "--steps 3 --run run --json").ok();
+    let trained = tiny(path, "--steps 3 --run run --tensorboard --json").ok();
     let result = trained.json();
     crate::common::has_keys(&result["best"], "step nats_per_sample");
     let test = &result["test"];
@@ -37,6 +37,10 @@ fn sound_is_learned_scored_drawn_continued_and_told_apart() {
     );
     let metrics = std::fs::read_to_string(path.join("run/metrics.jsonl")).unwrap();
     assert!(metrics.contains("nats_per_sample") && !metrics.contains("nats_per_image"));
+    let events = std::fs::read_dir(path.join("run/tensorboard")).unwrap();
+    let events = events.map(|file| std::fs::read(file.unwrap().path()).unwrap());
+    let events = String::from_utf8_lossy(&events.collect::<Vec<_>>().concat()).into_owned();
+    assert!(events.contains("validation/nats_per_sample") && !events.contains("nats_per_image"));
 
     // Scored in pieces of any number at once, a recording has one likelihood.
     let evaluated = with(path, "eval run --batch-size 1 --per-image each.csv --json").ok();
@@ -145,10 +149,10 @@ fn sound_of_16_bits_is_two_bytes_or_one_mixture() {
             path,
             &format!("{quantize} {mixture} --steps 2 --run run --json"),
         );
-        let bits = trained.ok().json()["test"]["bits_per_sample"]
-            .as_f64()
-            .unwrap();
+        let test = &trained.ok().json()["test"];
+        let bits = test["bits_per_sample"].as_f64().unwrap();
         assert!(bits > 4.0 && bits < 40.0, "{quantize}: {bits}");
+        assert_eq!(test["levels"], 65_536, "of a sample: {quantize}");
         let drawn = "sample run --seconds 0.05 --class 2 --seed 3 -n 1 -o one.wav --json";
         let drawn = with(path, drawn).ok().json();
         assert_eq!(wav(&path.join("one.wav")), (8000, 400));

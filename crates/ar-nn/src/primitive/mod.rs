@@ -169,6 +169,10 @@ pub(crate) struct Training {
 pub(crate) struct Room {
     /// Of any length, with whatever was in it.
     pub(crate) floats: Vec<f32>,
+    /// What the forward pass of a node leaves for its backward pass of the same images.
+    pub(crate) kept: Vec<f32>,
+    /// Whether a backward pass follows.
+    pub(crate) keeps: bool,
     pub(crate) training: Training,
     /// The sites that anything is needed of; none: all, of however many images. Nobody reads what others hold,
     /// and their gradient is zero: a primitive may leave them out.

@@ -13,7 +13,7 @@ impl Program {
         let Some(last) = self.nodes.iter().rposition(begins) else {
             return Ok(set);
         };
-        work.begin(self, images);
+        work.begin(self, images, false);
         for (i, node) in self.nodes[..=last].iter().enumerate() {
             let mut parameters = Vec::with_capacity(node.range.len());
             for tensor in &node.parameters {

@@ -38,6 +38,8 @@ pub(super) struct Workspace {
     /// Floats of each value of an image, of the program that it is for.
     sizes: Vec<usize>,
     values: Vec<Vec<f32>>,
+    /// Of each value, what its node keeps for the backward pass.
+    kept: Vec<Vec<f32>>,
     room: Room,
     gradients: Gradients,
     wanted: Vec<bool>,
@@ -55,8 +57,9 @@ impl Workspace {
         Self::sizes_of(program).eq(self.sizes.iter().copied())
     }
 
-    /// Takes in what no node produces.
-    pub(super) fn begin(&mut self, program: &Program, images: Images<'_>) {
+    /// Takes in what no node produces, for a forward pass that a backward pass follows or does not.
+    pub(super) fn begin(&mut self, program: &Program, images: Images<'_>, backward: bool) {
+        self.room.keeps = backward;
         if self.sizes.is_empty() {
             self.sizes = Self::sizes_of(program).collect();
         }
@@ -69,6 +72,7 @@ impl Workspace {
         }
         let count = images.levels.len() / program.domain.dims();
         self.values.resize(program.values(), Vec::new());
+        self.kept.resize(program.values(), Vec::new());
         for (value, size) in self.values.iter_mut().zip(&self.sizes) {
             value.resize(count * size, 0.0);
         }
@@ -104,7 +108,9 @@ impl Workspace {
                 return;
             }
         }
+        std::mem::swap(&mut self.room.kept, &mut self.kept[value]);
         node.primitive.forward(inputs, weights, out, &mut self.room);
+        std::mem::swap(&mut self.room.kept, &mut self.kept[value]);
     }
 }
 
@@ -116,14 +122,19 @@ impl Program {
         weights: &[f32],
         work: &'w mut Workspace,
     ) -> &'w [f32] {
-        work.begin(self, images);
-        for (i, node) in self.nodes.iter().enumerate() {
-            work.run(node, i + INPUTS, &weights[node.prepared.clone()]);
-        }
+        work.begin(self, images, false);
+        self.run(weights, work);
         &work.values[self.output]
     }
 
-    /// After [`Program::forward`] of the same images: adds the gradient of all weights to
+    /// Computes every value of what `work` has begun with.
+    fn run(&self, weights: &[f32], work: &mut Workspace) {
+        for (i, node) in self.nodes.iter().enumerate() {
+            work.run(node, i + INPUTS, &weights[node.prepared.clone()]);
+        }
+    }
+
+    /// After [`Program::run`] of the same images: adds the gradient of all weights to
     /// `weight_grads`, given the gradient of the output.
     fn backward(
         &self,
@@ -134,6 +145,7 @@ impl Program {
     ) {
         let Workspace {
             values,
+            kept,
             room,
             gradients,
             wanted,
@@ -147,6 +159,11 @@ impl Program {
                 continue;
             };
             room.needed = needed.as_ref().map(|needed| needed[i + INPUTS].clone());
+            if room.needed.as_ref().is_some_and(Range::is_empty) {
+                gradients.recycle(grad);
+                continue;
+            }
+            std::mem::swap(&mut room.kept, &mut kept[i + INPUTS]);
             node.primitive.backward(Backward {
                 inputs: &node.inputs,
                 out: &values[i + INPUTS],
@@ -157,6 +174,7 @@ impl Program {
                 weight_grads: &mut weight_grads[node.prepared.clone()],
                 room,
             });
+            std::mem::swap(&mut room.kept, &mut kept[i + INPUTS]);
         }
     }
 
@@ -183,7 +201,8 @@ impl Program {
         weight_grads: &mut [f32],
         work: &mut Workspace,
     ) {
-        self.forward(images, weights, work);
+        work.begin(self, images, true);
+        self.run(weights, work);
         let mut grad = work.gradients.buffer(work.values[self.output].len());
         grad.copy_from_slice(&work.values[self.output]);
         self.nll_of_output(images, nll, &mut grad, Some(scales));

@@ -47,7 +47,7 @@ fn store<const N: usize>(lanes: &[Lanes; N], x: &mut [f32], n: usize, at: usize)
 
 /// What a cell's reverse reads, each slice the `n` features of one channel group, part by part.
 pub(super) struct Read<'a> {
-    /// Gates' share of the input.
+    /// Gates' share of the input: a GRU's.
     pub(super) x: &'a [f32],
     /// The state carried on.
     pub(super) before: &'a [f32],
@@ -75,13 +75,14 @@ impl Cell {
     }
 
     /// The state `out` of `n` features from the gates' shares of the input, `x`, and of the states
-    /// read, `sums`, and from the state carried on. Call it inside a `pulp::WithSimd`.
+    /// read, `gates`, and from the state carried on. The gates themselves take the place of their
+    /// shares; of a GRU's n gate the share stays. Call it inside a `pulp::WithSimd`.
     #[inline(always)]
     pub(super) fn forward(
         self,
         n: usize,
         x: &[f32],
-        sums: &[f32],
+        gates: &mut [f32],
         before: &[f32],
         out: &mut [f32],
     ) {
@@ -89,79 +90,81 @@ impl Cell {
             match self {
                 Self::Lstm => {
                     let [xi, xf, xg, xo] = load(x, n, at);
-                    let [si, sf, sg, so] = load(sums, n, at);
+                    let [mut i, mut f, mut g, mut o] = load(gates, n, at);
                     let ([_, c0], [mut h, mut c]) = (load::<2>(before, n, at), [[0.0; LANES]; 2]);
-                    for (j, (h, c)) in h.iter_mut().zip(&mut c).enumerate() {
-                        let (i, f) = (sigmoid(xi[j] + si[j]), sigmoid(xf[j] + sf[j]));
-                        *c = f * c0[j] + i * tanh(xg[j] + sg[j]);
-                        *h = sigmoid(xo[j] + so[j]) * tanh(*c);
+                    for j in 0..LANES {
+                        (i[j], f[j]) = (sigmoid(xi[j] + i[j]), sigmoid(xf[j] + f[j]));
+                        (g[j], o[j]) = (tanh(xg[j] + g[j]), sigmoid(xo[j] + o[j]));
+                        c[j] = f[j] * c0[j] + i[j] * g[j];
+                        h[j] = o[j] * tanh(c[j]);
                     }
+                    store(&[i, f, g, o], gates, n, at);
                     store(&[h, c], out, n, at);
                 }
                 Self::Gru => {
                     let [xr, xz, xn] = load(x, n, at);
-                    let [sr, sz, sn] = load(sums, n, at);
+                    let [mut r, mut z, sn] = load(gates, n, at);
                     let ([h0], mut h) = (load(before, n, at), [0.0; LANES]);
-                    for (j, h) in h.iter_mut().enumerate() {
-                        let (r, z) = (sigmoid(xr[j] + sr[j]), sigmoid(xz[j] + sz[j]));
-                        *h = (1.0 - z) * tanh(xn[j] + r * sn[j]) + z * h0[j];
+                    for j in 0..LANES {
+                        (r[j], z[j]) = (sigmoid(xr[j] + r[j]), sigmoid(xz[j] + z[j]));
+                        h[j] = (1.0 - z[j]) * tanh(xn[j] + r[j] * sn[j]) + z[j] * h0[j];
                     }
+                    store(&[r, z, sn], gates, n, at);
                     store(&[h], out, n, at);
                 }
             }
         }
     }
 
-    /// The reverse of [`Cell::forward`]: writes the gradient of x to `x_grad`, that of the state
-    /// carried on to `before_grad`, and puts that of the sums in their place.
+    /// The reverse of [`Cell::forward`], given the gates it left: the gradient of their shares takes
+    /// their place; writes the gradient of x to `x_grad` and that of the state carried on to
+    /// `before_grad`.
     #[inline(always)]
     pub(super) fn backward(
         self,
         n: usize,
         read: &Read<'_>,
-        sums: &mut [f32],
+        gates: &mut [f32],
         x_grad: &mut [f32],
         before_grad: &mut [f32],
     ) {
         for at in (0..n).step_by(LANES) {
             match self {
                 Self::Lstm => {
-                    let [xi, xf, xg, xo] = load(read.x, n, at);
-                    let [mut si, mut sf, mut sg, mut so] = load(sums, n, at);
+                    let [mut i, mut f, mut g, mut o] = load(gates, n, at);
                     let [_, c0] = load::<2>(read.before, n, at);
                     let [_, c1] = load::<2>(read.out, n, at);
                     let ([dh, dc], mut dc0) = (load(read.grad, n, at), [0.0; LANES]);
-                    for (j, dc0) in dc0.iter_mut().enumerate() {
-                        let (i, f) = (sigmoid(xi[j] + si[j]), sigmoid(xf[j] + sf[j]));
-                        let (g, o) = (tanh(xg[j] + sg[j]), sigmoid(xo[j] + so[j]));
+                    for j in 0..LANES {
                         let t = tanh(c1[j]);
-                        let d = dc[j] + dh[j] * o * (1.0 - t * t);
-                        si[j] = d * g * i * (1.0 - i);
-                        sf[j] = d * c0[j] * f * (1.0 - f);
-                        sg[j] = d * i * (1.0 - g * g);
-                        so[j] = dh[j] * t * o * (1.0 - o);
-                        *dc0 = d * f;
+                        let d = dc[j] + dh[j] * o[j] * (1.0 - t * t);
+                        dc0[j] = d * f[j];
+                        (i[j], g[j]) = (
+                            d * g[j] * i[j] * (1.0 - i[j]),
+                            d * i[j] * (1.0 - g[j] * g[j]),
+                        );
+                        f[j] *= d * c0[j] * (1.0 - f[j]);
+                        o[j] *= dh[j] * t * (1.0 - o[j]);
                     }
-                    store(&[si, sf, sg, so], sums, n, at);
-                    store(&[si, sf, sg, so], x_grad, n, at);
+                    store(&[i, f, g, o], gates, n, at);
+                    store(&[i, f, g, o], x_grad, n, at);
                     store(&[[0.0; LANES], dc0], before_grad, n, at);
                 }
                 Self::Gru => {
-                    let [mut xr, mut xz, mut xn] = load(read.x, n, at);
-                    let [sr, sz, mut sn] = load(sums, n, at);
+                    let [_, _, mut xn] = load(read.x, n, at);
+                    let [mut r, mut z, mut sn] = load(gates, n, at);
                     let ([h0], [mut dh]) = (load(read.before, n, at), load(read.grad, n, at));
-                    for (j, dh) in dh.iter_mut().enumerate() {
-                        let (r, z) = (sigmoid(xr[j] + sr[j]), sigmoid(xz[j] + sz[j]));
-                        let y = tanh(xn[j] + r * sn[j]);
-                        let d = *dh * (1.0 - z) * (1.0 - y * y);
-                        xr[j] = d * sn[j] * r * (1.0 - r);
-                        xz[j] = *dh * (h0[j] - y) * z * (1.0 - z);
-                        xn[j] = d;
-                        sn[j] = d * r;
-                        *dh *= z;
+                    for j in 0..LANES {
+                        let y = tanh(xn[j] + r[j] * sn[j]);
+                        let d = dh[j] * (1.0 - z[j]) * (1.0 - y * y);
+                        let dr = d * sn[j] * r[j] * (1.0 - r[j]);
+                        let dz = dh[j] * (h0[j] - y) * z[j] * (1.0 - z[j]);
+                        dh[j] *= z[j];
+                        (sn[j], xn[j]) = (d * r[j], d);
+                        (r[j], z[j]) = (dr, dz);
                     }
-                    store(&[xr, xz, xn], x_grad, n, at);
-                    store(&[xr, xz, sn], sums, n, at);
+                    store(&[r, z, xn], x_grad, n, at);
+                    store(&[r, z, sn], gates, n, at);
                     store(&[dh], before_grad, n, at);
                 }
             }

@@ -3,8 +3,8 @@ use pulp::{Simd, WithSimd};
 
 use super::Recurrent;
 use super::cell::Read;
-use crate::kernel::{Panels, add_column_sums, dispatch, product, product_tn};
-use crate::primitive::Backward;
+use crate::kernel::{Panels, add_column_sums, dispatch, product_tn};
+use crate::primitive::{Backward, Room};
 
 /// The states of a wave in all images computed together: image by image, position by position.
 fn sites(wave: &[u32], images: usize, n: usize) -> impl Iterator<Item = (usize, usize)> {
@@ -32,12 +32,13 @@ impl Recurrent {
         }
     }
 
+    /// Leaves the rows of what was read, `(positions, k)`, and the gates, `(positions, gates)`, wave by wave.
     pub(super) fn full_forward(
         &self,
         x: &[f32],
         weights: &[f32],
         out: &mut [f32],
-        scratch: &mut Vec<f32>,
+        room: &mut Room,
     ) {
         let (s, n, gates) = (self.states.features(), self.waves.count(), self.gates());
         let (images, k) = (out.len() / (n * s), self.k());
@@ -46,13 +47,20 @@ impl Recurrent {
         for (i, p) in (0..images).flat_map(|i| self.waves.empty().map(move |p| (i, p))) {
             out[(i * n + p) * s..][..s].fill(0.0);
         }
-        let longest = images * self.waves.iter().map(<[u32]>::len).max().unwrap_or(0);
-        scratch.resize(scratch.len().max(longest * (k + gates) + s), 0.0);
-        let (before, scratch) = scratch.split_at_mut(s);
-        let (rows, sums) = scratch.split_at_mut(longest * k);
+        let mut before = vec![0.0; s];
+        let (space, positions) = if room.keeps {
+            (&mut room.kept, self.waves.positions().len())
+        } else {
+            (&mut room.floats, self.waves.longest())
+        };
+        let all = images * positions;
+        space.resize(space.len().max(all * (k + gates)), 0.0);
+        let (rows, sums) = space.split_at_mut(all * k);
+        let mut first = 0;
         for wave in self.waves.iter() {
             let m = images * wave.len();
-            let (rows, sums) = (&mut rows[..m * k], &mut sums[..m * gates]);
+            let rows = &mut rows[first * k..][..m * k];
+            let sums = &mut sums[first * gates..][..m * gates];
             self.gather(wave, out, rows);
             repeat(&begin, sums);
             panels.product(rows, sums);
@@ -61,36 +69,26 @@ impl Recurrent {
                 wave,
                 x,
                 sums,
-                before,
+                before: &mut before,
                 states: out,
             });
+            if room.keeps {
+                first += m;
+            }
         }
     }
 
     pub(super) fn full_backward(&self, pass: Backward<'_>) {
         let (s, n, gates) = (self.states.features(), self.waves.count(), self.gates());
         let (images, k) = (pass.out.len() / (n * s), self.k());
-        let (weight, bias) = pass.weights.split_at(k * gates);
+        let weight = &pass.weights[..k * gates];
         let m = images * self.waves.positions().len();
-        let longest = images * self.waves.iter().map(<[u32]>::len).max().unwrap_or(0);
+        let (rows, sums) = pass.room.kept.split_at_mut(m * k);
+        let sums = &mut sums[..m * gates];
+        let longest = images * self.waves.longest();
         let scratch = &mut pass.room.floats;
-        scratch.resize(
-            scratch.len().max((m + longest) * k + m * gates + 3 * s),
-            0.0,
-        );
-        let (rows, rest) = scratch.split_at_mut(m * k);
-        let (sums, rest) = rest.split_at_mut(m * gates);
-        let (row_grads, rest) = rest.split_at_mut(longest * k);
-
-        // Every state is known: what they read, and the gates, for all of them at once.
-        let mut first = 0;
-        for wave in self.waves.iter() {
-            let len = images * wave.len() * k;
-            self.gather(wave, pass.out, &mut rows[first..first + len]);
-            first += len;
-        }
-        repeat(&self.begin(bias), sums);
-        product([m, k, gates], rows, weight, sums, true);
+        scratch.resize(scratch.len().max(longest * k + 3 * s), 0.0);
+        let (row_grads, rest) = scratch.split_at_mut(longest * k);
 
         let (input, mut grad) = (pass.inputs[0], pass.grad);
         let x = &pass.values[input];
@@ -151,7 +149,8 @@ struct Forward<'a> {
     of: &'a Recurrent,
     wave: &'a [u32],
     x: &'a [f32],
-    sums: &'a [f32],
+    /// The gates' shares of the states read; the gates take their place.
+    sums: &'a mut [f32],
     /// Room for a state.
     before: &'a mut [f32],
     states: &'a mut [f32],
@@ -165,7 +164,7 @@ impl WithSimd for Forward<'_> {
         let (of, n, width) = (self.of, self.of.waves.count(), self.of.gates());
         let s = of.states.features();
         let images = self.states.len() / (n * s);
-        let all = sites(self.wave, images, n).zip(self.sums.chunks_exact(width));
+        let all = sites(self.wave, images, n).zip(self.sums.chunks_exact_mut(width));
         for ((image, p), sums) in all {
             let Some(input) = of.waves.input(p) else {
                 continue;
@@ -183,7 +182,7 @@ impl WithSimd for Forward<'_> {
                 of.cell.forward(
                     len,
                     &x[gates.clone()],
-                    &sums[gates],
+                    &mut sums[gates],
                     &self.before[state.clone()],
                     &mut out[state],
                 );
@@ -197,7 +196,7 @@ struct Reverse<'a> {
     of: &'a Recurrent,
     wave: &'a [u32],
     x: &'a [f32],
-    /// The gates' shares of the states read; their gradients take their place.
+    /// The gates; the gradients of the states' shares take their place.
     sums: &'a mut [f32],
     states: &'a [f32],
     /// Room for three states.

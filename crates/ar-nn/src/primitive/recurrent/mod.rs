@@ -139,7 +139,7 @@ impl Primitive for Recurrent {
     }
 
     fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room) {
-        self.full_forward(inputs[0], weights, out, &mut room.floats);
+        self.full_forward(inputs[0], weights, out, room);
     }
 
     fn backward(&self, pass: Backward<'_>) {

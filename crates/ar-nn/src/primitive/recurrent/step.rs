@@ -79,7 +79,7 @@ impl Step for RecurrentStep {
                 position,
                 group,
                 x: inputs[0],
-                sums: &self.sums,
+                sums: &mut self.sums,
                 stride: count,
                 batch: self.batch,
                 before: &mut self.before,
@@ -95,7 +95,8 @@ struct Site<'a> {
     position: usize,
     group: usize,
     x: &'a StepValue,
-    sums: &'a [f32],
+    /// Once used, a group's sums are gone.
+    sums: &'a mut [f32],
     stride: usize,
     batch: usize,
     before: &'a mut [f32],
@@ -118,11 +119,11 @@ impl WithSimd for Site<'_> {
                 Some(q) => self.before.copy_from_slice(self.out.row(b, q)),
                 None => self.before.fill(0.0),
             }
-            let sums = &self.sums[(b * self.stride + p % self.stride) * width..][..width];
+            let sums = &mut self.sums[(b * self.stride + p % self.stride) * width..][..width];
             of.cell.forward(
                 len,
                 &self.x.row(b, input)[gates.clone()],
-                &sums[gates.clone()],
+                &mut sums[gates.clone()],
                 &self.before[state.clone()],
                 &mut self.out.row_mut(b, p)[state.clone()],
             );

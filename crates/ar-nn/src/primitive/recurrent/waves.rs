@@ -162,6 +162,11 @@ impl Waves {
         (0..self.ends.len()).map(move |i| &self.positions()[start(i)..self.ends[i]])
     }
 
+    /// Positions of the longest wave.
+    pub(super) fn longest(&self) -> usize {
+        self.iter().map(<[u32]>::len).max().unwrap_or(0)
+    }
+
     /// The positions that have no state: zeros.
     pub(super) fn empty(&self) -> impl Iterator<Item = usize> {
         self.positions[..self.empty].iter().map(|&p| p as usize)

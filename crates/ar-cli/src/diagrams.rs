@@ -21,7 +21,7 @@ impl Diagrams {
     /// # Errors
     /// When the images are too large to draw, or a file cannot or must not be written.
     pub(crate) fn of(target: &Target, folder: &Path, force: bool) -> Result<Self> {
-        let (dims, most) = (target.spec.domain.dims(), 1 << 16);
+        let (dims, most) = (target.spec.domain.dims(), 1 << 18);
         if dims > most {
             bail!("--draw: images of {dims} values are too large; at most {most}");
         }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Distribution, Domain, Error, Mixture, Model, Order, Scan, Weights};
+use ar_core::{
+    Conditioning, Distribution, Domain, Error, Mixture, Model, Order, Pieces, Scan, Weights,
+};
 use ar_data::{Encoding, Source};
 use ar_models::Spec;
 use ar_train::names::{BEST, CONFIG, MODEL};
@@ -109,7 +111,9 @@ impl Run {
             [first, others @ ..] if others.iter().all(|m| m.order() == first.order()) => {
                 Ok(first.order())
             }
-            _ => Err(usage("the model is a mixture of several orders")),
+            _ => Err(usage(
+                "the model is a mixture of several orders; take one of them with --order NAME",
+            )),
         }
     }
 
@@ -128,7 +132,7 @@ impl Run {
             height: own_height,
             width: own_width,
             ..
-        } = self.spec.domain;
+        } = self.model.domain();
         if [height, width] == [own_height, own_width] {
             return Ok(());
         }
@@ -145,6 +149,34 @@ impl Run {
             "the model, trained on images of {own_height}x{own_width}, takes images of {height}x{width}"
         ));
         Ok(())
+    }
+
+    /// As [`Run::take_size`] for a recording of `samples`, piece by piece where it is long and the model's reach
+    /// is bounded: a plan for all of it would fill the memory.
+    ///
+    /// # Errors
+    /// As [`Run::take_size`].
+    pub(crate) fn take_length(
+        &mut self,
+        samples: usize,
+        what: &str,
+        output: &Output,
+    ) -> Result<()> {
+        const PIECE: usize = 1 << 14;
+        let entry = ar_models::find(&self.spec.model);
+        let reach = entry
+            .map(|entry| entry.reach(&self.spec.config))
+            .transpose()?;
+        let told = matches!(self.spec.conditioning, Conditioning::Map { .. });
+        match reach.flatten().filter(|_| !told) {
+            Some(reach) if samples > PIECE.max(4 * reach) => {
+                self.take_size([1, PIECE.max(4 * reach)], what, output)?;
+                let piece = self.spec.build(&self.weights)?;
+                self.model = Box::new(Pieces::new(piece, samples, reach)?);
+                Ok(())
+            }
+            _ => self.take_size([1, samples], what, output),
+        }
     }
 
     /// Leaves of a model of several orders the one called `scan`, and of one trained in every order that.

@@ -24,6 +24,7 @@ mod mask;
 mod mixture;
 mod model;
 mod order;
+mod pieces;
 pub mod random;
 mod sample;
 mod sampler;
@@ -46,6 +47,7 @@ pub use model::{
     nll_of_values,
 };
 pub use order::{ChannelSteps, Order, Scan, Step, Walk};
+pub use pieces::Pieces;
 pub use sample::{Engine, SampleOptions, Sampled, sample};
 pub use sampler::{Fixed, Given, Sampler};
 pub use score::{Score, auroc, mean_and_error, score_images, score_pixels, score_steps, surprise};

@@ -81,7 +81,8 @@ pub(crate) fn assemble(found: Found, options: &LoadOptions) -> Result<Dataset> {
     }) = found.sound
     {
         said.push(format!(
-            "{rate} Hz, crops of {crop} after {context} samples"
+            "{rate} Hz, crops of {crop} after {context} samples ({:.0} ms)",
+            context as f64 / f64::from(rate) * 1e3
         ));
     } else if let Some([height, width]) = options.framing.resize {
         said.push(format!("resized to {height}x{width}"));

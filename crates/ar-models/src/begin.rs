@@ -1,6 +1,8 @@
 //! What a model begins with when its training images are known.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 use ar_core::{Distribution, Domain, Likelihood, Result, Weights};
 use candle_core::{Tensor, TensorId, Var};
@@ -10,18 +12,22 @@ use crate::{Built, Spec};
 /// Images by which layers find their scale.
 const CALIBRATION: usize = 16;
 
+/// Levels, condition, and the positions of each image that count.
+type Begun = (Tensor, Option<Tensor>, Option<Arc<[Range<usize>]>>);
+
 impl Spec {
     /// Sets parameters, as [`Spec::initialise`] drew them, by what training images are: weight-normalised
     /// layers by the first few, the output's bias by how often each level occurs in each channel, so that
-    /// training begins with the likelihood of a model that knows the frequencies. `images` are levels `(B,
-    /// C, H, W)` and their condition, batch by batch.
+    /// training begins with the likelihood of a model that knows the frequencies. `images` are, batch by batch,
+    /// levels `(B, C, H, W)`, their condition, and which positions of each count, where not all do
+    /// ([`Pass::scored`](ar_core::Pass::scored)).
     ///
     /// # Errors
     /// When the images are not of the domain.
     pub fn begin_from<E: From<ar_core::Error>>(
         &self,
         vars: &BTreeMap<String, Var>,
-        images: impl Iterator<Item = std::result::Result<(Tensor, Option<Tensor>), E>>,
+        images: impl Iterator<Item = std::result::Result<Begun, E>>,
     ) -> std::result::Result<(), E> {
         let built = self.built(&Weights::from_vars(vars))?;
         let distribution: &dyn Distribution = match &built {
@@ -30,7 +36,7 @@ impl Spec {
         };
         let mut counts = Counts::new(&self.domain);
         for (i, batch) in images.enumerate() {
-            let (levels, condition) = batch?;
+            let (levels, condition, scored) = batch?;
             if let (0, Built::Network(network)) = (i, &built) {
                 let some = |t: &Tensor| -> Result<Tensor> {
                     Ok(t.narrow(0, 0, t.dim(0)?.min(CALIBRATION))?)
@@ -40,7 +46,7 @@ impl Spec {
                     set(vars, id, &value)?;
                 }
             }
-            counts.add(&levels)?;
+            counts.add(&levels, scored.as_deref())?;
         }
         let Some(bias) = distribution.output_bias() else {
             return Ok(());
@@ -75,12 +81,19 @@ impl Counts {
         }
     }
 
-    fn add(&mut self, levels: &Tensor) -> Result<()> {
+    /// Of each image the positions `scored`; without them, all.
+    fn add(&mut self, levels: &Tensor, scored: Option<&[Range<usize>]>) -> Result<()> {
         self.domain.batch_of(levels)?;
-        let all = levels.flatten_all()?.to_vec1::<u32>()?;
-        for (i, &level) in all.iter().enumerate() {
-            let channel = i / self.domain.positions() % self.domain.channels;
-            self.counts[channel * self.domain.levels + level as usize] += 1.0;
+        let (n, all) = (
+            self.domain.positions(),
+            levels.flatten_all()?.to_vec1::<u32>()?,
+        );
+        for (i, map) in all.chunks_exact(n).enumerate() {
+            let (image, channel) = (i / self.domain.channels, i % self.domain.channels);
+            let counted = scored.map_or(0..n, |scored| scored[image].clone());
+            for &level in &map[counted] {
+                self.counts[channel * self.domain.levels + level as usize] += 1.0;
+            }
         }
         Ok(())
     }

@@ -40,7 +40,8 @@ pub use rnn::{RnnCell, RnnConfig};
 pub use spec::Spec;
 pub use wavenet::WaveNetConfig;
 
-/// The example of the README is compiled and run.
+/// The examples of both READMEs are compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -172,3 +172,34 @@ fn one_set_of_weights_takes_images_of_any_size_without_tables_of_positions() {
         assert!(tied(model).contains(parameter), "{}", tied(model));
     }
 }
+
+/// Of what counts: padding is nobody's level.
+#[test]
+fn a_model_begins_with_the_frequencies_of_what_counts() {
+    let domain = Domain::new(1, 1, 8, 3).unwrap();
+    let spec = Spec::new("wavenet", json!({"hidden": 4}), domain, Conditioning::None).unwrap();
+    let vars = spec.initialise(0, &Device::Cpu).unwrap();
+    let levels = vec![1u32, 1, 2, 1, 0, 0, 0, 0, 2, 1, 1, 1, 2, 1, 0, 0];
+    let levels = Tensor::from_vec(levels, (2, 1, 1, 8), &Device::Cpu).unwrap();
+    let share = |scored| -> Vec<f32> {
+        let batch = Ok::<_, ar_core::Error>((levels.clone(), None, scored));
+        spec.begin_from(&vars, std::iter::once(batch)).unwrap();
+        let model = spec.build(&Weights::from_vars(&vars)).unwrap();
+        let bias = model.output_bias().unwrap().exp().unwrap();
+        let all = bias.sum_all().unwrap();
+        bias.broadcast_div(&all).unwrap().to_vec1().unwrap()
+    };
+    // One of each before any is seen.
+    for (scored, counts) in [
+        (None, [7.0, 8.0, 4.0]),
+        (Some([0..4, 1..6].into()), [1.0, 8.0, 3.0]),
+    ] {
+        let total: f32 = counts.iter().sum();
+        for (share, count) in share(scored).iter().zip(counts) {
+            assert!(
+                (share - count / total).abs() < 1e-6,
+                "{share} {count}/{total}"
+            );
+        }
+    }
+}

@@ -26,3 +26,8 @@ pub use kernel::Width;
 pub use masked::{Degrees, InputCoding, MaskedConfig, MaskedNetwork};
 pub use primitive::{AttentionConfig, ConvConfig, Direction, Neighbourhood, Reach};
 pub use program::{Builder, Network, Route, Value};
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -165,7 +165,7 @@ fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
     let likelihood = match report.likelihood {
         Likelihood::Bernoulli => "Bernoulli".to_owned(),
         Likelihood::Categorical { levels } => format!("categorical over {levels} levels"),
-        other => format!("{other:?}"),
+        other @ Likelihood::LogisticMixture(_) => format!("{other:?}"),
     };
     output.say(format_args!("likelihood: {likelihood}"))?;
     if let Some(run) = &report.run {

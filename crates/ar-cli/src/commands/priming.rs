@@ -8,6 +8,7 @@ use ar_core::{Given, SampleOptions, score_pixels};
 use ar_data::Encoding;
 use serde::Serialize;
 
+use super::complete::name as order_of;
 use super::drawing::{Drawing, Target, draw};
 use crate::failure::usage;
 use crate::output::Output;
@@ -35,6 +36,8 @@ struct Report<'a> {
     files: &'a [PathBuf],
     sample_rate: u32,
     samples_per_second: f64,
+    /// In which the samples were drawn.
+    order: String,
     /// Of each input and class: what really followed, in nats, given what was kept.
     hole_nats: Vec<f64>,
 }
@@ -74,7 +77,7 @@ impl Priming<'_> {
                 )));
             }
             let (levels, length) = (companding.levels_of(&samples), samples.len());
-            run.take_size([1, samples.len()], "--input", output)?;
+            run.take_length(samples.len(), "--input", output)?;
             let told = run.data.config.bands().map(|bands| bands.of(&samples));
             shown.push(samples);
             let each = if classes.is_empty() {
@@ -142,6 +145,7 @@ impl Priming<'_> {
             files: &files,
             sample_rate: rate,
             samples_per_second: drawn_samples as f64 / seconds,
+            order: order_of(run.model.members()[0]),
             hole_nats,
         })?;
         Ok(0)

@@ -125,7 +125,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let rate = run.data.config.sample_rate;
     match (args.seconds, rate) {
         (Some(seconds), Some(rate)) => {
-            run.take_size([1, samples_of(seconds, rate)?], "--seconds", output)?;
+            run.take_length(samples_of(seconds, rate)?, "--seconds", output)?;
         }
         (Some(_), None) => return Err(usage("--seconds: the model is of images; give --size")),
         (None, _) => {}

@@ -74,7 +74,7 @@ impl Plan {
         self.spec.begin_from(
             vars,
             batches.map(|batch| match batch {
-                Ok(batch) => Ok((batch.levels, batch.condition)),
+                Ok(batch) => Ok((batch.levels, batch.condition, batch.scored)),
                 Err(error) => Err(anyhow::anyhow!(error)),
             }),
         )

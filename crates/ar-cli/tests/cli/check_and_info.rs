@@ -54,6 +54,7 @@ fn info_tells_configuration_and_parameters() {
     for picture in ["mask-a", "mask-b", "receptive-field"] {
         assert!(read_png(&path.join(format!("book/pixelcnn-{picture}.png"))).0 > 50);
     }
+    assert!(read_png(&path.join("book/order.png")).0 > 50);
     let said = ar(path, &["info", run_path()]).ok().stdout;
     for words in [
         "trained: 3 steps on built-in digits",
@@ -163,8 +164,8 @@ fn what_is_neither_model_nor_run_is_refused() {
         } else {
             &[]
         };
-        let large = [command, "pixelcnn", "--shape", "1x300x300", "--levels", "2"];
-        ar(path, &[&large, draw].concat()).ended(1, &["90000 values", "too large"]);
+        let large = [command, "pixelcnn", "--shape", "1x600x600", "--levels", "2"];
+        ar(path, &[&large, draw].concat()).ended(1, &["360000 values", "too large"]);
         ar(path, &[command, "pixelcnn", "--levels", "1"]).refused(&["--levels", "at least 2"]);
     }
 }

@@ -32,7 +32,7 @@ fn sound_is_learned_scored_drawn_continued_and_told_apart() {
         (&3.into(), &256.into())
     );
     assert!(
-        trained.stderr.contains("after 8 samples"),
+        trained.stderr.contains("after 8 samples (1 ms)"),
         "the model's reach: {trained:#?}"
     );
     let metrics = std::fs::read_to_string(path.join("run/metrics.jsonl")).unwrap();
@@ -185,6 +185,37 @@ fn sound_of_16_bits_is_two_bytes_or_one_mixture() {
         );
         assert!((a - 400.0 * b).abs() < 1e-3 * a, "{quantize}: {a} {b}");
     }
+}
+
+/// Longer than a piece: the beginning is what a shorter one has, the rest as likely as when it was drawn.
+#[test]
+fn a_long_recording_is_drawn_piece_by_piece() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let plain = "train wavenet --data tones --set tones=30 --crop 300 --batch-size 2 --set hidden=4 \
+                 --set skip=4 --set stacks=1 --set max_dilation=4 --set embedding=2 --steps 1 --run run";
+    with(path, plain).ok();
+    with(path, "sample run --seconds 0.5 -n 1 -o short.wav").ok();
+    let drawn = with(path, "sample run --seconds 2.5 -n 1 -o long.wav --json")
+        .ok()
+        .json();
+    let (short, long) = (
+        ar_samples(&path.join("short.wav")),
+        ar_samples(&path.join("long.wav")),
+    );
+    assert_eq!((long.len(), &long[..4000]), (20_000, &short[..]));
+    let scored = with(path, "eval run --data long.wav --split train --json")
+        .ok()
+        .json();
+    let (a, b) = (
+        drawn["nats"][0].as_f64().unwrap(),
+        scored["nats_per_sample"].as_f64().unwrap(),
+    );
+    assert!((a - 20_000.0 * b).abs() < 1e-4 * a, "{a} {b}");
+    let kept = "complete run --input long.wav --keep-seconds 2.45 -n 1 -o kept.wav --json";
+    let kept = with(path, kept).ok().json();
+    assert_eq!(kept["order"], "raster");
+    assert_eq!(ar_samples(&path.join("kept.wav"))[..19_600], long[..19_600]);
 }
 
 #[test]

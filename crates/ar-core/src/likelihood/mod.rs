@@ -18,7 +18,6 @@ pub use logistic::LogisticMixture;
 /// log-probabilities given those before: what is drawn from, and what a coder needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
 pub enum Likelihood {
     /// Two levels, one number: the logit of level 1.
     Bernoulli,

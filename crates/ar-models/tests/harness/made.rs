@@ -43,6 +43,7 @@ fn made_binary() {
         json!({"hidden": [], "order": "random"}),
         json!({"hidden": [400], "direct": false}),
         json!({"hidden": [90], "order": "random"}),
+        json!({"hidden": [70], "order": "hilbert"}),
         json!({"hidden": [300, 300], "order": "random", "direct": false}),
         json!({"hidden": [60, 50], "degrees": "cyclic"}),
     ] {

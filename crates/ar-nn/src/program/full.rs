@@ -243,15 +243,15 @@ fn nll_and_gradient(
     levels: &[u32],
     scale: Option<f32>,
 ) -> f64 {
-    if let Likelihood::LogisticMixture(mixture) = likelihood {
-        return mixture.nll(conditionals, levels, scale);
+    match likelihood {
+        Likelihood::LogisticMixture(mixture) => mixture.nll(conditionals, levels, scale),
+        Likelihood::Bernoulli | Likelihood::Categorical { .. } => dispatch(Nll {
+            likelihood,
+            conditionals,
+            levels,
+            scale,
+        }),
     }
-    dispatch(Nll {
-        likelihood,
-        conditionals,
-        levels,
-        scale,
-    })
 }
 
 struct Nll<'a> {

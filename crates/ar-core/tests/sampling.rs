@@ -143,3 +143,17 @@ fn bad_options_are_named() {
     };
     assert!(fails(high).contains("0..4"));
 }
+
+/// On whatever thread: a defect is no cancellation.
+#[test]
+fn a_panic_while_drawing_stays_one() {
+    let options = SampleOptions {
+        count: 7,
+        chunk: 1,
+        ..Default::default()
+    };
+    let model = chain();
+    let draw = || sample(&model, &options, &|_, _| panic!("a defect"));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(draw)).unwrap_err();
+    assert_eq!(panic.downcast_ref::<&str>(), Some(&"a defect"));
+}

@@ -203,3 +203,37 @@ fn a_model_begins_with_the_frequencies_of_what_counts() {
         }
     }
 }
+
+/// By the fused route and by tensors, of two levels and of more, whatever the model.
+#[test]
+fn no_model_takes_a_level_that_its_domain_has_not() {
+    for (entry, levels) in registry()
+        .into_iter()
+        .flat_map(|entry| [(entry, 2), (entry, 4)])
+    {
+        let domain = Domain::new(1, 5, 5, levels).unwrap();
+        let spec = Spec::new(entry.name, json!({}), domain, Conditioning::None).unwrap();
+        let vars = spec.initialise(0, &Device::Cpu).unwrap();
+        for dtype in [DType::F32, DType::F64] {
+            let cast = |(name, var): (&String, &candle_core::Var)| {
+                (name.clone(), var.to_dtype(dtype).unwrap().detach())
+            };
+            let weights: Weights = vars.iter().map(cast).collect();
+            let model = spec.build(&weights).unwrap();
+            let of = |level| Tensor::full(level, (1, 1, 5, 5), &Device::Cpu).unwrap();
+            let (outside, pass) = (of(levels as u32), ar_core::Pass::default());
+            let says = format!("{} of {levels} levels in {dtype:?}", entry.name);
+            assert!(model.nll(&of(levels as u32 - 1), None).is_ok(), "{says}");
+            assert!(model.nll(&outside, None).is_err(), "{says}");
+            assert!(
+                model.loss_and_gradient(&outside, None, &pass).is_err(),
+                "{says}"
+            );
+            let member = model.members()[0];
+            assert!(member.conditionals(&outside, None).is_err(), "{says}");
+            let mut stepper = member.stepper(1, None).unwrap();
+            let fed = vec![levels as u32; member.order().dims_of(0).count()];
+            assert!(stepper.feed(0, &fed).is_err(), "{says}");
+        }
+    }
+}

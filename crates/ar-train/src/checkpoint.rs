@@ -1,5 +1,6 @@
 use ar_core::Weights;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use candle_core::Device;
@@ -66,7 +67,20 @@ impl Checkpoint {
     /// [`Error::Damaged`], all naming the file. No header is trusted with an allocation.
     pub fn open(path: &Path, device: &Device) -> Result<Self> {
         let path = &resolve(path);
-        let container = open(path)?;
+        Self::read(path, open(path)?, device)
+    }
+
+    /// Opens the bytes of a checkpoint file, as [`Checkpoint::to_bytes`] gives them or a program embeds them.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`]; the file is called `model.safetensors`.
+    pub fn from_bytes(bytes: &[u8], device: &Device) -> Result<Self> {
+        let path = Path::new(MODEL);
+        let container = Container::new(path, bytes, bytes.len() as u64)?;
+        Self::read(path, of_a_model(container)?, device)
+    }
+
+    fn read(path: &Path, container: Container<'_, impl Read>, device: &Device) -> Result<Self> {
         let (manifest, step) = (container.field("manifest")?, container.field("step")?);
         let mut weights = BTreeMap::new();
         let mut averaged = BTreeMap::new();
@@ -194,7 +208,12 @@ fn resolve(path: &Path) -> PathBuf {
 }
 
 fn open(path: &Path) -> Result<Container<'_>> {
-    let container = Container::open(path)?;
+    of_a_model(Container::open(path)?)
+}
+
+/// Refuses what is of another kind.
+fn of_a_model<R: Read>(container: Container<'_, R>) -> Result<Container<'_, R>> {
+    let path = container.path();
     match container.field::<String>("kind")?.as_str() {
         "model" => Ok(container),
         "state" => Err(Error::NotACheckpoint {

@@ -136,24 +136,31 @@ fn foreign_kind(start: [u8; 8]) -> Option<&'static str> {
     }
 }
 
-/// A file whose header is read and holds together with the file's size; the arrays are not read yet.
+/// A file, or bytes of one, whose header is read and holds together with its size; the arrays are not read yet.
 #[derive(Debug)]
-pub(crate) struct Container<'a> {
+pub(crate) struct Container<'a, R = File> {
     path: &'a Path,
-    file: File,
+    source: R,
     metadata: Metadata,
     header: Value,
 }
 
 impl<'a> Container<'a> {
     pub(crate) fn open(path: &'a Path) -> Result<Self> {
+        let file = File::open(path).map_err(Error::io("read", path))?;
+        let length = file.metadata().map_err(Error::io("read", path))?.len();
+        Self::new(path, file, length)
+    }
+}
+
+impl<'a, R: Read> Container<'a, R> {
+    /// What `source` gives, `actual` bytes that errors call `path`.
+    pub(crate) fn new(path: &'a Path, mut source: R, actual: u64) -> Result<Self> {
         let read = |e| Error::io("read", path)(e);
         let foreign = |problem: String| Error::NotACheckpoint {
             path: path.to_path_buf(),
             problem,
         };
-        let mut file = File::open(path).map_err(read)?;
-        let actual = file.metadata().map_err(read)?.len();
         if actual < 8 {
             return Err(foreign(if actual == 0 {
                 "it is empty".into()
@@ -162,7 +169,7 @@ impl<'a> Container<'a> {
             }));
         }
         let mut length = [0; 8];
-        file.read_exact(&mut length).map_err(read)?;
+        source.read_exact(&mut length).map_err(read)?;
         let start = length;
         let length = u64::from_le_bytes(start);
         if length > MAX_HEADER {
@@ -178,7 +185,7 @@ impl<'a> Container<'a> {
             });
         }
         let mut header = vec![0; length as usize];
-        file.read_exact(&mut header).map_err(read)?;
+        source.read_exact(&mut header).map_err(read)?;
         let metadata: Metadata = serde_json::from_slice(&header)
             .map_err(|e| foreign(format!("its header cannot be read: {e}")))?;
         let expected = (metadata.data_len() as u64).saturating_add(8 + length);
@@ -195,7 +202,7 @@ impl<'a> Container<'a> {
             .map_err(|e| Error::damaged(path, format!("its description cannot be read: {e}")))?;
         let container = Self {
             path,
-            file,
+            source,
             metadata,
             header,
         };
@@ -207,6 +214,11 @@ impl<'a> Container<'a> {
                 supported: FORMAT_VERSION,
             }),
         }
+    }
+
+    /// What errors call it.
+    pub(crate) fn path(&self) -> &'a Path {
+        self.path
     }
 
     /// The JSON field `name` of the description.
@@ -233,7 +245,7 @@ impl<'a> Container<'a> {
         bytes
             .try_reserve_exact(length)
             .map_err(|e| Error::io("read", self.path)(std::io::Error::other(e)))?;
-        self.file
+        self.source
             .read_to_end(&mut bytes)
             .map_err(Error::io("read", self.path))?;
         // Files older than checksums have none.

@@ -39,6 +39,29 @@ fn a_checkpoint_opens_without_any_flag() {
     );
 }
 
+/// Without a file: what was embedded, or came over a network.
+#[test]
+fn a_checkpoint_opens_from_bytes() {
+    let dir = finished();
+    let file = fs::read(dir.path().join("model.safetensors")).unwrap();
+    let (there, here) = (
+        open(dir.path()).unwrap(),
+        Checkpoint::from_bytes(&file, &Device::Cpu).unwrap(),
+    );
+    let bytes =
+        |c: &Checkpoint| Checkpoint::to_bytes(&c.manifest, c.step, c.best_weights()).unwrap();
+    assert_eq!(bytes(&there), bytes(&here));
+    let again = Checkpoint::from_bytes(&bytes(&here), &Device::Cpu).unwrap();
+    assert_eq!((again.step, again.averaged.is_none()), (23, true));
+    for end in [0, 7, 100, file.len() - 1] {
+        let error = Checkpoint::from_bytes(&file[..end], &Device::Cpu).unwrap_err();
+        assert!(error.to_string().contains("model.safetensors"), "{error}");
+    }
+    let state = fs::read(dir.path().join("state.safetensors")).unwrap();
+    let error = Checkpoint::from_bytes(&state, &Device::Cpu).unwrap_err();
+    assert!(error.to_string().contains("training state"), "{error}");
+}
+
 #[test]
 fn without_averaging_there_is_one_set_of_weights() {
     let dir = tempfile::tempdir().unwrap();

@@ -128,27 +128,33 @@ impl Run {
         what: &str,
         output: &Output,
     ) -> Result<()> {
-        let Domain {
-            height: own_height,
-            width: own_width,
-            ..
-        } = self.model.domain();
-        if [height, width] == [own_height, own_width] {
+        let own = self.model.domain();
+        if [height, width] == [own.height, own.width] {
             return Ok(());
         }
-        let spec = self.spec.of_size(height, width).map_err(|error| {
+        let spec = self.of_size([height, width], what)?;
+        self.model = spec.build(&self.weights)?;
+        self.spec = spec;
+        self.tell_size(own, output);
+        Ok(())
+    }
+
+    fn of_size(&self, [height, width]: [usize; 2], what: &str) -> Result<Spec> {
+        self.spec.of_size(height, width).map_err(|error| {
             let problem = match error {
                 Error::Config { problem, .. } => problem,
                 other => other.to_string(),
             };
             usage(format!("{what} {height}x{width}: {problem}"))
-        })?;
-        self.model = spec.build(&self.weights)?;
-        self.spec = spec;
+        })
+    }
+
+    fn tell_size(&self, before: Domain, output: &Output) {
+        let now = self.model.domain();
         output.note(format_args!(
-            "the model, trained on images of {own_height}x{own_width}, takes images of {height}x{width}"
+            "the model, trained on images of {}x{}, takes images of {}x{}",
+            before.height, before.width, now.height, now.width
         ));
-        Ok(())
     }
 
     /// As [`Run::take_size`] for a recording of `samples`, piece by piece where it is long and the model's reach
@@ -170,9 +176,12 @@ impl Run {
         let told = matches!(self.spec.conditioning, Conditioning::Map { .. });
         match reach.flatten().filter(|_| !told) {
             Some(reach) if samples > PIECE.max(4 * reach) => {
-                self.take_size([1, PIECE.max(4 * reach)], what, output)?;
-                let piece = self.spec.build(&self.weights)?;
-                self.model = Box::new(Pieces::new(piece, samples, reach)?);
+                let own = self.model.domain();
+                let spec = self.of_size([1, PIECE.max(4 * reach)], what)?;
+                let pieces = Pieces::new(spec.build(&self.weights)?, samples, reach)?;
+                self.model = Box::new(pieces);
+                self.spec = spec;
+                self.tell_size(own, output);
                 Ok(())
             }
             _ => self.take_size([1, samples], what, output),

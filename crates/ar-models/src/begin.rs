@@ -13,7 +13,7 @@ use crate::{Built, Spec};
 const CALIBRATION: usize = 16;
 
 /// Levels, condition, and the positions of each image that count.
-type Begun = (Tensor, Option<Tensor>, Option<Arc<[Range<usize>]>>);
+type Batch = (Tensor, Option<Tensor>, Option<Arc<[Range<usize>]>>);
 
 impl Spec {
     /// Sets parameters, as [`Spec::initialise`] drew them, by what training images are: weight-normalised
@@ -27,7 +27,7 @@ impl Spec {
     pub fn begin_from<E: From<ar_core::Error>>(
         &self,
         vars: &BTreeMap<String, Var>,
-        images: impl Iterator<Item = std::result::Result<Begun, E>>,
+        images: impl Iterator<Item = std::result::Result<Batch, E>>,
     ) -> std::result::Result<(), E> {
         let built = self.built(&Weights::from_vars(vars))?;
         let distribution: &dyn Distribution = match &built {

@@ -254,7 +254,7 @@ impl Args {
 }
 
 /// What the order of `model` is called.
-pub(super) fn name(model: &dyn Model) -> String {
+fn name(model: &dyn Model) -> String {
     match model.order().name() {
         Some(scan) => scan.to_string(),
         None => "known-first".to_owned(),

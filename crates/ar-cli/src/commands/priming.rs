@@ -8,13 +8,12 @@ use ar_core::{Given, SampleOptions, score_pixels};
 use ar_data::Encoding;
 use serde::Serialize;
 
-use super::complete::name as order_of;
 use super::drawing::{Drawing, Target, draw};
 use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::sounds as sounds_of;
 use crate::progress::duration;
-use crate::run::Run;
+use crate::run::{Run, order_of};
 use crate::words::counted;
 
 /// Which recordings, and how much of them is kept.

@@ -56,4 +56,31 @@ mod tests {
         let large = frames_of(28, 28);
         assert!((100..=120).contains(&large.len()), "{}", large.len());
     }
+
+    #[test]
+    fn pixels_appear_where_the_order_is() {
+        let domain = Domain::new(1, 3, 4, 2).unwrap();
+        let scan = "spiral+flip".parse().unwrap();
+        let order = Order::scan(scan, &domain, ChannelSteps::Separate).unwrap();
+        let frames = appearing(&[Picture::filled(4, 3, [255; 3])], &order).unwrap();
+        let [width, height] = [frames[0].width(), frames[0].height()];
+        let known = |frame: &Picture| -> Vec<bool> {
+            let all = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+            let new = all.map(|(x, y)| frame.rgb(x, y) != frames[0].rgb(x, y));
+            new.collect()
+        };
+        let frames: Vec<_> = frames.iter().map(known).collect();
+        let all = frames[12].iter().filter(|&&new| new).count();
+        let corner = frames[12].iter().position(|&new| new).unwrap();
+        let side = (all / 12).isqrt();
+        for (rank, &p) in order.sequence().iter().enumerate() {
+            let p = p as usize;
+            let square: Vec<usize> = (0..side * side)
+                .map(|i| (p / 4 * side + i / side) * width + p % 4 * side + i % side + corner)
+                .collect();
+            let new = |&i: &usize| frames[rank][i] != frames[rank + 1][i];
+            let changed: Vec<usize> = (0..width * height).filter(new).collect();
+            assert_eq!(changed, square, "rank {rank}");
+        }
+    }
 }

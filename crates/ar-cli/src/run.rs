@@ -273,14 +273,14 @@ impl Run {
 pub(crate) fn in_order(model: &dyn Distribution, scan: Scan) -> ar_core::Result<Option<Mixture>> {
     let members = model.members();
     let steps = members[0].order().channel_steps();
-    let order = Order::scan(scan, &model.domain(), steps);
+    let order = Order::scan(scan, &model.domain(), steps)?;
     if members.len() == 1 && members[0].order().same_steps(&order) {
         return Ok(None);
     }
     let found = model.in_order(&order).ok_or_else(|| {
         let orders = orders_of(model);
         Error::config(
-            format!("--order {scan}"),
+            format!("--order {scan:#}"),
             format!("the model knows {orders}"),
         )
     })?;
@@ -377,7 +377,7 @@ pub(crate) fn manifest(
 /// What the order of a model is called.
 pub(crate) fn order_of(model: &dyn Model) -> String {
     match model.order().name() {
-        Some(scan) => scan.to_string(),
+        Some(scan) => format!("{scan:#}"),
         None => "a permutation of its own".to_owned(),
     }
 }

@@ -1,6 +1,8 @@
 //! Option values: each parser says what it takes when it refuses.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::fs;
 use std::str::FromStr;
 
 use ar_core::Scan;
@@ -57,10 +59,30 @@ pub(crate) fn window(text: &str) -> Result<Size, String> {
     }
 }
 
-/// The name of an order.
+/// The name of an order, or a file that lists one.
 pub(crate) fn scan(text: &str) -> Result<Scan, String> {
-    text.parse()
+    order(text)?
+        .parse()
         .map_err(|error: ar_core::Error| error.to_string())
+}
+
+/// The name of an order; that of `file:PATH` lists the pixels that the file lists.
+pub(crate) fn order(text: &str) -> Result<Cow<'_, str>, String> {
+    let Some(rest) = text.strip_prefix("file:") else {
+        return Ok(text.into());
+    };
+    let mut path = rest;
+    let turns = ["+transpose", "+flip", "+mirror"];
+    while let Some(shorter) = turns.iter().find_map(|turn| path.strip_suffix(turn)) {
+        path = shorter;
+    }
+    let listed = fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let between = |c: char| c == ',' || c.is_whitespace();
+    let numbers: Vec<&str> = listed.split(between).filter(|n| !n.is_empty()).collect();
+    let listed = format!("pixels:{}", numbers.join(","));
+    let checked = listed.parse::<Scan>();
+    checked.map_err(|error| format!("{path}: {error}"))?;
+    Ok(format!("{listed}{}", &rest[path.len()..]).into())
 }
 
 /// A whole number of at least 1.

@@ -154,13 +154,13 @@ impl Configuration for ImageTransformerConfig {
         let (d, channels) = (self.embed, domain.channels);
         let (mut net, x) = match self.head.likelihood(domain, self.components) {
             None => {
-                let order = Order::scan(self.scan(), domain, ChannelSteps::Separate);
+                let order = Order::scan(self.scan(), domain, ChannelSteps::Separate)?;
                 let mut net = Builder::of_subpixels(domain, &order, conditioning)?;
                 let x = net.embedded_levels(d, &vb.pp("values"))?; // (H·W·C, d)
                 (net, x)
             }
             Some(mixture) => {
-                let order = Order::scan(self.scan(), domain, ChannelSteps::Joint);
+                let order = Order::scan(self.scan(), domain, ChannelSteps::Joint)?;
                 let mut net = Builder::new(domain, &order, conditioning).with_likelihood(mixture);
                 let x = net.scaled_levels();
                 let x = net.conv(x, ConvConfig::pointwise(d), &vb.pp("values"))?; // (H·W, d)

@@ -118,7 +118,7 @@ impl MadeConfig {
             },
             _ => self.order.several(self.orders)?[k % self.orders],
         };
-        let order = Order::scan(scan, domain, ChannelSteps::Separate);
+        let order = Order::scan(scan, domain, ChannelSteps::Separate)?;
         let degrees = match self.degrees {
             DegreeRule::Cyclic => Degrees::cyclic(order.steps(), &self.hidden),
             DegreeRule::Random => {

@@ -21,7 +21,7 @@ pub(crate) fn in_orders(
     network: impl Fn(&Order) -> Result<Network>,
 ) -> Result<Built> {
     let scans = scan.several(count)?;
-    let of = |&scan: &Scan| network(&Order::scan(scan, domain, channels).among(&scans));
+    let of = |&scan: &Scan| network(&Order::scan(scan, domain, channels)?.among(&scans));
     if let [one] = &scans[..] {
         return of(one).map(Built::Network);
     }
@@ -58,7 +58,7 @@ pub(crate) fn in_every_order(
 /// For sequence models: pixels come one after the other.
 pub(crate) fn sequence(scan: Scan, count: usize) -> Result<()> {
     if scan.walk == Walk::CoarseToFine {
-        let problem = format!("{scan} draws many pixels at once: it is no sequence");
+        let problem = format!("{scan:#} draws many pixels at once: it is no sequence");
         return Err(Error::config("order", problem));
     }
     scan.several(count).map(drop)

@@ -28,6 +28,26 @@ fn every_model_resolves_its_defaults_and_its_aliases() {
 }
 
 #[test]
+fn shapes_are_taken_down_and_nothing_is_drawn_for_them() {
+    for entry in registry() {
+        let spec = Spec::new(entry.name, json!({}), grey(), Conditioning::None).unwrap();
+        let drawn = spec.initialise(0, &Device::Cpu).unwrap();
+        let drawn = drawn
+            .into_iter()
+            .map(|(name, var)| (name, var.dims().to_vec()));
+        assert_eq!(spec.shapes().unwrap(), drawn.collect(), "{}", entry.name);
+    }
+    // Drawn, these would be five gigabytes.
+    let entry = find("imagegpt").unwrap();
+    let presets = entry.presets().unwrap();
+    let (_, config) = presets.into_iter().find(|(name, _)| *name == "l").unwrap();
+    let spec = Spec::new("imagegpt", config, grey(), Conditioning::None).unwrap();
+    let sizes = spec.shapes().unwrap().into_values();
+    let parameters: usize = sizes.map(|shape| shape.iter().product::<usize>()).sum();
+    assert!(parameters > 1_300_000_000, "{parameters}");
+}
+
+#[test]
 fn bad_configurations_name_the_field() {
     let cases = [
         ("pixelcnn", json!({"hiden": 4}), "hiden"),

@@ -76,7 +76,7 @@ mod tests {
     fn rows_are_shares_of_the_image_whatever_a_step_fixes() {
         let domain = Domain::new(1, 8, 8, 2).unwrap();
         let scan = "coarse-to-fine".parse().unwrap();
-        let order = Order::scan(scan, &domain, ChannelSteps::Separate);
+        let order = Order::scan(scan, &domain, ChannelSteps::Separate).unwrap();
         let arrival = Arrival::of_images(&order);
         let rows = arrival.rows();
         assert_eq!(rows.last(), Some(&18));

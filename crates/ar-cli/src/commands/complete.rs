@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use ar_core::{
-    Conditioning, Distribution, Given, Mixture, Model, Order, SampleOptions, Scan, mean_and_error,
+    Conditioning, Distribution, Given, Mixture, Model, Order, SampleOptions, mean_and_error,
     score_pixels,
 };
 use serde::Serialize;
@@ -23,7 +23,7 @@ use crate::picture::{Sheet, masked_input};
 use crate::progress::duration;
 use crate::reading::ReadingArgs;
 use crate::run::Run;
-use crate::values::{count, positive};
+use crate::values::{count, positive, scan};
 use crate::words::counted;
 
 /// Complete images of which a part is given
@@ -256,7 +256,7 @@ impl Args {
 /// What the order of `model` is called.
 fn name(model: &dyn Model) -> String {
     match model.order().name() {
-        Some(scan) => scan.to_string(),
+        Some(scan) => format!("{scan:#}"),
         None => "known-first".to_owned(),
     }
 }
@@ -276,9 +276,7 @@ impl Taken {
         if name == "auto" {
             return Self::latest(&*run.model, rows);
         }
-        let scan: Scan = name
-            .parse()
-            .map_err(|error| usage(format!("--order: {error}")))?;
+        let scan = scan(name).map_err(|error| usage(format!("--order: {error}")))?;
         Ok(Self {
             model: run.in_order(scan)?,
             members: vec![0; rows.len()],

@@ -53,7 +53,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "K", value_parser = count, conflicts_with = "stream", allow_hyphen_values = true)]
     best_of: Option<usize>,
 
-    /// Of a model of several orders, draw in this one; of one trained in every order, in any
+    /// Of a model of several orders, draw in this one; of one trained in every order, in any in
+    /// which pixels come one after the other
     #[arg(long, value_name = "NAME", value_parser = scan)]
     order: Option<Scan>,
 

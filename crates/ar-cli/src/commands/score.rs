@@ -48,7 +48,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "CLASS")]
     class: Option<String>,
 
-    /// Of a model of several orders, score in this one; of one trained in every order, in any
+    /// Of a model of several orders, score in this one; of one trained in every order, in any in
+    /// which pixels come one after the other
     #[arg(long, value_name = "NAME", value_parser = scan)]
     order: Option<Scan>,
 

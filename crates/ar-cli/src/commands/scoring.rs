@@ -34,7 +34,8 @@ pub(crate) struct Scoring {
     #[arg(long, value_name = "SPLIT", default_value = "test")]
     split: SplitName,
 
-    /// Of a model of several orders, score in this one; of one trained in every order, in any
+    /// Of a model of several orders, score in this one; of one trained in every order, in any in
+    /// which pixels come one after the other
     #[arg(long, value_name = "NAME", value_parser = scan)]
     order: Option<Scan>,
 

@@ -10,6 +10,7 @@ use super::value::{parse, to_toml};
 use super::{ConfigFile, DataConfig, defaults};
 use crate::failure::usage;
 use crate::models::{listed, names};
+use crate::values::order;
 use crate::words::meant;
 
 /// A configuration that starts with every default and takes a file's and then the flags' values.
@@ -62,11 +63,8 @@ impl Draft {
     pub(crate) fn merge(&mut self, file: &ConfigFile) -> Result<()> {
         for section in &mut self.sections {
             for (key, value) in file.table(section.title) {
-                section.put(
-                    &normal(key),
-                    value.clone(),
-                    &file.path.display().to_string(),
-                )?;
+                let origin = file.path.display().to_string();
+                put(section, &normal(key), value.clone(), &origin)?;
             }
         }
         Ok(())
@@ -90,7 +88,7 @@ impl Draft {
                 .map(|section| (section, rest))
         });
         if let Some((section, rest)) = prefixed {
-            return section.put(rest, value, &origin);
+            return put(section, rest, value, &origin);
         }
         let mut owners: Vec<_> = self
             .sections
@@ -98,7 +96,7 @@ impl Draft {
             .filter(|section| section.knows(&key))
             .collect();
         match owners.as_mut_slice() {
-            [section] => section.put(&key, value, &origin),
+            [section] => put(section, &key, value, &origin),
             [] => {
                 let fields: Vec<_> = self.sections.iter().flat_map(Section::fields).collect();
                 Err(usage(format!(
@@ -214,6 +212,17 @@ impl Draft {
         });
         fields.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// Puts a value into a table. An order that a file lists is written out: a run needs no file but its own.
+fn put(section: &mut Section, key: &str, value: Value, origin: &str) -> Result<()> {
+    let value = match (section.title, key, &value) {
+        ("model", "order", Value::String(name)) => order(name)
+            .map_err(|problem| usage(format!("{origin}: {problem}")))?
+            .into(),
+        _ => value,
+    };
+    section.put(key, value, origin)
 }
 
 fn readable<T: DeserializeOwned>(table: &Value) -> Result<(), String> {

@@ -92,6 +92,15 @@ pub(crate) fn tiny<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [TINY, more].concat()
 }
 
+/// The pixels of an image of 28x28 from the last to the first, a row a line.
+pub(crate) fn backwards() -> String {
+    let rows = (0..28).rev().map(|row| {
+        let numbers = (0..28).rev().map(|column| (row * 28 + column).to_string());
+        numbers.collect::<Vec<_>>().join(" ")
+    });
+    rows.collect::<Vec<_>>().join("\n")
+}
+
 /// Fails unless `object` has these keys and no others.
 pub(crate) fn has_keys(object: &Value, keys: &str) {
     let mut expected: Vec<&str> = keys.split(' ').collect();

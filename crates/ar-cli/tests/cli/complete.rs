@@ -1,6 +1,7 @@
+use std::fs::write;
 use std::path::Path;
 
-use crate::common::{ar, has_keys, read_npy, read_png, run_path, tiny, write_png};
+use crate::common::{ar, backwards, has_keys, read_npy, read_png, run_path, tiny, write_png};
 
 fn picture(folder: &Path) -> Vec<u8> {
     let pixels: Vec<u8> = (0..784).map(|i| (i * 5 % 256) as u8).collect();
@@ -276,6 +277,9 @@ fn a_model_of_every_order_is_given_all_that_is_known() {
     let with = |order: &str| ar(path, &[&complete[..], &[order]].concat());
     assert_eq!(with("auto").ok().json()["order"], "known-first");
     assert_eq!(with("spiral").ok().json()["order"], "spiral");
+    write(path.join("order.txt"), backwards()).unwrap();
+    let listed = &with("file:order.txt").ok().json()["order"];
+    assert_eq!(listed, "pixels:783,782,781,780,..");
 }
 
 /// Weights without tables of positions take images as large as they are.

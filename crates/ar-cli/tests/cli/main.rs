@@ -18,6 +18,7 @@ mod eval;
 mod everyday;
 mod exchange;
 mod help;
+mod orders;
 mod outputs;
 mod palette;
 mod patience;

@@ -1,5 +1,6 @@
 //! The order in which the values of an image are generated: an ordered partition of them.
 
+mod pixels;
 mod scan;
 mod walk;
 
@@ -60,11 +61,25 @@ pub struct Order {
 impl Order {
     /// Rows from the top, columns from the left, channels one after the other.
     pub fn raster(domain: &Domain, channel_steps: ChannelSteps) -> Self {
-        Self::scan(Scan::RASTER, domain, channel_steps)
+        Self::named(Scan::RASTER, domain, channel_steps)
     }
 
     /// The order that `scan` names.
-    pub fn scan(scan: Scan, domain: &Domain, channel_steps: ChannelSteps) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Config`] when it lists pixels and the image has another number of them.
+    pub fn scan(scan: Scan, domain: &Domain, channel_steps: ChannelSteps) -> Result<Self> {
+        match scan.walk {
+            Walk::Pixels(pixels) if pixels.len() != domain.positions() => {
+                let (n, all) = (pixels.len(), domain.positions());
+                let problem = format!("lists {n} pixels, an image has {all}");
+                Err(Error::config("order", problem))
+            }
+            _ => Ok(Self::named(scan, domain, channel_steps)),
+        }
+    }
+
+    fn named(scan: Scan, domain: &Domain, channel_steps: ChannelSteps) -> Self {
         let walked = scan.walk_over(domain.height, domain.width);
         Self {
             scan: Some(scan),
@@ -404,10 +419,27 @@ mod tests {
     }
 
     #[test]
+    fn an_order_may_be_written_out() {
+        let scan: Scan = "pixels:2,0,3,1+flip".parse().unwrap();
+        let square = Domain::new(1, 2, 2, 2).unwrap();
+        let order = Order::scan(scan, &square, ChannelSteps::Separate).unwrap();
+        assert_eq!(order.sequence(), [0, 2, 1, 3]);
+        assert!(order.is_sequence() && order.may_precede(0, 1) && !order.may_precede(0, 0));
+        let larger = Domain::new(1, 2, 3, 2).unwrap();
+        let message = Order::scan(scan, &larger, ChannelSteps::Separate).unwrap_err();
+        assert!(
+            message
+                .to_string()
+                .contains("lists 4 pixels, an image has 6"),
+            "{message}"
+        );
+    }
+
+    #[test]
     fn a_step_may_fix_many_pixels() {
         let domain = Domain::new(2, 8, 8, 2).unwrap();
         let scan = "coarse-to-fine".parse().unwrap();
-        let order = Order::scan(scan, &domain, ChannelSteps::Separate);
+        let order = Order::scan(scan, &domain, ChannelSteps::Separate).unwrap();
         assert_eq!((order.ranks(), order.steps()), (16 + 3, 38));
         let all: Vec<usize> = (0..38).flat_map(|s| order.dims_of(s)).collect();
         let mut sorted = all.clone();

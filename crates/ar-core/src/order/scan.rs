@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::pixels;
 use crate::{Error, Result};
 
 /// What a name can be, for messages.
 const NAMES: &str = "raster, s-curve, hilbert, spiral, checkerboard, random:SEED, \
-    coarse-to-fine, subscale:S (S from 2 to 16) or blocks:HxW (1 to 256 each), \
+    coarse-to-fine, subscale:S (S from 2 to 16), blocks:HxW (1 to 256 each) or pixels:LIST, \
     followed by any of +transpose, +flip and +mirror";
 
 /// Which of transpose, flip and mirror are toggled in each of the eight symmetries.
@@ -57,6 +58,9 @@ pub enum Walk {
     /// (Parmar et al. 2018, Image Transformer, arXiv:1802.05751, section 3.3). Those at the right and
     /// lower border are smaller where the size asks for it.
     Blocks(u32, u32),
+    /// A permutation of the caller's, for images of its number of pixels alone: `row * width + column` of
+    /// each in turn. `pixels:` and these numbers with commas between is its name.
+    Pixels(&'static [u32]),
 }
 
 /// A named order of the pixels of an image of any size: a walk, and how it is turned.
@@ -65,7 +69,7 @@ pub enum Walk {
 /// columns are exchanged; then the rows are flipped, then the columns mirrored.
 ///
 /// Text such as `hilbert+flip` is read with `parse` and written with `to_string`. Every path with
-/// a name is read back as it was written.
+/// a name is read back as it was written. `{:#}` cuts a list of pixels short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Scan {
@@ -122,7 +126,7 @@ impl Scan {
             _ => 8,
         };
         if !(1..=most).contains(&count) {
-            let problem = format!("must be from 1 to {most} for {self}, not {count}");
+            let problem = format!("must be from 1 to {most} for {self:#}, not {count}");
             return Err(Error::config("orders", problem));
         }
         let Walk::Random { seed, member } = self.walk else {
@@ -185,6 +189,12 @@ impl fmt::Display for Scan {
             Walk::CoarseToFine => "coarse-to-fine".to_owned(),
             Walk::Subscale(step) => format!("subscale:{step}"),
             Walk::Blocks(height, width) => format!("blocks:{height}x{width}"),
+            Walk::Pixels(pixels) => {
+                let shown = if f.alternate() { 4 } else { pixels.len() };
+                let numbers: Vec<String> = pixels.iter().take(shown).map(u32::to_string).collect();
+                let rest = if pixels.len() > shown { ",.." } else { "" };
+                format!("pixels:{}{rest}", numbers.join(","))
+            }
         };
         let turns = [
             (self.transpose, "+transpose"),
@@ -261,6 +271,7 @@ fn walk_named(text: &str) -> std::result::Result<Walk, String> {
                 .map(|(height, width)| Walk::Blocks(height, width))
                 .ok_or("blocks needs HxW, each from 1 to 256".to_owned());
         }
+        "pixels" => return pixels::parse(number.unwrap_or_default()).map(Walk::Pixels),
         _ => return Err(format!("no walk is called {name:?}")),
     };
     match number {
@@ -294,7 +305,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
 
-    const WALKS: [&str; 10] = [
+    const WALKS: [&str; 11] = [
         "raster",
         "s-curve",
         "hilbert",
@@ -305,6 +316,7 @@ mod tests {
         "subscale:2",
         "subscale:16",
         "blocks:8x16",
+        "pixels:4,2,0,1,3,5",
     ];
 
     fn path(name: &str) -> Scan {
@@ -321,6 +333,10 @@ mod tests {
         }
         assert_eq!(path("natural"), Scan::RASTER);
         assert_eq!(Scan::default(), Scan::RASTER);
+        assert_eq!(
+            format!("{:#}", path("pixels:4,2,0,1,3,5+flip")),
+            "pixels:4,2,0,1,..+flip"
+        );
         let all = "hilbert+mirror+transpose+flip";
         assert_eq!(path(all).to_string(), "hilbert+transpose+flip+mirror");
     }
@@ -345,6 +361,8 @@ mod tests {
             ("blocks:4", "blocks needs HxW"),
             ("blocks:0x4", "blocks needs HxW"),
             ("blocks:4x257", "blocks needs HxW"),
+            ("pixels", "no number of a pixel"),
+            ("pixels:0,2", "none 2"),
         ];
         for (name, what) in cases {
             let message = name.parse::<Scan>().unwrap_err().to_string();

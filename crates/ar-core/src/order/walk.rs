@@ -48,6 +48,7 @@ impl Scan {
             Walk::CoarseToFine => area.coarse_to_fine(),
             Walk::Subscale(step) => area.subscale(step),
             Walk::Blocks(rows, columns) => alone(area.blocks([rows, columns])),
+            Walk::Pixels(pixels) => alone(pixels.to_vec()),
         };
         self.turned(walked, area)
     }

@@ -125,7 +125,8 @@ fn strides_are_each_others_transpose() {
 #[test]
 fn kernels_follow_the_spacing_and_the_lines_of_an_order() {
     let domain = Domain::new(1, 8, 8, 2).unwrap();
-    let of = |name: &str| Order::scan(name.parse().unwrap(), &domain, ChannelSteps::Separate);
+    let of =
+        |name: &str| Order::scan(name.parse().unwrap(), &domain, ChannelSteps::Separate).unwrap();
     let coarse = Taps::new(&of("coarse-to-fine"), Kernel::square(3), MaskType::A);
     assert_eq!(coarse.count(), 8);
     // The pixel at (2, 2) is of the coarsest grid, (1, 1) of the first group.

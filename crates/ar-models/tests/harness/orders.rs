@@ -38,8 +38,8 @@ fn models_in_other_orders_are_proved() {
 
 #[test]
 fn one_set_of_weights_in_several_orders_is_a_distribution() {
-    for (model, config) in configs() {
-        let mut config = config.clone();
+    let made = ("made", json!({"hidden": [24]}));
+    for (model, mut config) in configs().into_iter().chain([made]) {
         (config["order"], config["orders"]) = ("s-curve".into(), 3.into());
         let domain = Domain::new(1, 2, 3, 2).unwrap();
         let spec = Spec::new(model, config, domain, Conditioning::None).unwrap();

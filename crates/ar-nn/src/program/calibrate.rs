@@ -1,5 +1,5 @@
 use ar_core::Result;
-use candle_core::{Tensor, TensorId};
+use candle_core::{DType, Tensor, TensorId};
 
 use super::full::{Images, Workspace};
 use super::{INPUTS, Node, Program};
@@ -17,7 +17,12 @@ impl Program {
         for (i, node) in self.nodes[..=last].iter().enumerate() {
             let mut parameters = Vec::with_capacity(node.range.len());
             for tensor in &node.parameters {
-                parameters.extend(tensor.flatten_all()?.to_vec1::<f32>()?);
+                parameters.extend(
+                    tensor
+                        .flatten_all()?
+                        .to_dtype(DType::F32)?
+                        .to_vec1::<f32>()?,
+                );
             }
             let inputs: Vec<&[f32]> = node.inputs.iter().map(|&v| work.value(v)).collect();
             if node.primitive.begins_with_data() {
@@ -27,7 +32,7 @@ impl Program {
                     let (own, after) = rest.split_at(tensor.elem_count());
                     rest = after;
                     let own = Tensor::from_slice(own, tensor.shape(), tensor.device())?;
-                    set.push((tensor.id(), own));
+                    set.push((tensor.id(), own.to_dtype(tensor.dtype())?));
                 }
             }
             let mut weights = vec![0.0; node.prepared.len()];

@@ -7,6 +7,7 @@ use ar_core::{
 };
 use candle_core::{DType, Device, Tensor, TensorId};
 
+use super::full::Images;
 use super::operations::Fused;
 use super::step::ProgramStepper;
 use super::step_tensor::TensorStepper;
@@ -132,7 +133,7 @@ impl Network {
 
     /// New values for parameters that begin with what suits a few images, node by node, each after those
     /// before it: gains and biases of weight-normalised convolutions (Salimans, Kingma 2016,
-    /// arXiv:1602.07868, section 3). Nothing on the tensor route or where no node has any.
+    /// arXiv:1602.07868, section 3). On a CPU, whatever the route; nothing where no node has any.
     ///
     /// # Errors
     /// As [`Distribution::nll`].
@@ -141,12 +142,10 @@ impl Network {
         levels: &Tensor,
         condition: Option<&Tensor>,
     ) -> Result<Vec<(TensorId, Tensor)>> {
-        if self.route != Route::Fused {
-            return Ok(Vec::new());
-        }
         let x = self.channels_last(levels)?;
         let rows = flat(self.condition_rows(condition, x.dim(0)?)?.as_ref())?;
-        self.fused.calibrate(&x, &rows)
+        let levels = x.flatten_all()?.to_vec1()?;
+        self.program().calibrate(Images::of(&levels, &rows, None))
     }
 
     /// Whether this pass runs fused: never when somebody wants the gradient of the condition.

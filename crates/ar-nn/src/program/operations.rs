@@ -152,16 +152,6 @@ impl Fused {
         Ok((nll.iter().sum::<f64>() / batch as f64, gradients))
     }
 
-    /// Parameters that are set by what the images are, in place of those drawn.
-    pub(super) fn calibrate(
-        &self,
-        levels: &Tensor,
-        condition: &[f32],
-    ) -> ar_core::Result<Vec<(TensorId, Tensor)>> {
-        let levels = levels_of(levels)?;
-        self.program.calibrate(Images::of(&levels, condition, None))
-    }
-
     /// All parameters and all weights, one after the other.
     fn weights(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let mut flat = Vec::with_capacity(self.program.parameters);

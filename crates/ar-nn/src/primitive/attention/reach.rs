@@ -190,7 +190,7 @@ mod tests {
     fn read_by(scan: &str, reach: Reach) -> Vec<Vec<u32>> {
         let domain = Domain::new(1, 4, 5, 2).unwrap();
         let scan: Scan = scan.parse().unwrap();
-        let order = Order::scan(scan, &domain, ChannelSteps::Separate);
+        let order = Order::scan(scan, &domain, ChannelSteps::Separate).unwrap();
         let memory = Memory::new(&order, reach, MaskType::B).unwrap();
         let sites = order.sequence().iter();
         sites

@@ -147,7 +147,7 @@ fn a_memory_is_proved_in_any_order() {
         };
         for [c, h, w] in [[1, 5, 7], [3, 3, 2]] {
             let domain = Domain::new(c, h, w, 3).unwrap();
-            let order = Order::scan(scan.parse().unwrap(), &domain, SEPARATE);
+            let order = Order::scan(scan.parse().unwrap(), &domain, SEPARATE).unwrap();
             prove_in(describe, &domain, &order, Conditioning::None, false);
         }
     }

@@ -76,7 +76,8 @@ fn every_named_order_is_proved() {
         for describe in [two_stacks as Describe, known_then_predicted] {
             for [c, h, w] in [[1, 5, 6], [2, 3, 4]] {
                 let domain = Domain::new(c, h, w, 3).unwrap();
-                let order = Order::scan(name.parse().unwrap(), &domain, ChannelSteps::Separate);
+                let order =
+                    Order::scan(name.parse().unwrap(), &domain, ChannelSteps::Separate).unwrap();
                 prove_in(describe, &domain, &order, Conditioning::None, false);
             }
         }
@@ -88,7 +89,7 @@ fn they_are_distributions_whatever_the_order() {
     for name in SCANS {
         let scan: Scan = name.parse().unwrap();
         let domain = Domain::new(1, 2, 4, 2).unwrap();
-        let order = Order::scan(scan, &domain, ChannelSteps::Separate);
+        let order = Order::scan(scan, &domain, ChannelSteps::Separate).unwrap();
         let classes = Conditioning::Class { classes: 2 };
         prove_in(known_then_predicted, &domain, &order, classes, true);
     }
@@ -101,8 +102,11 @@ fn weights_know_no_order_and_no_size() {
     let init = Initializer::new(5);
     let vb = init.builder(DType::F32, &Device::Cpu);
     let domain = Domain::new(1, 5, 6, 3).unwrap();
-    let order_of =
-        |scan, domain: &Domain| Order::scan(scan, domain, ChannelSteps::Separate).among(&scans);
+    let order_of = |scan, domain: &Domain| {
+        Order::scan(scan, domain, ChannelSteps::Separate)
+            .unwrap()
+            .among(&scans)
+    };
     let first = order_of(scans[0], &domain);
     two_stacks(&domain, &first, Conditioning::None, &vb).unwrap();
     let vars = init.into_vars();
@@ -185,7 +189,7 @@ fn nothing_is_overwritten_before_it_is_read() {
     let domain = Domain::new(1, 16, 16, 2).unwrap();
     for seed in 0..150 {
         let scan: Scan = format!("random:{seed}").parse().unwrap();
-        let order = Order::scan(scan, &domain, ChannelSteps::Separate);
+        let order = Order::scan(scan, &domain, ChannelSteps::Separate).unwrap();
         let init = Initializer::new(5);
         let vb = init.builder(DType::F32, &Device::Cpu);
         slots_hold_what_is_read(&masked(&domain, &order, &vb).unwrap());

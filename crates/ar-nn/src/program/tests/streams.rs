@@ -118,5 +118,14 @@ fn calibration_gives_every_layer_its_scale() {
         assert!(mean.abs() < 1e-3, "{mean}");
         assert!((square - 1.0).abs() < 1e-2, "{square}");
     }
-    assert!(net.calibrated(&x, None).unwrap().len() == 27);
+    let again = net.calibrated(&x, None).unwrap();
+    assert_eq!(again.len(), 27);
+    // A GPU begins as a CPU does.
+    let by_tensors = net.with_route(Route::Composite);
+    let there = by_tensors.calibrated(&x, None).unwrap();
+    for ((id, own), (other, there)) in again.iter().zip(&there) {
+        assert_eq!(id, other);
+        let numbers = |t: &Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(numbers(own), numbers(there));
+    }
 }

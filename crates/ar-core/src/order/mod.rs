@@ -419,23 +419,6 @@ mod tests {
     }
 
     #[test]
-    fn an_order_may_be_written_out() {
-        let scan: Scan = "pixels:2,0,3,1+flip".parse().unwrap();
-        let square = Domain::new(1, 2, 2, 2).unwrap();
-        let order = Order::scan(scan, &square, ChannelSteps::Separate).unwrap();
-        assert_eq!(order.sequence(), [0, 2, 1, 3]);
-        assert!(order.is_sequence() && order.may_precede(0, 1) && !order.may_precede(0, 0));
-        let larger = Domain::new(1, 2, 3, 2).unwrap();
-        let message = Order::scan(scan, &larger, ChannelSteps::Separate).unwrap_err();
-        assert!(
-            message
-                .to_string()
-                .contains("lists 4 pixels, an image has 6"),
-            "{message}"
-        );
-    }
-
-    #[test]
     fn a_step_may_fix_many_pixels() {
         let domain = Domain::new(2, 8, 8, 2).unwrap();
         let scan = "coarse-to-fine".parse().unwrap();

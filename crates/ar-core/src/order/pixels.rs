@@ -49,6 +49,7 @@ fn permutes(pixels: &[u32]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ChannelSteps, Domain, Order, Scan};
 
     #[test]
     fn equal_orders_are_one() {
@@ -71,5 +72,22 @@ mod tests {
             assert!(message.contains(what), "{text}: {message}");
         }
         assert!(listed(Vec::new()).is_err());
+    }
+
+    #[test]
+    fn an_order_may_be_written_out() {
+        let scan: Scan = "pixels:2,0,3,1+flip".parse().unwrap();
+        let square = Domain::new(1, 2, 2, 2).unwrap();
+        let order = Order::scan(scan, &square, ChannelSteps::Separate).unwrap();
+        assert_eq!(order.sequence(), [0, 2, 1, 3]);
+        assert!(order.is_sequence() && order.may_precede(0, 1) && !order.may_precede(0, 0));
+        let larger = Domain::new(1, 2, 3, 2).unwrap();
+        let message = Order::scan(scan, &larger, ChannelSteps::Separate).unwrap_err();
+        assert!(
+            message
+                .to_string()
+                .contains("lists 4 pixels, an image has 6"),
+            "{message}"
+        );
     }
 }

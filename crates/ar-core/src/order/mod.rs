@@ -69,14 +69,10 @@ impl Order {
     /// # Errors
     /// [`Error::Config`] when it lists pixels and the image has another number of them.
     pub fn scan(scan: Scan, domain: &Domain, channel_steps: ChannelSteps) -> Result<Self> {
-        match scan.walk {
-            Walk::Pixels(pixels) if pixels.len() != domain.positions() => {
-                let (n, all) = (pixels.len(), domain.positions());
-                let problem = format!("lists {n} pixels, an image has {all}");
-                Err(Error::config("order", problem))
-            }
-            _ => Ok(Self::named(scan, domain, channel_steps)),
+        if let Walk::Pixels(pixels) = scan.walk {
+            lists_all(pixels, domain)?;
         }
+        Ok(Self::named(scan, domain, channel_steps))
     }
 
     fn named(scan: Scan, domain: &Domain, channel_steps: ChannelSteps) -> Self {
@@ -97,21 +93,8 @@ impl Order {
         channel_steps: ChannelSteps,
         positions: Vec<u32>,
     ) -> Result<Self> {
-        let n = domain.positions();
-        let mut seen = vec![false; n];
-        for &p in &positions {
-            match seen.get_mut(p as usize) {
-                Some(seen) if !*seen => *seen = true,
-                _ => {
-                    let problem = format!("position {p} is repeated or outside 0..{n}");
-                    return Err(Error::config("order", problem));
-                }
-            }
-        }
-        if positions.len() != n {
-            let problem = format!("has {} positions, the image {n}", positions.len());
-            return Err(Error::config("order", problem));
-        }
+        pixels::permutes(&positions).map_err(|problem| Error::config("order", problem))?;
+        lists_all(&positions, domain)?;
         let walked = Walked {
             positions,
             ..Walked::default()
@@ -360,6 +343,16 @@ impl Order {
         let of = move |&p: &u32| (channel..channel + channels).map(move |c| c * n + p as usize);
         positions.iter().flat_map(of)
     }
+}
+
+/// Refuses an order of another number of pixels than the image has.
+fn lists_all(pixels: &[u32], domain: &Domain) -> Result<()> {
+    let (n, all) = (pixels.len(), domain.positions());
+    if n == all {
+        return Ok(());
+    }
+    let problem = format!("lists {n} pixels, an image has {all}");
+    Err(Error::config("order", problem))
 }
 
 #[cfg(test)]

@@ -1,15 +1,14 @@
 //! Orders written out, pixel by pixel.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// An order of `n` pixels, each of `0..n` once, by number `row * width + column`. Equal ones are the same and
 /// live as long as the program, so that an order is as cheap to copy as a name.
 pub(super) fn listed(pixels: Vec<u32>) -> Result<&'static [u32], String> {
-    static ALL: Mutex<Option<HashSet<&'static [u32]>>> = Mutex::new(None);
+    static ALL: LazyLock<Mutex<HashSet<&'static [u32]>>> = LazyLock::new(Mutex::default);
     permutes(&pixels)?;
     let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
-    let all = all.get_or_insert_default();
     if let Some(known) = all.get(&pixels[..]) {
         return Ok(known);
     }
@@ -27,7 +26,8 @@ pub(super) fn parse(text: &str) -> Result<&'static [u32], String> {
     listed(text.split(',').map(number).collect::<Result<_, _>>()?)
 }
 
-fn permutes(pixels: &[u32]) -> Result<(), String> {
+/// Whether each of `0..n` is there once.
+pub(super) fn permutes(pixels: &[u32]) -> Result<(), String> {
     let mut seen = vec![false; pixels.len()];
     for &p in pixels {
         let Some(seen) = seen.get_mut(p as usize) else {

@@ -37,9 +37,9 @@ struct Running {
     /// How many units are computed.
     computed: usize,
     /// Weights `(inputs, units)`, where the layer sees the inputs.
-    from_inputs: Option<Arc<[f32]>>,
+    from_inputs: Option<Arc<Vec<f32>>>,
     /// Weights `(units before, units)`, where it sees a hidden layer.
-    from_hidden: Option<Arc<[f32]>>,
+    from_hidden: Option<Arc<Vec<f32>>>,
 }
 
 impl Running {
@@ -52,7 +52,7 @@ impl Running {
         }
         let weights = |inputs: bool| {
             let found = layer.connections.iter().find(|c| (c.from == 0) == inputs);
-            found.map(|c| host(&c.weight).map(Arc::from)).transpose()
+            found.map(|c| host(&c.weight).map(Arc::new)).transpose()
         };
         Ok(Self {
             units,

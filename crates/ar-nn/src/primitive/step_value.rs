@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 /// A value within a step pass: as many positions as somebody reads back, the oldest overwritten.
 #[derive(Debug, Clone)]
 pub(crate) struct StepValue {
@@ -22,7 +24,35 @@ impl StepValue {
     }
 
     fn start(&self, b: usize, position: usize) -> usize {
-        (b * self.slots + position % self.slots) * self.width
+        // Dividing costs as much as copying a row.
+        let slot = if position < self.slots {
+            position
+        } else {
+            position % self.slots
+        };
+        (b * self.slots + slot) * self.width
+    }
+
+    /// Features at `position` of these images.
+    pub(crate) fn rows_mut(
+        &mut self,
+        images: Range<usize>,
+        position: usize,
+    ) -> impl Iterator<Item = &mut [f32]> {
+        let (start, width) = (self.start(images.start, position), self.width);
+        let strides = self.data[start..].chunks_mut(self.slots * width);
+        strides.take(images.len()).map(move |own| &mut own[..width])
+    }
+
+    /// Features at `position` of these images.
+    pub(crate) fn rows(
+        &self,
+        images: Range<usize>,
+        position: usize,
+    ) -> impl Iterator<Item = &[f32]> {
+        let (start, width) = (self.start(images.start, position), self.width);
+        let strides = self.data[start..].chunks(self.slots * width);
+        strides.take(images.len()).map(move |own| &own[..width])
     }
 
     /// Features of image `b` at `position`.

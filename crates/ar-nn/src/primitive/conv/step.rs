@@ -124,13 +124,16 @@ impl ConvStep {
         let (conv, range) = (&self.weights.conv, self.weights.beside());
         let k = range.count() * conv.c_in();
         self.rows.resize(images.len() * sites.len() * k, 0.0);
-        let all = self.rows.chunks_exact_mut((sites.len() * k).max(1));
-        for (b, rows) in images.zip(all) {
-            if conv.taps.is_pointwise() {
-                for (row, &site) in rows.chunks_exact_mut(k).zip(sites) {
-                    row.copy_from_slice(x.row(b, site as usize));
-                }
-            } else {
+        if conv.taps.is_pointwise() {
+            for (i, &site) in sites.iter().enumerate() {
+                let rows = self.rows.chunks_exact_mut(k).skip(i).step_by(sites.len());
+                let own = x.rows(images.clone(), site as usize);
+                rows.zip(own)
+                    .for_each(|(row, own)| row.copy_from_slice(own));
+            }
+        } else {
+            let all = self.rows.chunks_exact_mut((sites.len() * k).max(1));
+            for (b, rows) in images.zip(all) {
                 let sites = sites.iter().map(|&s| s as usize);
                 gather(&conv.taps, range, sites, x.image(b), conv.c_in(), rows);
             }
@@ -159,15 +162,16 @@ impl ConvStep {
         }
         self.weights.beside[group].product(&self.rows, &mut self.sums);
         self.weights.conv.after.apply(&mut self.sums);
-        for (b, sums) in images.zip(self.sums.chunks_exact(m * n)) {
-            for (site, sums) in sites.iter().map(|&s| s as usize).zip(sums.chunks_exact(n)) {
-                let out = &mut out.row_mut(b, site)[columns.clone()];
-                match inputs.get(1) {
-                    None => out.copy_from_slice(sums),
-                    Some(residual) => {
-                        let residual = &residual.row(b, site)[columns.clone()];
-                        let added = sums.iter().zip(residual);
-                        out.iter_mut().zip(added).for_each(|(o, (s, r))| *o = s + r);
+        for (i, site) in sites.iter().map(|&s| s as usize).enumerate() {
+            let sums = self.sums.chunks_exact(n).skip(i).step_by(m);
+            let rows = out.rows_mut(images.clone(), site).zip(sums);
+            match inputs.get(1) {
+                None => rows.for_each(|(out, sums)| out[columns.clone()].copy_from_slice(sums)),
+                Some(residual) => {
+                    for ((out, sums), residual) in rows.zip(residual.rows(images.clone(), site)) {
+                        let added = sums.iter().zip(&residual[columns.clone()]);
+                        let out = out[columns.clone()].iter_mut();
+                        out.zip(added).for_each(|(o, (s, r))| *o = s + r);
                     }
                 }
             }

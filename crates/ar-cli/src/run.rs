@@ -150,11 +150,12 @@ impl Run {
     }
 
     fn tell_size(&self, before: Domain, output: &Output) {
-        let now = self.model.domain();
-        output.note(format_args!(
-            "the model, trained on images of {}x{}, takes images of {}x{}",
-            before.height, before.width, now.height, now.width
-        ));
+        let of = |domain: Domain| match self.data.config.sample_rate {
+            Some(_) => format!("recordings of {} samples", domain.width),
+            None => format!("images of {}x{}", domain.height, domain.width),
+        };
+        let (before, now) = (of(before), of(self.model.domain()));
+        output.note(format_args!("the model, trained on {before}, takes {now}"));
     }
 
     /// As [`Run::take_size`] for a recording of `samples`, piece by piece where it is long and the model's reach

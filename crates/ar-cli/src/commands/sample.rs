@@ -120,10 +120,21 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         .map(|path| ("--like", path.as_path()))
         .collect();
     let (mut run, target) = args.drawing.open("sampled.png", &reads, &more)?;
+    let rate = run.data.config.sample_rate;
+    for (flag, given) in [
+        ("--size", args.size.is_some()),
+        ("--animate", args.animate.is_some()),
+        ("--scale", args.drawing.scale.is_some()),
+    ] {
+        if given && rate.is_some() {
+            return Err(usage(format!(
+                "{flag}: the model is of sound; how long a recording is, --seconds says"
+            )));
+        }
+    }
     if let Some(Size(size)) = args.size {
         run.take_size(size, "--size", output)?;
     }
-    let rate = run.data.config.sample_rate;
     match (args.seconds, rate) {
         (Some(seconds), Some(rate)) => {
             run.take_length(samples_of(seconds, rate)?, "--seconds", output)?;

@@ -131,6 +131,16 @@ fn a_stream_is_what_is_drawn_otherwise() {
     assert!(streamed.stdout == std::fs::read(path.join("one.wav")).unwrap());
 }
 
+#[test]
+fn what_says_something_of_pictures_is_refused_for_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny(folder.path(), "--steps 1 --run run").ok();
+    for flag in ["--size 20x20", "--animate a.png", "--scale 2"] {
+        let line = format!("sample run -n 1 --class 2 {flag} -o no.wav");
+        with(folder.path(), &line).refused(&[flag.split(' ').next().unwrap(), "--seconds"]);
+    }
+}
+
 /// Of 16 bits both ways: a sample drawn is a sample scored, streamed and kept.
 #[test]
 fn sound_of_16_bits_is_two_bytes_or_one_mixture() {

@@ -85,7 +85,7 @@ impl Staircase {
         for (x, y) in blocks(x, k).zip(y.chunks_exact_mut((n * SIDE).max(1))) {
             let panels = y.par_chunks_mut(WIDTH * SIDE).zip(&self.panels);
             panels.with_min_len(4).for_each(|(y, panel)| {
-                dispatch(Tiled(Columns { panel, x, y }));
+                dispatch(Columns { panel, x, y });
             });
         }
     }
@@ -96,12 +96,12 @@ impl Staircase {
         for (y, x) in blocks(y, n).zip(x.chunks_exact_mut((k * SIDE).max(1))) {
             let rows = x.par_chunks_mut(ROWS * SIDE).enumerate();
             rows.with_min_len(4).for_each(|(r, x)| {
-                dispatch(Tiled(Rows {
+                dispatch(Rows {
                     staircase: self,
                     first: r * ROWS,
                     y,
                     x,
-                }));
+                });
             });
         }
     }
@@ -130,27 +130,6 @@ fn add<S: Simd, const V: usize, const R: usize>(
     }
 }
 
-/// Something done with V vectors of [`SIDE`] images, R columns at a time if it takes several.
-trait Tiles {
-    fn run<S: Simd, const V: usize, const R: usize>(self, simd: S);
-}
-
-struct Tiled<T>(T);
-
-impl<T: Tiles> WithSimd for Tiled<T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        match S::F32_LANES {
-            16 => self.0.run::<S, 1, 8>(simd),
-            8 => self.0.run::<S, 2, 4>(simd),
-            4 => self.0.run::<S, 4, 2>(simd),
-            _ => self.0.run::<S, SIDE, 1>(simd),
-        }
-    }
-}
-
 struct Columns<'a> {
     /// `(rows, WIDTH)`.
     panel: &'a [f32],
@@ -160,9 +139,23 @@ struct Columns<'a> {
     y: &'a mut [f32],
 }
 
-impl Tiles for Columns<'_> {
+impl WithSimd for Columns<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn run<S: Simd, const V: usize, const R: usize>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.tiles::<S, 1, 8>(simd),
+            8 => self.tiles::<S, 2, 4>(simd),
+            4 => self.tiles::<S, 4, 2>(simd),
+            _ => self.tiles::<S, SIDE, 1>(simd),
+        }
+    }
+}
+
+impl Columns<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, const V: usize, const R: usize>(self, simd: S) {
         for (t, y) in self.y.chunks_mut(R * SIDE).enumerate() {
             let mut sums = [[simd.splat_f32s(0.0); V]; R];
             for (w, x) in self
@@ -189,9 +182,23 @@ struct Rows<'a> {
     x: &'a mut [f32],
 }
 
-impl Tiles for Rows<'_> {
+impl WithSimd for Rows<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn run<S: Simd, const V: usize, const R: usize>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.tile::<S, 1>(simd),
+            8 => self.tile::<S, 2>(simd),
+            4 => self.tile::<S, 4>(simd),
+            _ => self.tile::<S, SIDE>(simd),
+        }
+    }
+}
+
+impl Rows<'_> {
+    #[inline(always)]
+    fn tile<S: Simd, const V: usize>(self, simd: S) {
         let Staircase { live, panels } = self.staircase;
         let mut sums = [[simd.splat_f32s(0.0); V]; ROWS];
         if live.last().is_none_or(|&most| most <= self.first) {
@@ -220,13 +227,13 @@ impl Tiles for Rows<'_> {
 /// `(rows, n rounded up to SIDE)`.
 pub(crate) fn outer(x: &[f32], batch: usize, y: &[f32], blocks: Range<usize>, out: &mut [f32]) {
     if batch > 0 {
-        dispatch(Tiled(Outer {
+        dispatch(Outer {
             x,
             batch,
             y,
             blocks,
             out,
-        }));
+        });
     }
 }
 
@@ -241,9 +248,23 @@ struct Outer<'a> {
     out: &'a mut [f32],
 }
 
-impl Tiles for Outer<'_> {
+impl WithSimd for Outer<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn run<S: Simd, const V: usize, const R: usize>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.tiles::<S, 1>(simd),
+            8 => self.tiles::<S, 2>(simd),
+            4 => self.tiles::<S, 4>(simd),
+            _ => self.tiles::<S, SIDE>(simd),
+        }
+    }
+}
+
+impl Outer<'_> {
+    #[inline(always)]
+    fn tiles<S: Simd, const V: usize>(self, simd: S) {
         let (batch, rows) = (self.batch, self.x.len() / self.batch);
         let width = self.out.len() / rows.max(1);
         // Rows that are missing read the last one and are thrown away.

@@ -6,7 +6,8 @@ use candle_nn::{Init, VarBuilder};
 
 use super::mask::{Apart, Mask};
 use super::step::host;
-use crate::primitive::{add_conditioned, class_vectors};
+use crate::kernel::{add_assign, each_with};
+use crate::primitive::class_vectors;
 
 /// The units of a layer, by when they are known.
 #[derive(Debug, Clone)]
@@ -163,10 +164,21 @@ impl Layer {
         let (Some(c), Some(h)) = (&self.condition, condition) else {
             return Ok(added);
         };
-        let (weight, h) = (host(&c.weight)?, host(h)?);
-        let rows = h.chunks_exact(h.len() / batch);
-        for (added, h) in added.chunks_exact_mut(n).zip(rows) {
-            add_conditioned(self.conditioning, h, &weight, added);
+        let (weight, is_class) = (host(&c.weight)?, h.rank() == 1);
+        let h = host(h)?;
+        for (added, h) in added
+            .chunks_exact_mut(n)
+            .zip(h.chunks_exact(h.len() / batch))
+        {
+            if is_class {
+                for row in self.conditioning.rows_of(h[0] as usize) {
+                    add_assign(added, &weight[row * n..][..n]);
+                }
+            } else {
+                for (h, row) in h.iter().zip(weight.chunks_exact(n)) {
+                    each_with(added, row, |o, w| *o += h * w);
+                }
+            }
         }
         Ok(added)
     }

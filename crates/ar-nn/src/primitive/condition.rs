@@ -2,10 +2,8 @@ use ar_core::{ChannelGroups, Conditioning, Result};
 use candle_core::{DType, Tensor};
 
 use super::{Backward, Primitive, Reads, Room, Step, StepPrimitive, Training};
-use crate::kernel::{
-    add_assign, add_column_sums, each_row_with, each_with, product, product_nt, product_tn,
-};
-use crate::primitive::{StepValue, rows_product};
+use crate::kernel::{add_assign, add_column_sums, each_with, product, product_nt, product_tn};
+use crate::primitive::{StepTensor, StepValue, rows_product};
 
 /// x + W·h, with h what the image is conditioned on. Inputs: x, and the condition: the class
 /// `(1, 1)`, a vector `(1, f)` or a map `(positions, f)`, which other nodes may have made of a coarser one.
@@ -33,19 +31,30 @@ impl Condition {
     fn is_map(&self) -> bool {
         matches!(self.conditioning, Conditioning::Map { .. })
     }
-}
 
-/// W·h of one row of the condition, added to `out (c)`.
-pub(crate) fn add_conditioned(of: Conditioning, h: &[f32], weights: &[f32], out: &mut [f32]) {
-    let c = out.len();
-    if of.classes().is_some() {
-        for row in of.rows_of(h[0] as usize) {
-            add_assign(out, &weights[row * c..][..c]);
-        }
-        return;
+    /// As tensor operations: `x (B, sites, c)`, `h (B, 1 or sites, f)`.
+    fn added_to(&self, x: &Tensor, h: &Tensor, weight: &Tensor) -> Result<Tensor> {
+        let (b, rows, _) = h.dims3()?;
+        let added = if self.is_class() {
+            class_vectors(self.conditioning, h, weight)?
+        } else {
+            rows_product(h, weight)?
+        };
+        Ok(x.broadcast_add(&added.reshape((b, rows, self.groups.features()))?)?)
     }
-    for (h, row) in h.iter().zip(weights.chunks_exact(c)) {
-        each_with(out, row, |o, w| *o += h * w);
+
+    /// W·h of one row of the condition, added to `out (c)`.
+    fn add_row(&self, condition: &[f32], weights: &[f32], out: &mut [f32]) {
+        let c = out.len();
+        if self.is_class() {
+            for row in self.conditioning.rows_of(condition[0] as usize) {
+                add_assign(out, &weights[row * c..][..c]);
+            }
+            return;
+        }
+        for (h, row) in condition.iter().zip(weights.chunks_exact(c)) {
+            each_with(out, row, |o, w| *o += h * w);
+        }
     }
 }
 
@@ -83,30 +92,33 @@ impl Primitive for Condition {
     }
 
     fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
-        let (b, rows, _) = inputs[1].dims3()?;
-        let added = if self.is_class() {
-            class_vectors(self.conditioning, inputs[1], &weights[0])?
-        } else {
-            rows_product(inputs[1], &weights[0])?
-        };
-        let added = added.reshape((b, rows, self.groups.features()))?;
-        Ok(inputs[0].broadcast_add(&added)?)
+        self.added_to(inputs[0], inputs[1], &weights[0])
     }
 
     fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Room) {
-        let (n, c) = (self.positions, self.groups.features());
-        let f = inputs[1].len() / (out.len() / (n * c));
+        let (c, images) = (
+            self.groups.features(),
+            out.len() / self.groups.features() / self.positions,
+        );
         out.copy_from_slice(inputs[0]);
-        let mut vector = vec![0.0; c];
-        // Image by image: sums may be split by the number of rows.
-        for (out, h) in out.chunks_exact_mut(n * c).zip(inputs[1].chunks_exact(f)) {
-            if self.is_map() {
-                product([n, f / n, c], h, weights, out, true);
-                continue;
+        let f = inputs[1].len() / images;
+        if self.is_map() {
+            // Image by image: sums may be split by the number of rows.
+            let all = out.chunks_exact_mut(self.positions * c);
+            for (out, condition) in all.zip(inputs[1].chunks_exact(f)) {
+                let sizes = [self.positions, f / self.positions, c];
+                product(sizes, condition, weights, out, true);
             }
+            return;
+        }
+        let mut vector = vec![0.0; c];
+        for (out, condition) in out
+            .chunks_exact_mut(self.positions * c)
+            .zip(inputs[1].chunks_exact(f))
+        {
             vector.fill(0.0);
-            add_conditioned(self.conditioning, h, weights, &mut vector);
-            each_row_with(out, &vector, |o, v| *o += v);
+            self.add_row(condition, weights, &mut vector);
+            crate::kernel::each_row_with(out, &vector, |o, v| *o += v);
         }
     }
 
@@ -147,6 +159,17 @@ impl Primitive for Condition {
         pass.gradients.give(pass.inputs[0], pass.grad);
     }
 
+    fn composite_step(
+        &self,
+        sites: &[u32],
+        inputs: &[&StepTensor],
+        _: &StepTensor,
+        weights: &[Tensor],
+    ) -> Result<Tensor> {
+        let own = if self.is_map() { sites } else { &[0] };
+        self.added_to(&inputs[0].rows(sites)?, &inputs[1].rows(own)?, &weights[0])
+    }
+
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
         Box::new(ConditionStep {
             condition: self.clone(),
@@ -177,12 +200,7 @@ impl Step for ConditionStep {
                 self.added.resize(self.batch * c, 0.0);
                 let from = if of.is_map() { site } else { 0 };
                 for (b, added) in self.added.chunks_exact_mut(c).enumerate() {
-                    add_conditioned(
-                        of.conditioning,
-                        inputs[1].row(b, from),
-                        &self.weights,
-                        added,
-                    );
+                    of.add_row(inputs[1].row(b, from), &self.weights, added);
                 }
             }
             for (b, added) in self.added.chunks_exact(c).enumerate() {

@@ -1,7 +1,8 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::{Device, Tensor};
 
-use super::{Backward, Primitive, Room, StepPrimitive, Training, each_site};
+use super::{Backward, Primitive, Room, Step, StepPrimitive, Training};
+use crate::primitive::{StepTensor, StepValue};
 
 /// Zeroes each number with some probability while training, and scales the others up in return
 /// (Srivastava et al. 2014). Which follows from a counter, (seed, step, image, node, place): from no
@@ -81,12 +82,37 @@ impl Primitive for Dropout {
         pass.gradients.give(pass.inputs[0], grad);
     }
 
-    /// Nothing is dropped where nothing is trained.
+    fn composite_step(
+        &self,
+        sites: &[u32],
+        inputs: &[&StepTensor],
+        _: &StepTensor,
+        _: &[Tensor],
+    ) -> Result<Tensor> {
+        inputs[0].rows(sites)
+    }
+
     fn stepper(&self, batch: usize, _: &[f32]) -> Box<dyn StepPrimitive> {
-        let groups = self.groups.clone();
-        each_site(batch, move |group, [b, site], inputs, out| {
-            let own = groups.range(group);
-            out[own.clone()].copy_from_slice(&inputs[0].row(b, site)[own]);
+        Box::new(DropoutStep {
+            groups: self.groups.clone(),
+            batch,
         })
+    }
+}
+
+/// Nothing is dropped where nothing is trained.
+#[derive(Clone)]
+struct DropoutStep {
+    groups: ChannelGroups,
+    batch: usize,
+}
+
+impl Step for DropoutStep {
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        let own = self.groups.range(group);
+        for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
+            let x = &inputs[0].row(b, site as usize)[own.clone()];
+            out.row_mut(b, site as usize)[own.clone()].copy_from_slice(x);
+        }
     }
 }

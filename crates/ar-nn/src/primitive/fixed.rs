@@ -3,8 +3,8 @@ use std::sync::Arc;
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::{Backward, Primitive, Reads, Room, StepPrimitive, Training, each_site};
-use crate::primitive::StepTensor;
+use super::{Backward, Primitive, Reads, Room, Step, StepPrimitive, Training};
+use crate::primitive::{StepTensor, StepValue};
 
 /// Numbers of its own for every site, whatever the image: where a site is, for one. Of its input it takes
 /// only how many images there are.
@@ -75,9 +75,24 @@ impl Primitive for Fixed {
     }
 
     fn stepper(&self, batch: usize, _: &[f32]) -> Box<dyn StepPrimitive> {
-        let own = self.clone();
-        each_site(batch, move |_, [_, site], _, out| {
-            out.copy_from_slice(own.row(site));
+        Box::new(FixedStep {
+            fixed: self.clone(),
+            batch,
         })
+    }
+}
+
+#[derive(Clone)]
+struct FixedStep {
+    fixed: Fixed,
+    batch: usize,
+}
+
+impl Step for FixedStep {
+    fn step(&mut self, sites: &[u32], _: usize, _: &[&StepValue], out: &mut StepValue) {
+        for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
+            out.row_mut(b, site as usize)
+                .copy_from_slice(self.fixed.row(site as usize));
+        }
     }
 }

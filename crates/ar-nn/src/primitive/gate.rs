@@ -5,7 +5,7 @@ use super::pointwise::Pointwise;
 use crate::activation::sigmoid_of;
 use crate::kernel::{sigmoid, tanh};
 
-/// f(a) · sigmoid(b), or a alone, where each channel group of the input holds its a and then its b.
+/// f(a) · sigmoid(b), where each channel group of the input holds its a and then its b.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate {
     groups: ChannelGroups,
@@ -19,8 +19,6 @@ pub(crate) enum Squash {
     Tanh,
     /// a (Salimans et al. 2017, arXiv:1701.05517, after Dauphin et al. 2016, arXiv:1612.08083).
     Linear,
-    /// a, whatever b is: of an LSTM's states, h.
-    Open,
 }
 
 impl Gate {
@@ -50,7 +48,6 @@ impl Pointwise for Gate {
                 let a = match self.squash {
                     Squash::Tanh => a.tanh()?,
                     Squash::Linear => a,
-                    Squash::Open => return Ok(a),
                 };
                 a * sigmoid_of(&inputs[0].narrow(2, b, out.len())?)?
             })
@@ -66,7 +63,6 @@ impl Pointwise for Gate {
         match self.squash {
             Squash::Tanh => all.for_each(|(o, (a, b))| *o = tanh(*a) * sigmoid(*b)),
             Squash::Linear => all.for_each(|(o, (a, b))| *o = a * sigmoid(*b)),
-            Squash::Open => all.for_each(|(o, (a, _))| *o = *a),
         }
     }
 
@@ -81,16 +77,11 @@ impl Pointwise for Gate {
     ) {
         for g in 0..self.groups.count() {
             let (range, a, b) = self.ranges(g);
-            if self.squash == Squash::Open {
-                let target = input_grads[0][a..].iter_mut();
-                target.zip(&grad[range]).for_each(|(t, g)| *t += g);
-                continue;
-            }
             for (i, grad) in grad[range].iter().enumerate() {
                 let (x, s) = (inputs[0][a + i], sigmoid(inputs[0][b + i]));
                 let (t, slope) = match self.squash {
                     Squash::Tanh => (tanh(x), 1.0 - tanh(x) * tanh(x)),
-                    Squash::Linear | Squash::Open => (x, 1.0),
+                    Squash::Linear => (x, 1.0),
                 };
                 input_grads[0][a + i] += grad * slope * s;
                 input_grads[0][b + i] += grad * t * s * (1.0 - s);

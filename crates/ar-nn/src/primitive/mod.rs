@@ -12,6 +12,7 @@ mod fixed;
 mod gate;
 mod gather;
 mod gradients;
+mod half;
 mod norm;
 mod pointwise;
 mod position;
@@ -34,7 +35,7 @@ pub(crate) use attention::Attention;
 pub use attention::{AttentionConfig, Reach};
 pub(crate) use concat::Concat;
 pub(crate) use concat_elu::ConcatElu;
-pub(crate) use condition::{Condition, add_conditioned, class_vectors};
+pub(crate) use condition::{Condition, class_vectors};
 pub(crate) use conv::Conv;
 pub use conv::{ConvConfig, Neighbourhood};
 pub(crate) use dropout::Dropout;
@@ -42,8 +43,9 @@ pub(crate) use embedding::Embedding;
 pub(crate) use fixed::Fixed;
 pub(crate) use gate::{Gate, Squash};
 pub(crate) use gradients::Gradients;
+pub(crate) use half::Half;
 pub(crate) use norm::Norm;
-pub(crate) use position::Position;
+pub(crate) use position::{Axis, Position};
 pub(crate) use previous::Previous;
 pub(crate) use reads::{Centre, Reads};
 pub use recurrent::Direction;
@@ -114,19 +116,14 @@ pub(crate) trait Primitive: Debug + Send + Sync {
     fn backward(&self, pass: Backward<'_>);
 
     /// Some sites as tensor operations: the result is `(B, sites, c)`. `own` holds its results at
-    /// earlier sites. As it stands, of what reads at no other site and treats all sites alike.
+    /// earlier sites.
     fn composite_step(
         &self,
         sites: &[u32],
         inputs: &[&StepTensor],
-        _own: &StepTensor,
+        own: &StepTensor,
         weights: &[Tensor],
-    ) -> Result<Tensor> {
-        let rows = inputs.iter().map(|x| x.rows(sites));
-        let rows = rows.collect::<Result<Vec<Tensor>>>()?;
-        let inputs: Vec<&Tensor> = rows.iter().collect();
-        self.composite(&inputs, weights, &Training::default())
-    }
+    ) -> Result<Tensor>;
 
     /// Prepares the step pass on a CPU.
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive>;
@@ -155,29 +152,6 @@ impl<T: Clone + Step + 'static> StepPrimitive for T {
 /// A [`StepPrimitive`] that can be cloned.
 pub(crate) trait Step: Send {
     fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue);
-}
-
-/// The step of what makes each site of an image by itself: `of(group, [image, site], inputs, row)`.
-pub(crate) fn each_site<F>(batch: usize, of: F) -> Box<dyn StepPrimitive>
-where
-    F: Fn(usize, [usize; 2], &[&StepValue], &mut [f32]) + Clone + Send + 'static,
-{
-    Box::new(EachSite { batch, of })
-}
-
-#[derive(Clone)]
-struct EachSite<F> {
-    batch: usize,
-    of: F,
-}
-
-impl<F: Fn(usize, [usize; 2], &[&StepValue], &mut [f32]) + Send> Step for EachSite<F> {
-    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
-        for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
-            let site = site as usize;
-            (self.of)(group, [b, site], inputs, out.row_mut(b, site));
-        }
-    }
 }
 
 /// Which images of which pass of training are computed: what noise is drawn from. Without a pass

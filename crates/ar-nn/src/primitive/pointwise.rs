@@ -8,7 +8,7 @@ use pulp::{Simd, WithSimd};
 use crate::kernel::dispatch;
 
 use super::{Backward, Primitive, Room, Step, StepPrimitive, Training};
-use crate::primitive::StepValue;
+use crate::primitive::{StepTensor, StepValue};
 
 /// A primitive that looks at one position and one channel group at a time: the same code in both
 /// passes.
@@ -88,6 +88,20 @@ impl<P: Pointwise> Primitive for P {
             gradients.give(value, target);
         }
         gradients.recycle(grad);
+    }
+
+    fn composite_step(
+        &self,
+        sites: &[u32],
+        inputs: &[&StepTensor],
+        _: &StepTensor,
+        weights: &[Tensor],
+    ) -> Result<Tensor> {
+        let rows = inputs
+            .iter()
+            .map(|x| x.rows(sites))
+            .collect::<Result<Vec<Tensor>>>()?;
+        Pointwise::composite(self, &rows.iter().collect::<Vec<_>>(), weights)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {

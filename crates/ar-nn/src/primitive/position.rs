@@ -1,13 +1,13 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::{Backward, Primitive, Room, StepPrimitive, Training, each_site};
+use super::{Backward, Primitive, Room, Step, StepPrimitive, Training};
 use crate::kernel::add_assign;
-use crate::primitive::StepTensor;
+use crate::primitive::{StepTensor, StepValue};
 
 /// One coordinate of a position: position / stride mod size.
 #[derive(Debug, Clone, Copy)]
-struct Axis {
+pub(crate) struct Axis {
     size: usize,
     stride: usize,
     /// Vectors of the axes before it.
@@ -15,6 +15,24 @@ struct Axis {
 }
 
 impl Axis {
+    pub(crate) fn rows_and_columns(height: usize, width: usize) -> Vec<Self> {
+        let axis = |size, stride, start| Self {
+            size,
+            stride,
+            start,
+        };
+        vec![axis(height, width, 0), axis(width, 1, height)]
+    }
+
+    /// The position itself.
+    pub(crate) fn every_position(positions: usize) -> Self {
+        Self {
+            size: positions,
+            stride: 1,
+            start: 0,
+        }
+    }
+
     fn coordinate(self, position: usize) -> usize {
         position / self.stride % self.size
     }
@@ -29,14 +47,7 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// Along axes of these `sizes`, of which the last changes from a position to the next.
-    pub(crate) fn new(groups: ChannelGroups, sizes: &[usize]) -> Self {
-        let axis = |i: usize| Axis {
-            size: sizes[i],
-            stride: sizes[i + 1..].iter().product(),
-            start: sizes[..i].iter().sum(),
-        };
-        let axes = (0..sizes.len()).map(axis).collect();
+    pub(crate) fn new(groups: ChannelGroups, axes: Vec<Axis>) -> Self {
         Self { groups, axes }
     }
 
@@ -104,14 +115,31 @@ impl Primitive for Position {
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
-        let (own, weights) = (self.clone(), weights.to_vec());
-        each_site(batch, move |group, [b, site], inputs, out| {
-            let range = own.groups.range(group);
-            let out = &mut out[range.clone()];
-            out.copy_from_slice(&inputs[0].row(b, site)[range.clone()]);
-            for place in own.places(site) {
-                add_assign(out, &weights[place..][range.clone()]);
-            }
+        Box::new(PositionStep {
+            position: self.clone(),
+            batch,
+            weights: weights.to_vec(),
         })
+    }
+}
+
+#[derive(Clone)]
+struct PositionStep {
+    position: Position,
+    batch: usize,
+    weights: Vec<f32>,
+}
+
+impl Step for PositionStep {
+    fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        let range = self.position.groups.range(group);
+        for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
+            let site = site as usize;
+            let out = &mut out.row_mut(b, site)[range.clone()];
+            out.copy_from_slice(&inputs[0].row(b, site)[range.clone()]);
+            for place in self.position.places(site) {
+                add_assign(out, &self.weights[place..][range.clone()]);
+            }
+        }
     }
 }

@@ -1,9 +1,9 @@
 use ar_core::{ChannelGroups, Conditioning, Order, Result, Taps};
 use candle_core::Tensor;
 
-use super::{Backward, Centre, Primitive, Reads, Room, StepPrimitive, Training, each_site};
+use super::{Backward, Centre, Primitive, Reads, Room, Step, StepPrimitive, Training};
 use crate::kernel::add_assign;
-use crate::primitive::{StepTensor, class_vectors};
+use crate::primitive::{StepTensor, StepValue, class_vectors};
 
 /// The features of the site before in the generation order; at the first site a learned vector, of
 /// the class where there is one. Inputs: x, and the class `(1, 1)` if any. Parameter:
@@ -147,13 +147,30 @@ impl Primitive for Previous {
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
-        let (own, weights) = (self.clone(), weights.to_vec());
-        each_site(batch, move |_, [b, site], inputs, out| {
-            let class = inputs.get(1).map(|class| class.row(b, 0));
-            match own.before(site) {
-                Some(before) => out.copy_from_slice(inputs[0].row(b, before)),
-                None => own.start_into(class, 0, &weights, out),
-            }
+        Box::new(PreviousStep {
+            previous: self.clone(),
+            batch,
+            weights: weights.to_vec(),
         })
+    }
+}
+
+#[derive(Clone)]
+struct PreviousStep {
+    previous: Previous,
+    batch: usize,
+    weights: Vec<f32>,
+}
+
+impl Step for PreviousStep {
+    fn step(&mut self, sites: &[u32], _: usize, inputs: &[&StepValue], out: &mut StepValue) {
+        for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
+            let class = inputs.get(1).map(|class| class.row(b, 0));
+            let out = out.row_mut(b, site as usize);
+            match self.previous.before(site as usize) {
+                Some(before) => out.copy_from_slice(inputs[0].row(b, before)),
+                None => self.previous.start_into(class, 0, &self.weights, out),
+            }
+        }
     }
 }

@@ -8,14 +8,14 @@ use crate::primitive::StepTensor;
 impl Attention {
     pub(super) fn composite_full(&self, q: &Tensor, kv: &Tensor) -> Result<Tensor> {
         let memory = &*self.memory;
-        let answers = memory.blocks.iter().map(|block| {
+        let answers = memory.blocks().iter().map(|block| {
             let (queries, sites) = (memory.queries(block), memory.sites(block));
             let live = self.live(block, q)?;
             self.attend(&at(q, queries)?, &at(kv, sites)?, Some(&live))
         });
         let answers = Tensor::cat(&answers.collect::<Result<Vec<_>>>()?, 1)?; // by rank
-        let sites = 0..memory.order.positions();
-        let ranks: Vec<u32> = sites.map(|site| memory.order.rank(site) as u32).collect();
+        let sites = 0..memory.order().positions();
+        let ranks: Vec<u32> = sites.map(|site| memory.order().rank(site) as u32).collect();
         at(&answers, &ranks)
     }
 
@@ -49,7 +49,7 @@ impl Attention {
                 // Finite in every type: a row without a live site would be all NaN otherwise.
                 let low = if q.dtype() == DType::F16 { 3e4 } else { 1e9 };
                 let weights = softmax(&scores.broadcast_add(&((live - 1.0)? * low)?)?, D::Minus1)?;
-                match self.memory.mask {
+                match self.memory.mask() {
                     MaskType::A => weights.broadcast_mul(live)?,
                     MaskType::B => weights,
                 }

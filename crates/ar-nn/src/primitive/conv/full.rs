@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use super::Conv;
 use crate::kernel::{add_column_sums, product, product_nt, product_tn};
-use crate::primitive::gather::{ScatterAdd, gather};
+use crate::primitive::gather::{ScatterAdd, TapRange, gather};
 use crate::primitive::{Backward, Room};
 
 /// Floats of a gathered block: with the weights it should stay in a core's second-level cache.
@@ -45,7 +45,7 @@ impl Conv {
         }
         gather(
             &self.taps,
-            0..self.taps.count(),
+            TapRange::all(&self.taps),
             positions,
             x,
             c,

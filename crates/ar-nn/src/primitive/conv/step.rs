@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::Conv;
 use crate::kernel::Panels;
-use crate::primitive::gather::gather;
+use crate::primitive::gather::{TapRange, gather};
 use crate::primitive::{Centre, Step, StepValue};
 
 /// A convolution in the step pass. What complete rows above contribute to a pixel is computed for its
@@ -31,15 +31,22 @@ struct Packed {
 impl Packed {
     /// The taps whose part is computed a row at a time. Values that are complete for a whole line are
     /// computed a line at a time anyway.
-    fn above(conv: &Conv) -> Range<usize> {
-        match conv.centre {
-            Centre::Masked(_) => 0..conv.taps.rows_above(),
-            Centre::Whole => 0..0,
+    fn above(conv: &Conv) -> TapRange {
+        let count = match conv.centre {
+            Centre::Masked(_) => conv.taps.rows_above(),
+            Centre::Whole => 0,
+        };
+        TapRange {
+            start: 0,
+            end: count,
         }
     }
 
-    fn beside(&self) -> Range<usize> {
-        Self::above(&self.conv).end..self.conv.taps.count()
+    fn beside(&self) -> TapRange {
+        TapRange {
+            start: Self::above(&self.conv).count(),
+            end: self.conv.taps.count(),
+        }
     }
 }
 
@@ -47,7 +54,7 @@ impl ConvStep {
     pub(super) fn new(conv: &Conv, batch: usize, weights: &[f32]) -> Self {
         let (c_in, c_out) = (conv.c_in(), conv.c_out());
         let (weight, bias) = weights.split_at(conv.k() * c_out);
-        let above_k = Packed::above(conv).len() * c_in;
+        let above_k = Packed::above(conv).count() * c_in;
         let (above, beside) = weight.split_at(above_k * c_out);
         let beside_k = conv.k() - above_k;
         let of_group = |g: usize| {
@@ -78,14 +85,13 @@ impl ConvStep {
     fn rows_above(&mut self, row: usize, x: &StepValue) {
         let conv = &self.weights.conv;
         let (range, w) = (Packed::above(conv), conv.taps.grid().width);
-        let (k, c_out) = (range.len() * conv.c_in(), conv.c_out());
+        let (k, c_out) = (range.count() * conv.c_in(), conv.c_out());
         self.row_room.resize(w * k, 0.0);
         self.above.clear();
         self.above.resize(self.batch * w * c_out, 0.0);
         for (b, sums) in self.above.chunks_exact_mut(w * c_out).enumerate() {
             let sites = row * w..(row + 1) * w;
             let rows = &mut self.row_room;
-            let range = range.clone();
             gather(&conv.taps, range, sites, x.image(b), conv.c_in(), rows);
             conv.before.apply(rows);
             self.weights.above.product(rows, sums);
@@ -116,7 +122,7 @@ impl ConvStep {
     /// Fills `rows` with what the taps beside the sites read in these images.
     fn gather_beside(&mut self, images: Range<usize>, sites: &[u32], x: &StepValue) {
         let (conv, range) = (&self.weights.conv, self.weights.beside());
-        let k = range.len() * conv.c_in();
+        let k = range.count() * conv.c_in();
         self.rows.resize(images.len() * sites.len() * k, 0.0);
         if conv.taps.is_pointwise() {
             for (i, &site) in sites.iter().enumerate() {
@@ -128,7 +134,7 @@ impl ConvStep {
         } else {
             let all = self.rows.chunks_exact_mut((sites.len() * k).max(1));
             for (b, rows) in images.zip(all) {
-                let (sites, range) = (sites.iter().map(|&s| s as usize), range.clone());
+                let sites = sites.iter().map(|&s| s as usize);
                 gather(&conv.taps, range, sites, x.image(b), conv.c_in(), rows);
             }
         }

@@ -118,14 +118,14 @@ impl Primitive for Recurrent {
     }
 
     fn reads(&self, _: usize) -> Reads<'_> {
-        match &self.waves.input {
+        match self.waves.inputs() {
             None => Reads::Here,
             Some(taps) => Reads::Taps(taps, Centre::Whole),
         }
     }
 
     fn own_reads(&self) -> Option<(Reads<'_>, &[u32])> {
-        let states = Reads::Taps(&self.waves.states, Centre::Whole);
+        let states = Reads::Taps(self.waves.states(), Centre::Whole);
         Some((states, self.waves.visit()))
     }
 

@@ -26,11 +26,11 @@ pub(crate) enum Flow {
 #[derive(Debug)]
 pub(super) struct Waves {
     /// From each state to those that it reads.
-    pub(super) states: Taps,
+    states: Taps,
     /// From each state to its input, where that is not at its site. What has no input has no state.
-    pub(super) input: Option<Taps>,
+    input: Option<Taps>,
     /// Which tap reads the state whose cell (or, in a GRU, hidden state) is carried on.
-    pub(super) predecessor: usize,
+    predecessor: usize,
     /// As `states`, without those that have no state.
     sources: Vec<u32>,
     /// All positions: those that have no state, then the others wave by wave.
@@ -122,6 +122,16 @@ impl Waves {
         }
     }
 
+    /// From each state to those that it reads.
+    pub(super) fn states(&self) -> &Taps {
+        &self.states
+    }
+
+    /// From each state to its input, where that is not at its site.
+    pub(super) fn inputs(&self) -> Option<&Taps> {
+        self.input.as_ref()
+    }
+
     /// All positions, each after those that it reads.
     pub(super) fn visit(&self) -> &[u32] {
         &self.positions
@@ -134,6 +144,11 @@ impl Waves {
 
     pub(super) fn taps(&self) -> usize {
         self.states.count()
+    }
+
+    /// Which tap reads the state that is carried on.
+    pub(super) fn predecessor_tap(&self) -> usize {
+        self.predecessor
     }
 
     /// All positions that have a state, wave by wave.

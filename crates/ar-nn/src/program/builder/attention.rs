@@ -1,7 +1,7 @@
 use ar_core::{ChannelGroups, Error, Result};
-use candle_nn::VarBuilder;
+use candle_nn::{Init, VarBuilder};
 
-use super::{Builder, CONDITION, Value, normal};
+use super::{Builder, CONDITION, Value};
 use crate::primitive::{Attention, AttentionConfig, Previous, Reach};
 
 impl Builder {
@@ -20,7 +20,11 @@ impl Builder {
             rows = all;
         }
         let groups = self.groups(x).clone();
-        let start = vb.get_with_hints((rows, groups.features()), "weight", normal(1.0))?;
+        let init = Init::Randn {
+            mean: 0.0,
+            stdev: 1.0,
+        };
+        let start = vb.get_with_hints((rows, groups.features()), "weight", init)?;
         let previous = Previous::new(&self.program.order, groups, conditioning)?;
         Ok(self.push(previous, &inputs, vec![start]))
     }

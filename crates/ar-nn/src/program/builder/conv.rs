@@ -1,7 +1,7 @@
 use ar_core::{Conditioning, Error, Grid, MaskType, Result, Stride, Taps};
 use candle_nn::{Init, VarBuilder};
 
-use super::{Builder, LEVELS, Value, normal};
+use super::{Builder, LEVELS, Value};
 use crate::Activation;
 use crate::primitive::{Centre, Conv, ConvConfig, Neighbourhood};
 
@@ -150,7 +150,7 @@ impl Builder {
         };
         let stdev = config.scale * (gain / k as f64).sqrt();
         let shape = (taps.count(), from.features(), config.features);
-        let weight = vb.get_with_hints(shape, "weight", normal(stdev))?;
+        let weight = vb.get_with_hints(shape, "weight", Init::Randn { mean: 0.0, stdev })?;
         let bias = vb.get_with_hints(config.features, "bias", Init::Const(0.0))?;
         let mut parameters = vec![weight, bias];
         if config.weight_norm {

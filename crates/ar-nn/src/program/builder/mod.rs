@@ -10,14 +10,9 @@ use candle_nn::{Init, VarBuilder};
 
 use super::{CONDITION, INPUTS, LEVELS, Network, Node, Program};
 use crate::primitive::{
-    Add, Concat, ConcatElu, Condition, Dropout, Embedding, Fixed, Gate, Norm, Position, Primitive,
-    Scale, Squash,
+    Add, Axis, Concat, ConcatElu, Condition, Dropout, Embedding, Fixed, Gate, Norm, Position,
+    Primitive, Scale, Squash,
 };
-
-/// Normal with mean zero.
-fn normal(stdev: f64) -> Init {
-    Init::Randn { mean: 0.0, stdev }
-}
 
 /// A value of the network under construction: features at every position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +135,14 @@ impl Builder {
         let groups = self.split(features, "embedding")?;
         let embedding = Embedding::new(self.program.level_groups.clone(), groups, levels);
         let shape = (channels, levels, features);
-        let table = vb.get_with_hints(shape, "weight", normal(1.0))?;
+        let table = vb.get_with_hints(
+            shape,
+            "weight",
+            Init::Randn {
+                mean: 0.0,
+                stdev: 1.0,
+            },
+        )?;
         Ok(self.push(embedding, &[Value(LEVELS)], vec![table]))
     }
 
@@ -229,7 +231,7 @@ impl Builder {
         let zero = Init::Const(0.0);
         let rows = vb.get_with_hints((height, groups.features()), "rows", zero)?;
         let columns = vb.get_with_hints((width, groups.features()), "columns", zero)?;
-        let position = Position::new(groups, &[height, width]);
+        let position = Position::new(groups, Axis::rows_and_columns(height, width));
         Ok(self.push(position, &[x], vec![rows, columns]))
     }
 
@@ -256,8 +258,12 @@ impl Builder {
     /// What `vb` gives for the parameter.
     pub fn position_table(&mut self, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
         let (n, groups) = (self.program.domain.positions(), self.groups(x).clone());
-        let table = vb.get_with_hints((n, groups.features()), "weight", normal(0.01))?;
-        let position = Position::new(groups, &[n]);
+        let init = Init::Randn {
+            mean: 0.0,
+            stdev: 0.01,
+        };
+        let table = vb.get_with_hints((n, groups.features()), "weight", init)?;
+        let position = Position::new(groups, vec![Axis::every_position(n)]);
         Ok(self.push(position, &[x], vec![table]))
     }
 
@@ -283,7 +289,8 @@ impl Builder {
             })?;
         }
         let groups = self.groups(x).clone();
-        let weight = vb.get_with_hints((rows, groups.features()), "weight", normal(stdev))?;
+        let init = Init::Randn { mean: 0.0, stdev };
+        let weight = vb.get_with_hints((rows, groups.features()), "weight", init)?;
         let condition = Condition::new(conditioning, groups, self.program.sites(x.0));
         Ok(self.push(condition, &[x, self.condition], vec![weight]))
     }

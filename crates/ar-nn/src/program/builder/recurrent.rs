@@ -1,8 +1,8 @@
 use ar_core::{ChannelGroups, Error, Result};
 use candle_nn::{Init, VarBuilder};
 
-use super::{Builder, Value, normal};
-use crate::primitive::{Cell, Direction, Flow, Gate, Recurrent, Squash};
+use super::{Builder, Value};
+use crate::primitive::{Cell, Direction, Flow, Half, Recurrent};
 
 impl Builder {
     /// Row LSTM (van den Oord et al. 2016, arXiv:1601.06759, section 3.1): the state of a pixel
@@ -94,14 +94,14 @@ impl Builder {
         let recurrent = Recurrent::new(order, flow, cell, hidden.clone())?;
         let taps = recurrent.taps();
         let stdev = (1.0 / (taps * h) as f64).sqrt();
-        let shape = (taps, h, parts * h);
-        let mut weights = vec![vb.get_with_hints(shape, "weight", normal(stdev))?];
+        let init = Init::Randn { mean: 0.0, stdev };
+        let mut weights = vec![vb.get_with_hints((taps, h, parts * h), "weight", init)?];
         if cell == Cell::Gru {
             weights.push(vb.get_with_hints(h, "bias", Init::Const(0.0))?);
         }
         let states = self.push(recurrent, &[gates], weights);
         Ok(match cell {
-            Cell::Lstm => self.push(Gate::new(hidden, Squash::Open), &[states], Vec::new()),
+            Cell::Lstm => self.push(Half::new(hidden), &[states], Vec::new()),
             Cell::Gru => states,
         })
     }

@@ -86,7 +86,7 @@ impl Destinations {
         // A new file in a folder of data would be among the data the next time.
         let is_read = |input: &PathBuf| own.starts_with(input);
         let read = self.inputs.iter().find(|(_, input)| is_read(input));
-        if let Some((input, _)) = read.filter(|_| !is_usual) {
+        if let Some((input, _)) = read.filter(|(_, input)| !is_usual || *input == own) {
             return refused(format!("it is what {input} reads; choose another name"));
         }
         if let Some((other, _)) = self.chosen.iter().find(|(_, chosen)| *chosen == own) {

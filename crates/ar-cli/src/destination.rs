@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use ar_train::Checkpoint;
 
 use crate::failure::usage;
 use crate::paths::{folder_of, identity};
 
 /// The files of one command: none of them replaces an input or another of them, and what exists already
-/// only where that was asked for.
-#[derive(Debug)]
+/// only where that was asked for. A run's weights are no command's to replace.
+#[derive(Debug, Clone)]
 pub(crate) struct Destinations {
     force: bool,
     /// Files that are never written: the option each was given by.
@@ -25,6 +26,12 @@ impl Destinations {
             inputs: Vec::new(),
             chosen: Vec::new(),
         }
+    }
+
+    /// Whether what exists is replaced.
+    pub(crate) fn forced(mut self, force: bool) -> Self {
+        self.force = force;
+        self
     }
 
     /// A file that the command reads, by the option that names it.
@@ -53,7 +60,7 @@ impl Destinations {
     ///
     /// # Errors
     /// When it ends in none of `endings`, its folder is not there or takes no files, it is a folder itself, an
-    /// input or another option's file, or it exists and `--force` was not given.
+    /// input, a run's own or another option's file, or it exists and `--force` was not given.
     pub(crate) fn file(
         &mut self,
         option: &'static str,
@@ -91,6 +98,9 @@ impl Destinations {
         }
         if let Some((other, _)) = self.chosen.iter().find(|(_, chosen)| *chosen == own) {
             return refused(format!("{other} writes the same file; choose another name"));
+        }
+        if path.is_file() && Checkpoint::is_kept(path) {
+            return refused("it is a run's own file; choose another name".to_owned());
         }
         if path.is_file() && !is_usual && !self.force {
             return refused(

@@ -107,12 +107,6 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             in_words(run.spec.conditioning)
         )));
     }
-    if Checkpoint::is_kept(&args.output) {
-        return Err(usage(format!(
-            "--output {}: it is a run's own file; choose another name",
-            args.output.display()
-        )));
-    }
     let ending = ending_of(&args.output);
     destinations.file("--output", &args.output, &[ending.as_str()])?;
     let own = identity(&run)?;

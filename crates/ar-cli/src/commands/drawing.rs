@@ -73,6 +73,8 @@ pub(super) struct Target {
     pub(super) file: PathBuf,
     /// Whether it holds levels rather than a picture or sound.
     pub(super) as_array: bool,
+    /// What is read, and so stays as it is.
+    inputs: Destinations,
 }
 
 impl Target {
@@ -94,8 +96,8 @@ impl Target {
             1 => vec![self.file.clone()],
             _ => (1..=count).map(numbered).collect(),
         };
-        let mut files =
-            Destinations::new(drawing.force || drawing.output.is_none() && run.has_folder());
+        let is_usual = drawing.output.is_none() && run.has_folder();
+        let mut files = self.inputs.clone().forced(drawing.force || is_usual);
         for file in &sounds {
             files.file("--output", file, &["wav"])?;
         }
@@ -122,7 +124,11 @@ impl Drawing {
         }
         let run = Run::open(&self.run, &self.device.open()?)?;
         run.is_read(&self.run, &mut files);
+        let inputs = files.clone();
         let is_sound = matches!(run.encoding, Encoding::Sound(_));
+        if is_sound && self.scale.is_some() {
+            return Err(usage("--scale: the model is of sound"));
+        }
         let ending = if is_sound { "wav" } else { "png" };
         let usual = run.directory.join(name).with_extension(ending);
         let endings = [ending, "npy"];
@@ -136,7 +142,14 @@ impl Drawing {
             files.file(option, path, &["png", "apng"])?;
         }
         let as_array = ending_of(&file) == "npy";
-        Ok((run, Target { file, as_array }))
+        Ok((
+            run,
+            Target {
+                file,
+                as_array,
+                inputs,
+            },
+        ))
     }
 
     /// The classes of `--class`.

@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ar_train::Checkpoint;
 use candle_core::Device;
 use serde::Serialize;
 
 use crate::destination::Destinations;
 use crate::exchange::Mapping;
-use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::write_whole;
 use crate::run::Run;
@@ -50,12 +48,6 @@ struct Report<'a> {
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let mut files = Destinations::new(args.force);
-    if Checkpoint::is_kept(&args.output) {
-        return Err(usage(format!(
-            "--output {}: it is a run's own file; choose another name",
-            args.output.display()
-        )));
-    }
     if let Some(map) = &args.map {
         files.reads("--map", map);
     }

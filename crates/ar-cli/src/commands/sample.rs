@@ -124,7 +124,6 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     for (flag, given) in [
         ("--size", args.size.is_some()),
         ("--animate", args.animate.is_some()),
-        ("--scale", args.drawing.scale.is_some()),
     ] {
         if given && rate.is_some() {
             return Err(usage(format!(

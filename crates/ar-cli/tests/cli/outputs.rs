@@ -59,6 +59,11 @@ fn inputs_and_checkpoints_are_never_overwritten() {
         "--force",
     ];
     ar(path, &state).refused(&["a run's own file"]);
+    let archive = ["compress", "run", "a.png", "-o", "run/model.safetensors"];
+    ar(path, &[&archive[..], &["--force"]].concat()).refused(&["a run's own file"]);
+    std::fs::copy(path.join("a.png"), path.join("run/completed.png")).unwrap();
+    let again = ["complete", "run", "--input", "run/completed.png"];
+    ar(path, &[&again[..], &["--keep-rows", "9"]].concat()).refused(&["what --input reads"]);
     let show = ["data", "show", "a.png", "-o", "a.png", "--force"];
     ar(path, &show).refused(&["--output", "what NAME reads"]);
     assert!(picture == read("a.png") && model == read("run/model.safetensors"));

@@ -135,9 +135,35 @@ fn a_stream_is_what_is_drawn_otherwise() {
 fn what_says_something_of_pictures_is_refused_for_sound() {
     let folder = tempfile::tempdir().unwrap();
     tiny(folder.path(), "--steps 1 --run run").ok();
-    for flag in ["--size 20x20", "--animate a.png", "--scale 2"] {
+    for (flag, why) in [
+        ("--size 20x20", "--size: the model is of sound"),
+        ("--animate a.png", "--animate: the model is of sound"),
+        ("--scale 2", "--scale: the model is of sound"),
+    ] {
         let line = format!("sample run -n 1 --class 2 {flag} -o no.wav");
-        with(folder.path(), &line).refused(&[flag.split(' ').next().unwrap(), "--seconds"]);
+        with(folder.path(), &line).refused(&[why]);
+    }
+}
+
+#[test]
+fn a_recording_that_is_continued_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    tiny(path, "--steps 1 --run run").ok();
+    with(
+        path,
+        "sample run -n 1 --class 2 --seconds 0.1 -o take-1.wav",
+    )
+    .ok();
+    std::fs::copy(path.join("take-1.wav"), path.join("run/completed-1.wav")).unwrap();
+    let given = std::fs::read(path.join("take-1.wav")).unwrap();
+    for (input, to) in [
+        ("take-1.wav", "-o take.wav --force"),
+        ("run/completed-1.wav", ""),
+    ] {
+        let line = format!("complete run --input {input} --keep-seconds 0.05 --class 2 -n 2 {to}");
+        with(path, &line).refused(&["what --input reads"]);
+        assert!(std::fs::read(path.join(input)).unwrap() == given, "{input}");
     }
 }
 

@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor};
 
 use crate::failure::usage;
 use crate::picture::{Picture, Sheet};
+use crate::run::Run;
 use crate::words::meant;
 
 /// Refuses data that a model cannot be conditioned on.
@@ -80,6 +81,34 @@ pub(crate) fn listed_classes(names: &[String]) -> String {
 pub(crate) fn name_of(class: u32, names: &[String]) -> String {
     let name = names.get(class as usize);
     name.cloned().unwrap_or_else(|| class.to_string())
+}
+
+/// What one image or recording is given.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Told {
+    Nothing,
+    Class(u32),
+    /// How loud a recording is in bands of frequency.
+    Bands(Vec<f32>),
+}
+
+impl Told {
+    /// The condition of `count` images of the model of `run` that are all given this.
+    ///
+    /// # Errors
+    /// When the model is given something else.
+    pub(crate) fn repeated(&self, count: usize, run: &Run) -> ar_core::Result<Option<Tensor>> {
+        let (conditioning, device) = (run.spec.conditioning, run.model.device());
+        match self {
+            Self::Nothing => conditioning.of_labels(None, device),
+            Self::Class(class) => conditioning.of_labels(Some(vec![*class; count]), device),
+            Self::Bands(bands) => {
+                let (bands, domain) = (bands.repeat(count), run.model.domain());
+                let condition = conditioning.of_features(bands, count, &domain, device)?;
+                Ok(Some(condition))
+            }
+        }
+    }
 }
 
 /// Samples in rows of one class each; of an unconditional model just so many.

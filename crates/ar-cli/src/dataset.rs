@@ -43,7 +43,10 @@ impl Data {
     /// When the data cannot be had, or not with this encoding.
     pub(crate) fn load(config: &DataConfig, usual_palette: Option<usize>) -> Result<Self> {
         config.validate()?;
-        let data = Self::encoded(config, |dataset| config.encoding(dataset, usual_palette))?;
+        let data = Self::encoded(config, |dataset| {
+            config.suits(dataset)?;
+            config.encoding(dataset, usual_palette)
+        })?;
         data.encoding.distinguishes(data.split(Split::Train))?;
         Ok(data)
     }
@@ -54,6 +57,7 @@ impl Data {
     /// # Errors
     /// As [`Data::load`].
     pub(crate) fn like(config: &DataConfig, encoding: &Encoding) -> Result<Self> {
+        config.is_there()?;
         // Not guessed again: other data, or an older run's, may have another largest value.
         let native = config.native_levels.unwrap_or(encoding.native_levels());
         let is_sound = matches!(encoding, Encoding::Sound(_));

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use ar_train::Checkpoint;
+use ar_train::{Checkpoint, RunDirectory};
 
 use crate::failure::usage;
 use crate::paths::{folder_of, identity};
 
 /// The files of one command: none of them replaces an input or another of them, and what exists already
-/// only where that was asked for. A run's weights are no command's to replace.
+/// only where that was asked for. What a run lives by is no command's to replace.
 #[derive(Debug, Clone)]
 pub(crate) struct Destinations {
     force: bool,
@@ -99,7 +99,7 @@ impl Destinations {
         if let Some((other, _)) = self.chosen.iter().find(|(_, chosen)| *chosen == own) {
             return refused(format!("{other} writes the same file; choose another name"));
         }
-        if path.is_file() && Checkpoint::is_kept(path) {
+        if path.is_file() && (Checkpoint::is_kept(path) || RunDirectory::keeps(&own)) {
             return refused("it is a run's own file; choose another name".to_owned());
         }
         if path.is_file() && !is_usual && !self.force {

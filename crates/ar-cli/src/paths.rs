@@ -26,9 +26,25 @@ pub(crate) fn identity(path: &Path) -> PathBuf {
         })
 }
 
+/// A path as a shell takes it for one word.
+pub(crate) fn quoted(path: &Path) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%".contains(c);
+    let path = path.to_string_lossy();
+    if !path.is_empty() && path.chars().all(plain) {
+        return path.into_owned();
+    }
+    format!("'{}'", path.replace('\'', "'\\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_takes_a_quoted_path_for_one_word() {
+        let said = ["runs/a-1", "my runs/a", "it's"].map(|path| quoted(Path::new(path)));
+        assert_eq!(said, ["runs/a-1", "'my runs/a'", r"'it'\''s'"]);
+    }
 
     #[test]
     fn a_path_is_the_same_however_it_is_written() {

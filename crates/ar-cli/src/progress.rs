@@ -78,10 +78,15 @@ impl Progress {
         pace.written = Instant::now();
         let rate =
             done.saturating_sub(first) as f64 / pace.started.elapsed().as_secs_f64().max(1e-9);
-        let left = duration(self.total.saturating_sub(done) as f64 / rate.max(1e-9));
         let remark = remark();
         let comma = if remark.is_empty() { "" } else { ", " };
-        let message = format!(", {rate:.1}/s, {left} left{comma}{remark}");
+        // Nothing done since it began tells nothing of how long the rest takes.
+        let message = if rate > 0.0 {
+            let left = duration(self.total.saturating_sub(done) as f64 / rate);
+            format!(", {rate:.1}/s, {left} left{comma}{remark}")
+        } else {
+            format!("{comma}{remark}")
+        };
         if let Some(bar) = &self.bar {
             bar.set_message(message);
             bar.set_position(done);

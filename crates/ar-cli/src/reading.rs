@@ -170,6 +170,13 @@ impl ReadingArgs {
     pub(crate) fn first_given(&self) -> Option<&'static str> {
         first(&self.flags())
     }
+
+    /// The first one that says how the values of images are stored.
+    pub(crate) fn first_of_images(&self) -> Option<&'static str> {
+        let mut flags = self.flags();
+        flags.retain(|(flag, ..)| *flag != "--data-dir");
+        first(&flags)
+    }
 }
 
 impl SeeingArgs {

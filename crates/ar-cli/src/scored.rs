@@ -28,7 +28,7 @@ pub(crate) struct Scored {
     /// Colours of the palette, whose levels the dimensions are then.
     #[serde(default)]
     palette: Option<usize>,
-    /// What every image's likelihood is given: "none" or "class".
+    /// What every image's likelihood is given: "none", "class", "vector", "map", or "bands" of a recording.
     #[serde(default = "none")]
     condition: String,
     /// Of recordings; the images above are these then, the dimensions their samples.
@@ -95,15 +95,17 @@ impl Scored {
             standard_error: score.standard_error,
             nats_per_dim,
             bits_per_dim,
-            sound,
             levels: levels(encoding),
             binarization: encoding.clone().for_scoring().binarization().to_owned(),
             palette: colours(encoding),
             condition: match model.conditioning() {
                 Conditioning::None => none(),
-                conditioning if conditioning.classes().is_some() => "class".to_owned(),
-                _ => "other".to_owned(),
+                Conditioning::Vector { .. } => "vector".to_owned(),
+                Conditioning::Map { .. } if sound.is_some() => "bands".to_owned(),
+                Conditioning::Map { .. } => "map".to_owned(),
+                _ => "class".to_owned(),
             },
+            sound,
         }
     }
 
@@ -115,6 +117,14 @@ impl Scored {
             Encoding::Levels(_) | Encoding::Binary(..) | Encoding::Sound(_) => &data.encoding,
         };
         Self::new(nats, images, run.model.as_ref(), encoding)
+    }
+
+    /// Of an image, with its error; of sound, of a sample.
+    pub(crate) fn nats(&self) -> String {
+        match &self.sound {
+            Some(sound) => format!("{:.4} nats/sample", sound.nats_per_sample),
+            None => format!("{:.2} ± {:.2}", self.nats_per_image, self.standard_error),
+        }
     }
 
     /// A line for people.
@@ -153,9 +163,20 @@ impl Scored {
     }
 }
 
-/// What bits are counted by: "bits/dim", or pixels of the image that a palette left of the other.
+/// What bits are counted by: "bits/dim", pixels of the image that a palette left of the other, or samples.
 pub(crate) fn bits_unit(encoding: &Encoding) -> String {
-    unit(colours(encoding))
+    match encoding {
+        Encoding::Sound(_) => "bits/sample".to_owned(),
+        _ => unit(colours(encoding)),
+    }
+}
+
+/// What is counted: "images" or "recordings".
+pub(crate) fn unit_of(encoding: &Encoding) -> &'static str {
+    match encoding {
+        Encoding::Sound(_) => "recordings",
+        _ => "images",
+    }
 }
 
 fn unit(palette: Option<usize>) -> String {
@@ -196,7 +217,8 @@ pub(crate) fn with_bar(
         0 => images.len(),
         limit => limit.min(images.len()),
     };
-    let bar = Progress::new(output, format!("scoring {label}"), "images", total as u64);
+    let unit = unit_of(encoding);
+    let bar = Progress::new(output, format!("scoring {label}"), unit, total as u64);
     let mut progress = |done| {
         bar.at(done as u64, String::new);
         !interrupt::asked()

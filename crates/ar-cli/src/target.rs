@@ -8,7 +8,7 @@ use ar_models::Spec;
 use ar_train::TrainConfig;
 use candle_core::Device;
 
-use crate::config::{DataConfig, Draft, usual_steps, usual_training};
+use crate::config::{DataConfig, Draft, usual_size, usual_steps, usual_training};
 use crate::dataset::Data;
 use crate::failure::usage;
 use crate::models::{listed, names};
@@ -183,7 +183,14 @@ impl TargetArgs {
     }
 
     fn fresh(&self, name: &str, device: &Device) -> Result<Target> {
-        let mut draft = Draft::new(name, self.preset.as_deref())?;
+        let config = self.data.as_ref().map(|source| {
+            let seen = self.seeing.of(source.clone());
+            self.reading.over(seen)
+        });
+        let of_data = config.as_ref().map(|config| usual_size(name, config));
+        let of_data = of_data.transpose()?.flatten();
+        let size = self.preset.as_deref().or(of_data);
+        let mut draft = Draft::new(name, size)?;
         let usual = draft.clone();
         for assignment in &self.set {
             draft.set(assignment)?;
@@ -197,7 +204,7 @@ impl TargetArgs {
                 "--set: {field} is no field of the model, which is all that check and info look at"
             )));
         }
-        let (domain, classes) = self.domain(&draft)?;
+        let (domain, classes) = self.domain(&draft, config)?;
         let usual_classes = (draft.get("data", "conditional") == true).then_some(classes);
         let conditioning = match self.classes.or(usual_classes) {
             Some(classes) => Conditioning::Class { classes },
@@ -211,25 +218,31 @@ impl TargetArgs {
             spec,
             weights,
             run: None,
-            preset: self.preset.clone(),
+            preset: size.map(str::to_owned),
         })
     }
 
     /// What the model is a distribution over, and how many classes its data have.
-    fn domain(&self, draft: &Draft) -> Result<(Domain, usize)> {
+    fn domain(&self, draft: &Draft, config: Option<DataConfig>) -> Result<(Domain, usize)> {
         let usual_palette = draft.usual_palette;
-        if let Some(source) = &self.data {
+        if let Some(config) = config {
             let config = DataConfig {
                 conditional: draft.get("data", "conditional") == true,
-                ..self.reading.over(self.seeing.of(source.clone()))
+                ..config
             };
             let data = Data::load(&config, usual_palette)?;
             return Ok((data.domain()?, data.classes.len()));
         }
         self.seeing.of(String::new()).validate()?;
         let needing_data = self.reading.first_given().or_else(|| {
-            let window = [self.seeing.resize.is_some(), self.seeing.crop.is_some()];
-            (window != [false; 2]).then_some("--resize or --crop")
+            let seeing = &self.seeing;
+            [
+                ("--resize", seeing.resize.is_some()),
+                ("--crop", seeing.crop.is_some()),
+                ("--quantize", seeing.quantize.is_some()),
+            ]
+            .into_iter()
+            .find_map(|(flag, given)| given.then_some(flag))
         });
         if let Some(flag) = needing_data {
             return Err(usage(format!(

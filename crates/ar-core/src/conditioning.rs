@@ -155,9 +155,7 @@ impl Conditioning {
             (Self::Class { .. } | Self::Classes { .. }, None) => {
                 "the model is conditioned on classes, and these images have no labels".to_owned()
             }
-            (other, _) => {
-                format!("labels do not give {other:?}")
-            }
+            _ => "the model is conditioned on numbers, which labels do not give".to_owned(),
         };
         Err(Error::config("condition", problem))
     }
@@ -173,16 +171,12 @@ impl Conditioning {
         domain: &Domain,
         device: &Device,
     ) -> Result<Tensor> {
-        match self {
-            Self::Map { .. } => {
-                let shape = self.shape(batch, domain);
-                Ok(Tensor::from_vec(features, shape, device)?)
-            }
-            other => {
-                let problem = format!("features of a map do not give {other:?}");
-                Err(Error::config("condition", problem))
-            }
+        if !matches!(self, Self::Map { .. }) {
+            let problem = "the model is not conditioned on the features of a map";
+            return Err(Error::config("condition", problem));
         }
+        let shape = self.shape(batch, domain);
+        Ok(Tensor::from_vec(features, shape, device)?)
     }
 
     /// A random condition of a batch, to prove models with; none where there is nothing to draw.

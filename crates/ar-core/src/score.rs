@@ -111,9 +111,9 @@ pub fn score_pixels(
     }
     let sum = |(nats, mask): (Vec<f64>, &[bool])| {
         let pixels = nats.iter().zip(mask);
-        pixels
-            .filter_map(|(nats, wanted)| wanted.then_some(nats))
-            .sum()
+        let wanted = pixels.filter_map(|(nats, wanted)| wanted.then_some(nats));
+        // A sum of nothing would be -0.
+        wanted.fold(0.0, |sum, nats| sum + nats)
     };
     let each = surprise(model, levels, condition)?;
     Ok(each

@@ -12,6 +12,8 @@ pub const METRICS: &str = "metrics.jsonl";
 pub const CONFIG: &str = "config.toml";
 /// How the run was made, where the program around it says.
 pub const RECORD: &str = "run.json";
+/// What it ended with, where the program around it says.
+pub const RESULT: &str = "result.json";
 /// Sample grids.
 pub const SAMPLES: &str = "samples";
 /// Held while a process trains.

@@ -1,8 +1,9 @@
+use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::files::{Pending, UNFINISHED, remove_unfinished};
-use crate::names::{BEST, CONFIG, LOCK, METRICS, MODEL, RECORD, SAMPLES, STATE};
+use crate::names::{BEST, CONFIG, LOCK, METRICS, MODEL, RECORD, RESULT, SAMPLES, STATE};
 use crate::state::read_manifest;
 use crate::{Error, Manifest, Result};
 
@@ -20,6 +21,7 @@ const BEFORE: [&str; 4] = [METRICS, CONFIG, SAMPLES, LOCK];
 /// | `state.safetensors` | what resuming needs; complete in itself |
 /// | `metrics.jsonl` | one JSON object a line |
 /// | `run.json` | how it was made, where the program around it says |
+/// | `result.json` | what it ended with, likewise |
 /// | `samples/` | sample grids |
 #[derive(Debug)]
 pub struct RunDirectory {
@@ -87,6 +89,13 @@ impl RunDirectory {
     /// first checkpoint, at step 0, does not; it loses nothing by starting anew.
     pub fn is_run(path: &Path) -> bool {
         path.join(STATE).is_file()
+    }
+
+    /// Whether the file at `path` is one that a run in its folder lives by, in name and in place.
+    pub fn keeps(path: &Path) -> bool {
+        let own = [MODEL, STATE, BEST, METRICS, CONFIG, RECORD, RESULT].map(OsStr::new);
+        let named = path.file_name().is_some_and(|name| own.contains(&name));
+        named && path.with_file_name(CONFIG).is_file()
     }
 
     fn lock(path: &Path) -> Result<Self> {

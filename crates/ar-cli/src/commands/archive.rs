@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::decompress::{about, open};
 use crate::output::Output;
-use crate::packing::{About, hex};
+use crate::packing::{About, Kind, hex};
 use crate::words::counted;
 
 /// Show what is in an archive: its files, their sizes, and which model made it
@@ -31,6 +31,7 @@ struct Report {
     /// What tells the model from all others.
     identity: String,
     embedded_bytes: usize,
+    /// Of recordings, samples.
     dims: usize,
     files: Vec<Held>,
 }
@@ -48,14 +49,19 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let about = about(&archive, &args.archive)?;
     let header = archive.header().clone();
     let (mut files, mut dims) = (Vec::<Held>::new(), 0);
-    let mut unread = None;
+    let (mut unread, mut is_sound) = (None, false);
     loop {
         match archive.next_block() {
             Ok(None) => break,
             Ok(Some(block)) => {
                 for piece in block.pieces {
                     let [height, width] = piece.size;
-                    dims += piece.count * header.channels * height * width;
+                    let kind = postcard::from_bytes(&piece.about);
+                    // Only the first piece of a file says what that was.
+                    is_sound |= matches!(kind, Ok(Kind::Recording(_)));
+                    // Of a sample its bytes are no dimensions of their own.
+                    let channels = if is_sound { 1 } else { header.channels };
+                    dims += piece.count * channels * height * width;
                     if piece.first == 0 {
                         files.push(Held {
                             file: piece.name,
@@ -103,9 +109,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     output.say(table)?;
     let bits = 8.0 * report.bytes as f64 / dims.max(1) as f64;
     output.say(format_args!(
-        "{} in {} bytes, {bits:.4} bits/dim, by {}{}",
+        "{} in {} bytes, {bits:.4} {}, by {}{}",
         counted(report.files.len(), "file"),
         report.bytes,
+        if is_sound { "bits/sample" } else { "bits/dim" },
         report.model.line(&header.model),
         match report.embedded_bytes {
             0 => String::new(),

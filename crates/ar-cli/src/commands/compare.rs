@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use ar_core::{Domain, mean_and_error};
+use ar_data::Encoding;
 use ar_train::names::METRICS;
 use serde::Serialize;
 
 use super::scoring::Scoring;
+use super::subjects::seen_by_model;
 use crate::destination::Destinations;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::save_loss_curve;
 use crate::run::Run;
-use crate::scored::{Scored, with_bar};
+use crate::scored::{Scored, unit_of, with_bar};
 use crate::training::curves;
 use crate::words::counted;
 
@@ -77,14 +79,16 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
 
     let (data, split) = args.scoring.data(&mut first, output)?;
     let Domain { height, width, .. } = first.model.domain();
-    second.take_size([height, width], "images of", output)?;
+    if data.sample_rate().is_none() {
+        second.take_size([height, width], "images of", output)?;
+    }
     args.scoring.take_order(&mut second)?;
     let images = data.split(split);
     let score = |run: &Run, which: &str| {
         let (batch, limit) = (args.scoring.batch_size, args.scoring.limit());
         with_bar(
             run.model.as_ref(),
-            images,
+            &seen_by_model(images, run)?,
             &data.encoding,
             batch,
             limit,
@@ -123,8 +127,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             side.score.line()
         ))?;
     }
+    let unit = unit_of(&first.encoding).trim_end_matches('s');
     output.say(verdict(
         paths,
+        unit,
         difference,
         standard_error,
         differences.len(),
@@ -144,10 +150,18 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
 
 /// Refuses likelihoods that are not of the same thing.
 fn comparable(first: &Run, second: &Run) -> Result<()> {
-    let seen = |run: &Run| (run.model.domain(), run.encoding.clone().for_scoring());
+    let seen = |run: &Run| {
+        let mut domain = run.model.domain();
+        let rate = run.data.config.sample_rate;
+        // How much of a recording a model is trained on at once is its own affair.
+        if rate.is_some() {
+            domain.width = 1;
+        }
+        (domain, rate, run.encoding.clone().for_scoring())
+    };
     if seen(first) != seen(second) {
         return Err(usage(
-            "the runs see their data in different ways (size, levels, binarization or palette), so their \
+            "the runs see their data in different ways (size, levels, binarization, palette or sampling rate), so their \
              likelihoods cannot be compared",
         ));
     }
@@ -166,10 +180,10 @@ fn comparable(first: &Run, second: &Run) -> Result<()> {
     Ok(())
 }
 
-fn verdict(runs: [&PathBuf; 2], difference: f64, error: f64, images: usize) -> String {
+fn verdict(runs: [&PathBuf; 2], unit: &str, difference: f64, error: f64, images: usize) -> String {
     let better = runs[usize::from(difference < 0.0)];
-    let images = counted(images, "image");
-    let size = format!("{:.3} ± {error:.3} nats/image", difference.abs());
+    let images = counted(images, unit);
+    let size = format!("{:.3} ± {error:.3} nats/{unit}", difference.abs());
     if error == 0.0 {
         format!("no verdict without an error: {size} (paired over {images})")
     } else if difference.abs() > 2.0 * error {
@@ -200,7 +214,11 @@ fn draw(runs: &[(&PathBuf, &Run)], file: &Path, output: &Output) -> Result<bool>
     if all.is_empty() {
         return Ok(false);
     }
-    save_loss_curve(file, "two runs", "step", "nats per image", &all)?;
+    let unit = match runs[0].1.encoding {
+        Encoding::Sound(_) => "nats per sample",
+        _ => "nats per image",
+    };
+    save_loss_curve(file, "two runs", "step", unit, &all)?;
     Ok(true)
 }
 
@@ -212,10 +230,11 @@ mod tests {
     fn a_difference_within_its_error_is_none() {
         let runs = [PathBuf::from("a"), PathBuf::from("b")];
         assert!(
-            verdict([&runs[0], &runs[1]], -1.0, 0.1, 9).starts_with("b is better by 1.000 ± 0.100")
+            verdict([&runs[0], &runs[1]], "image", -1.0, 0.1, 9)
+                .starts_with("b is better by 1.000 ± 0.100")
         );
-        assert!(verdict([&runs[0], &runs[1]], 1.0, 0.1, 9).starts_with("a is better"));
-        assert!(verdict([&runs[0], &runs[1]], 0.1, 0.1, 9).starts_with("no difference"));
-        assert!(verdict([&runs[0], &runs[1]], 16.0, 0.0, 1).starts_with("no verdict"));
+        assert!(verdict([&runs[0], &runs[1]], "image", 1.0, 0.1, 9).starts_with("a is better"));
+        assert!(verdict([&runs[0], &runs[1]], "image", 0.1, 0.1, 9).starts_with("no difference"));
+        assert!(verdict([&runs[0], &runs[1]], "image", 16.0, 0.0, 1).starts_with("no verdict"));
     }
 }

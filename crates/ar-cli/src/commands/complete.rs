@@ -15,6 +15,7 @@ use super::drawing::{Drawing, draw};
 use super::inputs::{Files, Input, PICTURES, of_test};
 use super::known::Known;
 use super::priming::Priming;
+use super::scoring::reads_sound;
 use crate::condition::name_of;
 use crate::dataset::{pictures, save_levels};
 use crate::failure::usage;
@@ -106,6 +107,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let (mut run, target) = args.drawing.open("completed.png", &reads, &[])?;
     match (run.data.config.sample_rate, args.keep_seconds) {
         (Some(rate), Some(keep_seconds)) => {
+            reads_sound(&run, &args.reading, args.full_size)?;
             let priming = Priming {
                 inputs: &args.input,
                 keep_seconds,

@@ -25,6 +25,7 @@ use crate::picture::write_whole;
 use crate::progress::{Progress, duration, rate};
 use crate::reading::ReadingArgs;
 use crate::run::{Run, manifest};
+use crate::scored::{bits_unit, unit_of};
 use crate::values::{count, scan};
 use crate::words::counted;
 
@@ -138,7 +139,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         .iter()
         .map(|item| images_in(item, header.channels))
         .sum();
-    let unit = if is_sound { "recordings" } else { "images" };
+    let unit = unit_of(&run.encoding);
     let bar = Progress::new(output, "compressing", unit, images as u64);
     let progress = |done: usize| {
         bar.at(done as u64, String::new);
@@ -158,14 +159,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let seconds = started.elapsed().as_secs_f64();
     drop(bar);
     write_whole(&args.output, &bytes)?;
-    let bits = |bits: f64| bits / written.values.max(1) as f64;
+    // Of a sample its bytes are no dimensions of their own.
+    let of_one = if is_sound { header.channels } else { 1 };
+    let dims = written.values / of_one;
+    let bits = |bits: f64| bits / dims.max(1) as f64;
     let report = Report {
         archive: &args.output,
         files: items.len(),
         images,
         bytes: written.bytes,
         model_bytes: checkpoint.as_ref().map_or(0, Vec::len),
-        dims: written.values,
+        dims,
         bits_per_dim: bits(8.0 * written.bytes as f64),
         model_bits_per_dim: bits(written.nats / std::f64::consts::LN_2),
         seconds,
@@ -174,7 +178,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             .flatten(),
     };
     output.say(format_args!(
-        "{} in {}, {} {unit}/s: {} bytes{}, {:.4} bits/dim; the model's own likelihood is {:.4}",
+        "{} in {}, {} {unit}/s: {} bytes{}, {:.4} {}; the model's own likelihood is {:.4}",
         counted(images, unit.trim_end_matches('s')),
         duration(seconds),
         rate(images, seconds),
@@ -184,6 +188,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             model => format!(" ({model} of them the model)"),
         },
         report.bits_per_dim,
+        bits_unit(&run.encoding),
         report.model_bits_per_dim
     ))?;
     if let Some(rivals) = &report.comparison {

@@ -15,6 +15,7 @@ use crate::hearing::Heard;
 use crate::output::Output;
 use crate::picture::Sheet;
 use crate::reading::{ReadingArgs, SeeingArgs};
+use crate::scored::unit_of;
 use crate::values::scale;
 use crate::words::{counted, meant};
 
@@ -203,13 +204,19 @@ fn show(args: &Show, output: &Output) -> Result<()> {
         .map(|split| format!("{} {}", data.split(split).len(), split.name()))
         .join(", ");
     output.say(format_args!("{}: {}", data.name, data.source))?;
-    output.say(format_args!(
-        "images: {sizes}; {} (channels x height x width)",
-        train.shape()
-    ))?;
+    let (domain, of) = (data.domain()?, unit_of(&data.encoding));
+    let shape = match data.sample_rate() {
+        Some(rate) => format!("crops of {} samples, {rate} a second", domain.width),
+        None => format!("{} (channels x height x width)", train.shape()),
+    };
+    output.say(format_args!("{of}: {sizes}; {shape}"))?;
     let (levels, native) = (data.encoding.levels(), data.encoding.native_levels());
-    let made = match data.encoding {
+    let made = match &data.encoding {
         Encoding::Palette(_) => "colours of a palette".to_owned(),
+        Encoding::Sound(companding) => match companding.channels() {
+            1 => companding.law().to_string(),
+            n => format!("{}, {n} for each sample", companding.law()),
+        },
         _ => format!("binarization {}", data.encoding.binarization()),
     };
     output.say(format_args!(
@@ -230,7 +237,6 @@ fn show(args: &Show, output: &Output) -> Result<()> {
         output.say(format_args!("sound of the first {whole}: {heard}"))?;
     }
 
-    let domain = data.domain()?;
     let encoding = data.encoding.clone().for_scoring();
     let mut levels = Vec::new();
     for i in 0..train.len().min(SHOWN) {

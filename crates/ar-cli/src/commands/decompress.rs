@@ -11,13 +11,15 @@ use ar_core::Domain;
 use candle_core::Device;
 use serde::Serialize;
 
-use crate::destination::ending_of;
+use crate::destination::{Destinations, ending_of};
 use crate::failure::usage;
 use crate::interrupt;
 use crate::output::Output;
 use crate::packing::{About, Coding, Kind, identity, write};
+use crate::paths::folder_of;
 use crate::progress::{Progress, duration, rate};
 use crate::run::Run;
+use crate::scored::unit_of;
 use crate::words::counted;
 
 /// Write the files of an archive again
@@ -81,15 +83,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         )));
     }
     let coding = Coding::new(&run, about.scan()?);
-    let alone = ending_of(&args.output) == "npy" && !args.output.is_dir();
-    if !alone {
-        std::fs::create_dir_all(&args.output)
-            .with_context(|| format!("cannot make the folder {}", args.output.display()))?;
-    }
+    args.foresee()?;
+    let unit = unit_of(&run.encoding);
     let mut now: Option<(Piece, Partly)> = None;
     let mut damaged = Vec::new();
     let (mut files, mut images) = (0, 0);
-    let bar = Progress::new(output, "decompressing", "images", header.images);
+    let bar = Progress::new(output, "decompressing", unit, header.images);
     let progress = |done: usize| {
         bar.at(done as u64, String::new);
         !interrupt::asked()
@@ -122,19 +121,16 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             damaged.push(piece.name);
             return Ok(());
         }
-        let to = if alone && files == 0 {
-            Ok(args.output.clone())
-        } else {
-            args.place(&piece.name, alone)
-        };
         let domain = Domain {
             height: piece.size[0],
             width: piece.size[1],
             ..run.spec.domain
         };
-        let written = to.and_then(|to| {
-            let kind: Kind = postcard::from_bytes(&piece.about)
-                .context("the archive says nothing of it that can be read")?;
+        let written = args.place(&piece.name).and_then(|to| {
+            let folder = folder_of(&to);
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            let kind = kind_of(&piece)?;
             write(&to, &kind, &part.levels, &domain, &run.encoding)
         });
         (files, images) = (files + 1, images + piece.of);
@@ -158,7 +154,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         Err(error) => return Err(anyhow!("{}: {error}", args.archive.display())),
     };
     output.say(format_args!(
-        "{} in {}, {} images/s: {}",
+        "{} in {}, {} {unit}/s: {}",
         counted(files, "file"),
         duration(seconds),
         rate(images, seconds),
@@ -233,8 +229,57 @@ impl Args {
         )))
     }
 
+    /// Whether the files go into one array rather than a folder.
+    fn is_array(&self) -> bool {
+        ending_of(&self.output) == "npy" && !self.output.is_dir()
+    }
+
+    /// Refuses what cannot be written before anything is decoded or written. Where the archive is damaged, only
+    /// what comes before that is known.
+    fn foresee(&self) -> Result<()> {
+        let mut archive = open(&self.archive)?;
+        let mut pieces = Vec::new();
+        while let Ok(Some(block)) = archive.next_block() {
+            let files = block.pieces.into_iter();
+            pieces.extend(files.filter(|piece| piece.first == 0));
+        }
+        let to = || format!("--output {}", self.output.display());
+        match &pieces[..] {
+            [piece, others @ ..] if self.is_array() => {
+                if !others.is_empty() {
+                    let problem = "the archive holds more than one file; give a folder";
+                    return Err(usage(format!("{}: {problem}", to())));
+                }
+                let kind =
+                    kind_of(piece).with_context(|| format!("cannot write {}", piece.name))?;
+                if !matches!(kind, Kind::Array { .. } | Kind::Levels) {
+                    let problem = "which is no array; give a folder";
+                    return Err(usage(format!(
+                        "{}: the archive holds {}, {problem}",
+                        to(),
+                        piece.name
+                    )));
+                }
+            }
+            _ => {}
+        }
+        let mut files = Destinations::new(self.force);
+        files.reads("ARCHIVE", &self.archive);
+        if self.is_array() {
+            return files.file("--output", &self.output, &["npy"]);
+        }
+        for piece in &pieces {
+            let path = self.place(&piece.name)?;
+            if path.exists() {
+                files.file("--output", &path, &[&ending_of(&path)])?;
+            }
+        }
+        std::fs::create_dir_all(&self.output)
+            .with_context(|| format!("cannot make the folder {}", self.output.display()))
+    }
+
     /// Where the file called `name` goes: within the folder, whatever the archive says.
-    fn place(&self, name: &str, alone: bool) -> Result<PathBuf> {
+    fn place(&self, name: &str) -> Result<PathBuf> {
         let relative = Path::new(name);
         let inside = relative
             .components()
@@ -244,23 +289,14 @@ impl Args {
             "{name:?} would lie outside of {}",
             self.output.display()
         );
-        if alone {
-            return Err(usage(format!(
-                "--output {}: the archive holds more than one file; give a folder",
-                self.output.display()
-            )));
+        if self.is_array() {
+            return Ok(self.output.clone());
         }
-        let path = self.output.join(relative);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        }
-        if path.exists() && !self.force {
-            return Err(usage(format!(
-                "{} exists; add --force to replace it",
-                path.display()
-            )));
-        }
-        Ok(path)
+        Ok(self.output.join(relative))
     }
+}
+
+/// What the file was that `piece` begins.
+fn kind_of(piece: &Piece) -> Result<Kind> {
+    postcard::from_bytes(&piece.about).context("the archive says nothing of it that can be read")
 }

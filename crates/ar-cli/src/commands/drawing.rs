@@ -67,6 +67,9 @@ pub(crate) struct Drawing {
 /// Values of all images together: 2 GiB of levels.
 const MOST_VALUES: usize = 1 << 29;
 
+/// Files of one command.
+const MOST_RECORDINGS: usize = 10_000;
+
 /// The file to write.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -82,13 +85,17 @@ impl Target {
     /// of them.
     ///
     /// # Errors
-    /// When one is there and may not be replaced.
+    /// When they are too many, or one is there and may not be replaced.
     pub(super) fn of_recordings(
         &self,
         count: usize,
         drawing: &Drawing,
         run: &Run,
     ) -> Result<(Vec<PathBuf>, PathBuf)> {
+        if count > MOST_RECORDINGS {
+            let most = "recordings in one call: each is a file of its own";
+            return Err(usage(format!("-n: at most {MOST_RECORDINGS} {most}")));
+        }
         let picture = self.file.with_extension("png");
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
         let numbered = |i: usize| self.file.with_file_name(format!("{stem}-{i}.wav"));

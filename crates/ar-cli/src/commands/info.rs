@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use ar_core::{Conditioning, Domain, Likelihood};
+use ar_core::{Conditioning, Domain, Likelihood, LogisticMixture};
 use ar_data::Encoding;
 use ar_train::TrainConfig;
 use serde::Serialize;
@@ -165,7 +165,18 @@ fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
     let likelihood = match report.likelihood {
         Likelihood::Bernoulli => "Bernoulli".to_owned(),
         Likelihood::Categorical { levels } => format!("categorical over {levels} levels"),
-        other @ Likelihood::LogisticMixture(_) => format!("{other:?}"),
+        Likelihood::LogisticMixture(LogisticMixture {
+            components,
+            channels,
+            levels,
+        }) => format!(
+            "mixture of {components} discretized logistics over {levels} levels{}",
+            if channels > 1 {
+                format!(", {channels} channels of a pixel together")
+            } else {
+                String::new()
+            }
+        ),
     };
     output.say(format_args!("likelihood: {likelihood}"))?;
     if let Some(run) = &report.run {

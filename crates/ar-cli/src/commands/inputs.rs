@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ar_data::{Binarization, Encoding, Images, Layout, LoadOptions, Split, framed, read_images};
+use ar_data::{
+    Binarization, Companding, Encoding, Images, Layout, LoadOptions, Split, framed, read_images,
+};
 
 use super::scoring::data_of;
 use crate::dataset::Data;
@@ -25,6 +27,8 @@ pub(super) struct Input {
     pub(super) levels: Vec<u32>,
     /// Its label, where it has one.
     pub(super) class: Option<u32>,
+    /// Of a recording, what a model of bands is told of it.
+    pub(super) bands: Option<Vec<f32>>,
     /// Whether it was made binary at half the range, where the run draws.
     pub(super) is_halved: bool,
     /// The picture it is, unless it is one of an array or of the data.
@@ -78,6 +82,7 @@ impl Files<'_> {
                 },
                 levels: image.to_vec(),
                 class,
+                bands: None,
                 is_halved,
                 picture: is_picture.then(|| path.clone()),
             }));
@@ -128,12 +133,18 @@ pub(super) fn files_in(option: &str, folder: &Path, endings: &[&str]) -> Result<
     Ok(found)
 }
 
-/// The class of `run` that the folder of `path` is called like.
-pub(super) fn class_of(path: &Path, run: &Run) -> Option<u32> {
+/// The class of `run` that the name of `path` says as those of the run's data do, or that its folder is called
+/// like.
+fn class_of(path: &Path, run: &Run) -> Option<u32> {
     let absolute = absolute(path);
-    let folder = absolute.parent().and_then(Path::file_name)?;
-    let named = |name: &String| folder == name.as_str();
-    let class = run.data.classes.iter().position(named)?;
+    let in_name = run.data.config.classes_from.as_ref().and_then(|pattern| {
+        let stem = absolute.file_stem()?.to_string_lossy();
+        pattern.class_of(&stem)
+    });
+    let folder = absolute.parent().and_then(Path::file_name);
+    let folder = folder.map(|name| name.to_string_lossy().into_owned());
+    let class = in_name.or(folder)?;
+    let class = run.data.classes.iter().position(|name| *name == class)?;
     Some(class as u32)
 }
 
@@ -173,13 +184,46 @@ pub(super) fn test_image(i: usize, run: &mut Run, output: &Output) -> Result<Inp
     };
     let samples = test.recording(i);
     run.take_size([1, samples.len()], "--test, of", output)?;
-    Ok(Input {
-        name: format!("test[{i}]"),
-        is_halved: false,
+    Ok(of_sound(
+        samples,
+        format!("test[{i}]"),
+        test.label(i),
+        *companding,
+        run,
+    ))
+}
+
+/// The recording `path` in whole, for which the model of `run` is put together anew.
+///
+/// # Errors
+/// When it cannot be read, or the run is of images.
+pub(super) fn recording(path: &Path, run: &mut Run, output: &Output) -> Result<Input> {
+    let mut read = recordings("--input", &[path.to_owned()], run)?;
+    let (Encoding::Sound(companding), [only]) = (run.encoding.clone(), &mut read[..]) else {
+        let problem = "give one recording";
+        return Err(usage(format!("--input {}: {problem}", path.display())));
+    };
+    run.take_size([1, only.samples.len()], "--input, of", output)?;
+    let name = path.display().to_string();
+    Ok(of_sound(&only.samples, name, only.class, companding, run))
+}
+
+fn of_sound(
+    samples: &[u16],
+    name: String,
+    class: Option<u32>,
+    companding: Companding,
+    run: &Run,
+) -> Input {
+    let bands = run.data.config.bands();
+    Input {
+        name,
         levels: companding.levels_of(samples),
-        class: test.label(i),
+        class,
+        bands: bands.map(|bands| bands.of(samples)),
+        is_halved: false,
         picture: None,
-    })
+    }
 }
 
 /// The test images, and how many of `count` there are of them.
@@ -214,30 +258,47 @@ fn input_of(images: &Images, i: usize, encoding: &Encoding) -> Result<Input> {
         is_halved: false,
         levels,
         class: images.label(i),
+        bands: None,
         picture: None,
     })
 }
 
-/// The recording `path` in whole, for which the model of `run` is put together anew.
+/// A recording in whole, at the rate of a run.
+#[derive(Debug)]
+pub(super) struct Recording {
+    pub(super) path: PathBuf,
+    /// As [`ar_data::read_wav`] gives them; there are some.
+    pub(super) samples: Vec<u16>,
+    /// What its name or its folder says that it is.
+    pub(super) class: Option<u32>,
+}
+
+/// The recordings that `option` names, those of a folder by name.
 ///
 /// # Errors
-/// When it cannot be read.
-pub(super) fn recording(path: &Path, run: &mut Run, output: &Output) -> Result<Option<Input>> {
-    let (Encoding::Sound(companding), Some(rate)) = (&run.encoding, run.data.config.sample_rate)
-    else {
-        return Ok(None);
+/// When one is not there, or no WAV that can be read and holds samples.
+pub(super) fn recordings(option: &str, paths: &[PathBuf], run: &Run) -> Result<Vec<Recording>> {
+    let rate = run.data.config.sample_rate;
+    let rate = rate.context("the run says no sampling rate")?;
+    let read = |path: PathBuf| {
+        let called = format!("{option} {}", path.display());
+        if ending_of(&path) != "wav" {
+            let problem = "the model is of sound; give WAV files";
+            return Err(usage(format!("{called}: {problem}")));
+        }
+        let samples = ar_data::samples_of(&path, rate);
+        let samples = samples.with_context(|| format!("cannot read {called}"))?;
+        if samples.is_empty() {
+            return Err(usage(format!("{called} holds no samples")));
+        }
+        Ok(Recording {
+            class: class_of(&path, run),
+            path,
+            samples,
+        })
     };
-    is_there("--input", path)?;
-    let samples = ar_data::samples_of(path, rate)?;
-    let levels = companding.levels_of(&samples);
-    run.take_size([1, samples.len()], "--input, of", output)?;
-    Ok(Some(Input {
-        name: path.display().to_string(),
-        is_halved: false,
-        levels,
-        class: class_of(path, run),
-        picture: None,
-    }))
+    let files = all_files(option, paths, &["wav"])?;
+    files.into_iter().map(read).collect()
 }
 
 /// Refuses a file that is not there, by the option that names it.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::drawing::classes_named;
 use super::inputs::{Files, Input, recording, test_image};
+use crate::condition::Told;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::bars;
@@ -73,12 +74,7 @@ struct Conditional {
 /// When there is no such pixel, no image, or no class for it.
 pub(super) fn tell(at: &At, position: [usize; 2], mut run: Run, output: &Output) -> Result<u8> {
     let image = at.image(&mut run, output)?;
-    let class = at.class(&run, &image)?;
-    let device = run.model.device();
-    let condition = run
-        .spec
-        .conditioning
-        .of_labels(class.map(|class| vec![class]), device)?;
+    let condition = at.told(&run, &image)?.repeated(1, &run)?;
     let members = run.model.members();
     let model = *members.first().context("a model without members")?;
     let channel = at.channel.unwrap_or(0);
@@ -96,7 +92,7 @@ pub(super) fn tell(at: &At, position: [usize; 2], mut run: Run, output: &Output)
             counted(domain.channels, "channel")
         )));
     }
-    let levels = domain.tensor(image.levels.clone(), device)?;
+    let levels = domain.tensor(image.levels.clone(), run.model.device())?;
     let conditionals = model.conditionals(&levels, condition.as_ref())?;
     let [row, column] = position;
     let described = channel / model.likelihood().values();
@@ -138,8 +134,12 @@ impl At {
             let image = test_image(self.test.unwrap_or(0), run, output);
             return image.context("--position needs an image; --input FILE gives another");
         };
-        if let Some(recording) = recording(path, run, output)? {
-            return Ok(recording);
+        if run.data.config.sample_rate.is_some() {
+            return recording(path, run, output);
+        }
+        if path.is_dir() {
+            let problem = "it is a folder; give one image";
+            return Err(usage(format!("--input {}: {problem}", path.display())));
         }
         let files = Files {
             option: "--input",
@@ -160,15 +160,15 @@ impl At {
         Ok(images.swap_remove(0))
     }
 
-    /// What the image is taken for one of.
-    fn class(&self, run: &Run, image: &Input) -> Result<Option<u32>> {
+    /// What the model is told of the image.
+    fn told(&self, run: &Run, image: &Input) -> Result<Told> {
         let named = classes_named(self.class.as_slice(), run)?.first().copied();
         match (run.spec.conditioning.classes(), named.or(image.class)) {
             (Some(_), None) => Err(usage(
                 "the model is conditioned on classes and the image has no label; name its class with --class",
             )),
-            (Some(_), class) => Ok(class),
-            (None, _) => Ok(None),
+            (Some(_), Some(class)) => Ok(Told::Class(class)),
+            (None, _) => Ok(image.bands.clone().map_or(Told::Nothing, Told::Bands)),
         }
     }
 }

@@ -9,6 +9,8 @@ use ar_data::Encoding;
 use serde::Serialize;
 
 use super::drawing::{Drawing, Target, draw};
+use super::inputs::{Recording, recordings};
+use crate::condition::Told;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::picture::sounds as sounds_of;
@@ -42,7 +44,7 @@ struct Report<'a> {
 }
 
 impl Priming<'_> {
-    /// Completes every input, as one of each class asked for; each is as long as its input.
+    /// Completes every input, as one of each class asked for or else of its own; each is as long as its input.
     pub(super) fn run(
         &self,
         run: &mut Run,
@@ -58,60 +60,37 @@ impl Priming<'_> {
         if target.as_array {
             return Err(usage("--output: completed recordings are .wav files"));
         }
-        let classes = self.drawing.classes(run)?;
-        let rows = classes.len().max(1) * self.inputs.len();
-        let (files, picture) = target.of_recordings(rows * self.count, self.drawing, run)?;
         let keep = (self.keep_seconds * f64::from(rate)).round() as usize;
+        let inputs = recordings("--input", self.inputs, run)?;
+        let told = self.told(&inputs, keep, rate, run)?;
+        let rows: usize = told.iter().map(Vec::len).sum();
+        let completions = rows.saturating_mul(self.count);
+        let (files, picture) = target.of_recordings(completions, self.drawing, run)?;
         let (started, mut hole_nats, mut drawn_samples) = (Instant::now(), Vec::new(), 0);
         let mut shown: Vec<Vec<u16>> = Vec::new();
         let mut left = files.iter();
-        for path in self.inputs {
-            let samples = ar_data::samples_of(path, rate)?;
-            if keep >= samples.len() {
-                let length = samples.len() as f64 / f64::from(rate);
-                return Err(usage(format!(
-                    "--keep-seconds {}: {} is {length:.3} s long, so nothing is left to draw",
-                    self.keep_seconds,
-                    path.display()
-                )));
-            }
-            let (levels, length) = (companding.levels_of(&samples), samples.len());
-            run.take_length(samples.len(), "--input", output)?;
-            let told = run.data.config.bands().map(|bands| bands.of(&samples));
-            shown.push(samples);
-            let each = if classes.is_empty() {
-                vec![None]
-            } else {
-                classes.iter().copied().map(Some).collect()
-            };
-            for class in each {
-                let condition = |count| {
-                    let (conditioning, device) = (run.spec.conditioning, run.model.device());
-                    if let Some(told) = &told {
-                        let told = told.repeat(count);
-                        let own =
-                            conditioning.of_features(told, count, &run.model.domain(), device);
-                        return own.map(Some);
-                    }
-                    conditioning.of_labels(class.map(|class| vec![class; count]), device)
-                };
-                let known: Vec<bool> = (0..levels.len()).map(|i| i % length < keep).collect();
-                let wanted: Vec<bool> = known[..length].iter().map(|known| !known).collect();
-                let domain = run.model.domain();
-                let true_one = domain.tensor(levels.clone(), run.model.device())?;
-                let member = run.model.members()[0];
+        for (Recording { samples, .. }, told) in inputs.iter().zip(&told) {
+            let (levels, length) = (companding.levels_of(samples), samples.len());
+            run.take_length(length, "--input", output)?;
+            shown.push(samples.clone());
+            let known: Vec<bool> = (0..levels.len()).map(|i| i % length < keep).collect();
+            let wanted: Vec<bool> = known[..length].iter().map(|known| !known).collect();
+            let domain = run.model.domain();
+            let true_one = domain.tensor(levels.clone(), run.model.device())?;
+            for told in told {
+                let (member, condition) = (run.model.members()[0], told.repeated(1, run)?);
                 hole_nats.extend(score_pixels(
                     member,
                     &true_one,
-                    condition(1)?.as_ref(),
+                    condition.as_ref(),
                     &wanted,
                 )?);
                 let options = SampleOptions {
                     given: Some(Given {
                         levels: levels.repeat(self.count),
-                        known,
+                        known: known.clone(),
                     }),
-                    condition: condition(self.count)?,
+                    condition: told.repeated(self.count, run)?,
                     ..self.drawing.options(self.count, &domain)?
                 };
                 let drawn = draw(&*run.model, &options, output)?;
@@ -131,14 +110,14 @@ impl Priming<'_> {
         output.say(format_args!(
             "{} of {} after {keep} samples in {}: {}; {}",
             counted(files.len(), "completion"),
-            counted(self.inputs.len(), "recording"),
+            counted(inputs.len(), "recording"),
             duration(seconds),
             files[0].display(),
             picture.display()
         ))?;
         output.json(&Report {
             images: files.len(),
-            inputs: self.inputs.len(),
+            inputs: inputs.len(),
             seconds,
             file: &files[0],
             files: &files,
@@ -148,5 +127,41 @@ impl Priming<'_> {
             hole_nats,
         })?;
         Ok(0)
+    }
+
+    /// As what each of `inputs` is completed; all that is wrong with one is said before any is.
+    fn told(
+        &self,
+        inputs: &[Recording],
+        keep: usize,
+        rate: u32,
+        run: &Run,
+    ) -> Result<Vec<Vec<Told>>> {
+        let classes = self.drawing.classes(run)?;
+        let is_conditional = run.spec.conditioning.classes().is_some();
+        let bands = run.data.config.bands();
+        let told = |input: &Recording| {
+            let path = input.path.display();
+            if keep >= input.samples.len() {
+                let length = input.samples.len() as f64 / f64::from(rate);
+                return Err(usage(format!(
+                    "--keep-seconds {}: {path} is {length:.3} s long, so nothing is left to draw",
+                    self.keep_seconds
+                )));
+            }
+            Ok(match (&classes[..], input.class, bands) {
+                ([], Some(class), _) if is_conditional => vec![Told::Class(class)],
+                ([], None, _) if is_conditional => {
+                    return Err(usage(format!(
+                        "the model is conditioned on classes, and neither the name nor the folder of {path} says \
+                         one; name it with --class"
+                    )));
+                }
+                ([], _, Some(bands)) => vec![Told::Bands(bands.of(&input.samples))],
+                ([], _, None) => vec![Told::Nothing],
+                (classes, ..) => classes.iter().copied().map(Told::Class).collect(),
+            })
+        };
+        inputs.iter().map(told).collect()
     }
 }

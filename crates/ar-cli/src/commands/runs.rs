@@ -133,14 +133,15 @@ fn table(runs: &[Listed]) -> Table {
     for run in runs {
         let (nats, bits) = match (&run.test, &run.validation) {
             (Some(test), _) => (
-                format!(
-                    "{:.2} ± {:.2} test",
-                    test.nats_per_image, test.standard_error
-                ),
+                format!("{} test", test.nats()),
                 format!("{:.4}", test.bits_per_dim),
             ),
             (None, Some(best)) => (
-                format!("{:.2} validation", best.nats_per_image),
+                if best.per_sample {
+                    format!("{:.4} nats/sample validation", best.nats_per_image)
+                } else {
+                    format!("{:.2} validation", best.nats_per_image)
+                },
                 String::new(),
             ),
             (None, None) => (String::new(), String::new()),

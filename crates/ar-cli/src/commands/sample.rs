@@ -9,8 +9,9 @@ use ar_core::{Engine, SampleOptions, Sampled, Sampler, Scan, mean_and_error};
 use serde::Serialize;
 
 use super::drawing::{Drawing, draw};
+use super::inputs::recordings;
 use crate::animation::appearing;
-use crate::condition::{Rows, every_class};
+use crate::condition::{Rows, Told, every_class};
 use crate::dataset::{pictures, save_levels};
 use crate::failure::usage;
 use crate::hearing::Heard;
@@ -18,6 +19,7 @@ use crate::output::Output;
 use crate::picture::{Sheet, save_apng, sounds as sounds_of};
 use crate::progress::duration;
 use crate::run::Run;
+use crate::scored::unit_of;
 use crate::values::{Size, count, positive, scan};
 use crate::words::counted;
 
@@ -45,7 +47,7 @@ pub(crate) struct Args {
     like: Option<PathBuf>,
 
     /// Of a model of sound, write one recording to standard output while it is drawn: a WAV for a player
-    #[arg(long, requires = "seconds", conflicts_with_all = ["json", "output", "count", "whole_pass"])]
+    #[arg(long, conflicts_with_all = ["json", "output", "count", "whole_pass", "size", "animate"])]
     stream: bool,
 
     /// Draw K times as many and keep of every K the one that is most probable under the model (of a mixture,
@@ -139,6 +141,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             run.take_length(samples_of(seconds, rate)?, "--seconds", output)?;
         }
         (Some(_), None) => return Err(usage("--seconds: the model is of images; give --size")),
+        (None, Some(_)) if args.stream && args.like.is_none() => {
+            return Err(usage("--stream: say with --seconds how long it is"));
+        }
         (None, _) => {}
     }
     let bands = args.bands_of(&mut run, output)?;
@@ -163,16 +168,22 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         ..rows.clone()
     };
     let options = args.drawing.options(candidates.count(), &domain)?;
-    if let (true, Some(rate)) = (args.stream, rate) {
+    if args.stream {
+        let told = match (bands, &rows.classes[..]) {
+            (Some(bands), _) => Told::Bands(bands),
+            (None, &[]) => Told::Nothing,
+            (None, &[class]) => Told::Class(class),
+            (None, _) => {
+                let problem = "a stream is one recording; name one class with --class";
+                return Err(usage(format!("--stream: {problem}")));
+            }
+        };
         let options = SampleOptions {
             count: 1,
-            condition: run.spec.conditioning.of_labels(
-                rows.classes.first().map(|&class| vec![class]),
-                run.model.device(),
-            )?,
+            condition: told.repeated(1, &run)?,
             ..options
         };
-        return stream(&run, &options, rate);
+        return stream(&run, &options);
     }
     let recordings = match rate {
         Some(_) if !target.as_array => {
@@ -191,7 +202,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let options = SampleOptions {
         engine,
         condition: match bands {
-            Some(bands) => Some(conditioning.of_features(bands.repeat(n), n, &domain, device)?),
+            Some(bands) => Told::Bands(bands).repeated(n, &run)?,
             None => candidates.condition(conditioning, device)?,
         },
         ..options
@@ -255,6 +266,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         })?;
         return Ok(0);
     }
+    let speed = rate.map(|rate| Speed {
+        sample_rate: rate,
+        samples_per_second: (candidates.count() * domain.positions()) as f64 / seconds,
+        files: vec![target.file.clone()],
+        heard: None,
+    });
     let images = pictures(&levels, &domain, &run.encoding, rate)?;
     if target.as_array {
         save_levels(&target.file, &levels, &domain)?;
@@ -273,7 +290,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     output.preview(&rows.few(&images));
     output.say(format_args!(
         "{}{kept} in {} ({} each): {}",
-        counted(count, "image"),
+        counted(count, unit_of(&run.encoding).trim_end_matches('s')),
         duration(seconds),
         duration(seconds / count as f64),
         target.file.display()
@@ -288,7 +305,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         nats: &nats,
         best_of: args.best_of,
         passes: run.model.members()[0].order().steps(),
-        sound: None,
+        sound: speed,
     })?;
     Ok(0)
 }
@@ -298,10 +315,14 @@ impl Args {
     fn bands_of(&self, run: &mut Run, output: &Output) -> Result<Option<Vec<f32>>> {
         let config = &run.data.config;
         match (&self.like, config.bands(), config.sample_rate) {
-            (Some(file), Some(bands), Some(rate)) => {
-                let samples = ar_data::samples_of(file, rate)?;
-                run.take_size([1, samples.len()], "--like", output)?;
-                Ok(Some(bands.of(&samples)))
+            (Some(file), Some(bands), Some(_)) => {
+                let read = recordings("--like", std::slice::from_ref(file), run)?;
+                let [only] = &read[..] else {
+                    let problem = "give one recording";
+                    return Err(usage(format!("--like {}: {problem}", file.display())));
+                };
+                run.take_size([1, only.samples.len()], "--like", output)?;
+                Ok(Some(bands.of(&only.samples)))
             }
             (Some(file), ..) => Err(usage(format!(
                 "--like {}: the model is told nothing of a recording; train one with --bands",
@@ -318,8 +339,10 @@ impl Args {
 
 /// Writes the samples of one recording to standard output as they are drawn. A reader that has heard enough may
 /// go.
-fn stream(run: &Run, options: &SampleOptions, rate: u32) -> Result<u8> {
+fn stream(run: &Run, options: &SampleOptions) -> Result<u8> {
     const AT_ONCE: usize = 256;
+    let rate = run.data.config.sample_rate;
+    let rate = rate.ok_or_else(|| usage("--stream: the model is of images"))?;
     let mut out = std::io::stdout().lock();
     let domain = run.model.domain();
     let header = ar_data::wav_header(rate, domain.width)?;

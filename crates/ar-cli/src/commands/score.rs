@@ -188,13 +188,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         map,
         against,
     };
-    let is_sound = run.data.config.sample_rate.is_some();
-    let unit = if is_sound {
-        "bits/sample".to_owned()
-    } else {
-        bits_unit(&run.encoding)
-    };
-    report.tell(&unit, args.map.as_deref(), output)?;
+    report.tell(&bits_unit(&run.encoding), args.map.as_deref(), output)?;
     output.json(&report)?;
     Ok(0)
 }

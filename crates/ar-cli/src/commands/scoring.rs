@@ -120,6 +120,7 @@ pub(super) fn data_of(
     full_size: bool,
     output: &Output,
 ) -> Result<Data> {
+    reads_sound(run, reading, full_size)?;
     let config = config_of(run, source, reading, full_size);
     let data = Data::like(&config, &run.encoding);
     let data = match source {
@@ -145,6 +146,20 @@ pub(super) fn data_of(
         ));
     }
     Ok(data)
+}
+
+/// Refuses what says how pictures are read where the model of `run` is of sound.
+///
+/// # Errors
+/// With the option.
+pub(super) fn reads_sound(run: &Run, reading: &ReadingArgs, full_size: bool) -> Result<()> {
+    let full_size = full_size.then_some("--full-size");
+    match reading.first_of_images().or(full_size) {
+        Some(option) if run.data.config.sample_rate.is_some() => Err(usage(format!(
+            "{option} is for images; the model is of sound"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a label of `data` means the same class to `run`.

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use ar_core::Domain;
+use ar_core::{Conditioning, Domain};
 use ar_data::{Binarization, Encoding, Images, Shape, Source, Split};
 
-use super::inputs::{Files, all_files, class_of, is_there, tests};
-use super::scoring::{config_of, data_of, has_classes_of, seen_by};
+use super::inputs::{Files, is_there, recordings, tests};
+use super::scoring::{config_of, data_of, has_classes_of, reads_sound, seen_by};
 use crate::complexity::complexity;
+use crate::condition::in_words;
 use crate::config::DataConfig;
 use crate::dataset::Data;
-use crate::destination::ending_of;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::reading::ReadingArgs;
@@ -50,8 +50,9 @@ impl Subjects {
         run: &mut Run,
         output: &Output,
     ) -> Result<Self> {
-        if let Some(rate) = run.data.config.sample_rate {
-            return Self::of_recordings(files, rate, class, run);
+        if run.data.config.sample_rate.is_some() {
+            reads_sound(run, files.reading, files.full_size)?;
+            return Self::of_recordings(files, class, run);
         }
         let inputs = files.read(run, output)?;
         let Domain {
@@ -75,28 +76,17 @@ impl Subjects {
         })
     }
 
-    fn of_recordings(files: &Files, rate: u32, class: Option<u32>, run: &Run) -> Result<Self> {
+    fn of_recordings(files: &Files, class: Option<u32>, run: &Run) -> Result<Self> {
         let (mut values, mut lengths) = (Vec::new(), Vec::new());
         let (mut names, mut classes) = (Vec::new(), Vec::new());
-        for path in all_files(files.option, files.paths, &["wav"])? {
-            let called = format!("{} {}", files.option, path.display());
-            if ending_of(&path) != "wav" {
-                return Err(usage(format!(
-                    "{called}: the model is of sound; give WAV files"
-                )));
-            }
-            let samples = ar_data::samples_of(&path, rate);
-            let samples = samples.with_context(|| format!("cannot read {called}"))?;
-            if samples.is_empty() {
-                return Err(usage(format!("{called} holds no samples")));
-            }
-            lengths.push(samples.len());
-            values.extend(samples);
-            classes.push(class.or(class_of(&path, run)));
-            names.push(path.display().to_string());
+        for recording in recordings(files.option, files.paths, run)? {
+            lengths.push(recording.samples.len());
+            values.extend(recording.samples);
+            classes.push(class.or(recording.class));
+            names.push(recording.path.display().to_string());
         }
         let labels = labels(&names, classes, run)?;
-        let images = recordings(values, &lengths, labels, run)?;
+        let images = joined(values, &lengths, labels, run)?;
         Ok(Self {
             names,
             images: Arc::new(images),
@@ -247,11 +237,7 @@ impl Subjects {
         label: &str,
         output: &Output,
     ) -> Result<Vec<f64>> {
-        let images = match self.images.context() {
-            // Another model may look further back, or less far.
-            Some(_) => &Arc::new(rewindowed(&self.images, run)?),
-            None => &self.images,
-        };
+        let images = &seen_by_model(&self.images, run)?;
         let (model, encoding) = (run.model.as_ref(), &self.encoding);
         let nats = with_bar(model, images, encoding, batch_size, 0, label, output)?;
         if let Some(i) = nats.iter().position(|nats| !nats.is_finite()) {
@@ -290,7 +276,7 @@ fn labels(names: &[String], classes: Vec<Option<u32>>, run: &Run) -> Result<Opti
 }
 
 /// Recordings seen through the windows of `run`.
-fn recordings(
+fn joined(
     values: Vec<u16>,
     lengths: &[usize],
     labels: Option<Vec<u32>>,
@@ -303,12 +289,19 @@ fn recordings(
     Ok(images.with_bands(run.data.config.bands()))
 }
 
-fn rewindowed(images: &Images, run: &Run) -> Result<Images> {
+/// The same images; of recordings, through the windows of `run`: another model may look further back, or less far.
+///
+/// # Errors
+/// Never for what was read.
+pub(super) fn seen_by_model(images: &Arc<Images>, run: &Run) -> Result<Arc<Images>> {
+    if images.context().is_none() {
+        return Ok(Arc::clone(images));
+    }
     let all = 0..images.len();
     let lengths: Vec<usize> = all.clone().map(|i| images.values(i)).collect();
     let values = all.flat_map(|i| images.recording(i)).copied().collect();
     let labels = images.labels().map(<[u32]>::to_vec);
-    recordings(values, &lengths, labels, run)
+    Ok(Arc::new(joined(values, &lengths, labels, run)?))
 }
 
 /// Opens the run at `path` to be held against `run`, whose images it has to see as that does.
@@ -336,12 +329,12 @@ pub(super) fn background(path: &Path, run: &Run, output: &Output) -> Result<Run>
     if own != domain && !is_sound {
         other.take_size([own.height, own.width], &format!("{told}, for"), output)?;
     }
-    let is_conditional = other.spec.conditioning.classes().is_some();
-    let same_classes =
-        other.spec.conditioning == run.spec.conditioning && other.data.classes == run.data.classes;
-    if is_conditional && !same_classes {
+    let given = other.spec.conditioning;
+    let same = given == run.spec.conditioning && other.data.classes == run.data.classes;
+    if given != Conditioning::None && !same {
         return Err(usage(format!(
-            "{told} is conditioned on classes that the run does not have"
+            "{told} is given {}, and not the same as the run",
+            in_words(given)
         )));
     }
     Ok(other)

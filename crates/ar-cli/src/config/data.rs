@@ -10,6 +10,7 @@ use ar_data::{
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
+use crate::destination::ending_of;
 use crate::failure::usage;
 use crate::paths::absolute;
 use crate::values::Size;
@@ -232,6 +233,55 @@ impl DataConfig {
         Err(usage(contradiction))
     }
 
+    /// Refuses what says nothing of such data as `dataset`, rather than leave it unheard.
+    ///
+    /// # Errors
+    /// With the option and what it is for.
+    pub(crate) fn suits(&self, dataset: &Dataset) -> Result<()> {
+        let is_sound = dataset.sample_rate.is_some();
+        let path = match self.source() {
+            Source::Path(path) => path,
+            _ => PathBuf::new(),
+        };
+        let sound = (is_sound, "sound");
+        let named = (is_sound && path.is_dir(), "a folder of recordings");
+        let images = (!is_sound, "images");
+        let arrays = (
+            ["npy", "npz"].contains(&ending_of(&path).as_str()),
+            "arrays",
+        );
+        let options = [
+            ("--quantize", self.quantize.is_some(), sound),
+            ("--sample-rate", self.sample_rate.is_some(), sound),
+            ("--bands", self.bands > 0, sound),
+            ("--classes-from", self.classes_from.is_some(), named),
+            ("--hold-out", self.hold_out.is_some(), named),
+            ("--palette", self.palette.is_some(), images),
+            ("--binarize", self.binarize.is_some(), images),
+            ("--resize", self.resize.is_some(), images),
+            ("--native-levels", self.native_levels.is_some(), images),
+            ("--layout", self.layout.is_some(), arrays),
+            ("--data-range", self.data_range.is_some(), arrays),
+        ];
+        let unheard = options
+            .into_iter()
+            .find(|(_, given, (is, _))| *given && !is);
+        if let Some((option, _, (_, what))) = unheard {
+            return Err(usage(format!(
+                "{option} is for {what}; {} is {}",
+                dataset.name,
+                if is_sound { "sound" } else { "of images" }
+            )));
+        }
+        match self.crop {
+            Some(Size([height, width])) if is_sound && height != 1 => Err(usage(format!(
+                "--crop {height}x{width}: {} is sound; give a number of samples",
+                dataset.name
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// What is applied to the pixels of `dataset`; `usual_palette` is how many colours RGB pixels
     /// are reduced to when nothing is asked for.
     ///
@@ -244,26 +294,8 @@ impl DataConfig {
     ) -> Result<Encoding> {
         self.validate()?;
         let native = dataset.native_levels();
-        let is_folder = matches!(self.source(), Source::Path(path) if path.is_dir());
-        if let Some(names) = &self.hold_out
-            && !(is_folder && dataset.sample_rate.is_some())
-        {
-            let is = "is no folder of recordings";
-            return Err(usage(format!("--hold-out {names}: {} {is}", dataset.name)));
-        }
         if dataset.sample_rate.is_some() {
             return self.companding();
-        }
-        if self.bands > 0 {
-            let is = "is of images; it is for sound";
-            return Err(usage(format!(
-                "--bands {}: {} {is}",
-                self.bands, dataset.name
-            )));
-        }
-        if let Some(law) = self.quantize {
-            let is = "is of images; it is for sound";
-            return Err(usage(format!("--quantize {law}: {} {is}", dataset.name)));
         }
         let is_rgb = dataset.shape().channels == 3 && native == 256;
         let asked = (self.palette, self.levels, self.binarize);
@@ -288,10 +320,6 @@ impl DataConfig {
             self.quantize.unwrap_or(Law::MuLaw),
             self.levels.unwrap_or(256),
         );
-        if self.palette.is_some() || self.binarize.is_some() {
-            let is = "for images; sound takes --quantize and --levels";
-            return Err(usage(format!("--palette and --binarize are {is}")));
-        }
         let companding = Companding::new(law, levels);
         let told = || format!("--quantize {law} --levels {levels}");
         Ok(Encoding::Sound(companding.with_context(told)?))

@@ -8,6 +8,7 @@ use super::plan::{Begun, Plan};
 use crate::condition::given;
 use crate::device::name;
 use crate::output::Output;
+use crate::paths::quoted;
 use crate::words::counted;
 
 /// What is trained, on what, and for how long.
@@ -105,6 +106,6 @@ pub(crate) fn stopped(plan: &Plan, step: u64, output: &Output) {
     output.warn(format_args!(
         "stopped at step {step} and saved; go on with: ar-cli train {} --run {} --resume",
         plan.spec.model,
-        plan.directory.path().display()
+        quoted(plan.directory.path())
     ));
 }

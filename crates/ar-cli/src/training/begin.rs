@@ -9,7 +9,7 @@ use ar_train::{RunDirectory, TrainConfig};
 
 use super::given::{Given, LIMITS};
 use super::plan::{Begun, Plan};
-use crate::config::{ConfigFile, DataConfig, Draft, usual_steps};
+use crate::config::{ConfigFile, DataConfig, Draft, usual_size, usual_steps};
 use crate::dataset::Data;
 use crate::failure::usage;
 use crate::models::{is_same, listed};
@@ -62,17 +62,12 @@ impl Plan {
         let mut size = given.preset.as_deref();
         let mut draft = with(size)?;
         let asked_data = draft.typed::<DataConfig>("data")?;
+        let own_size = given.preset.is_some() || file.as_ref().is_some_and(|f| f.has("model"));
+        if let Some(of_sound) = usual_size(&draft.name, &asked_data)?.filter(|_| !own_size) {
+            size = Some(of_sound);
+            draft = with(size)?;
+        }
         if ar_data::is_sound(&asked_data.source()) {
-            let own_size = given.preset.is_some() || file.as_ref().is_some_and(|f| f.has("model"));
-            let of_sound = if asked_data.levels > Some(LOGITS) {
-                SOUND_16
-            } else {
-                SOUND
-            };
-            if !own_size && has_preset(&draft.name, of_sound)? {
-                size = Some(of_sound);
-                draft = with(size)?;
-            }
             give_context(&mut draft)?;
         }
         let name = draft.name.clone();
@@ -124,7 +119,7 @@ impl Prepared {
         apart(path, &self.data.config)?;
         if RunDirectory::is_run(path) {
             return Err(usage(format!(
-                "{} already holds a run: add --resume to continue it, or choose another --run",
+                "{} already holds a run: choose another --run, or continue it with train --resume",
                 path.display()
             )));
         }
@@ -158,29 +153,18 @@ impl Prepared {
     }
 }
 
-/// The size of a model that is for recordings.
-const SOUND: &str = "sound";
-
-/// The one for samples of so many levels that a mixture describes them, not logits.
-const SOUND_16: &str = "sound-16";
-const LOGITS: usize = 512;
-
-fn has_preset(model: &str, preset: &str) -> Result<bool> {
-    let Some(entry) = ar_models::find(model) else {
-        return Ok(false);
-    };
-    Ok(entry.presets()?.iter().any(|(name, _)| *name == preset))
-}
-
 /// Lets crops of recordings be given as many samples as the model's conditionals depend on.
 fn give_context(draft: &mut Draft) -> Result<()> {
     let entry = ar_models::find(&draft.name);
     let reach = entry.map(|entry| entry.reach(&draft.table("model")));
     let Some(reach) = reach.transpose()?.flatten() else {
+        let is = match usual_size(&draft.name, &draft.typed("data")?)? {
+            Some(_) => format!("set so, {} depends on all of a recording", draft.name),
+            None => format!("{} is for images", draft.name),
+        };
         return Err(usage(format!(
-            "{} is for images: recordings are learned in parts, by a model that depends on so many samples \
-             before and no more; take wavenet, in raster order and with position=false",
-            draft.name
+            "{is}: recordings are learned in parts, by a model that depends on so many samples before and no \
+             more; take wavenet, in raster order and with position=false"
         )));
     };
     match draft.get("data", "context").as_u64() {

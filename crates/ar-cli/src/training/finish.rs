@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail};
 use ar_core::Distribution;
 use ar_data::Split;
+use ar_train::names::RESULT;
 use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -15,9 +16,6 @@ use crate::interrupt;
 use crate::output::Output;
 use crate::picture::write_whole;
 use crate::scored::{Scored, with_bar};
-
-/// The result's name in a run directory.
-const RESULT_FILE: &str = "result.json";
 
 /// The result of a run, as `train --json` prints it and `result.json` keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,7 +94,7 @@ impl RunResult {
 
     /// What the run in `directory` left, if it was finished.
     pub(crate) fn read(directory: &std::path::Path) -> Option<Self> {
-        let text = std::fs::read_to_string(directory.join(RESULT_FILE)).ok()?;
+        let text = std::fs::read_to_string(directory.join(RESULT)).ok()?;
         serde_json::from_str(&text).ok()
     }
 
@@ -106,7 +104,7 @@ impl RunResult {
     /// When it cannot be written.
     pub(crate) fn write(&self) -> Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
-        write_whole(&self.run.join(RESULT_FILE), text.as_bytes())
+        write_whole(&self.run.join(RESULT), text.as_bytes())
     }
 }
 

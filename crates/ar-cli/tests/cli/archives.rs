@@ -204,6 +204,18 @@ fn sound_comes_back_sample_by_sample() {
         .json();
     assert_eq!(report["images"], 2);
     with(path, "decompress y.arc -o test --json").ok();
+    // An array is no place for a recording, whatever is there stays, and what exists is found before the rest.
+    let npy = path.join("x.npy");
+    std::fs::write(&npy, "precious").unwrap();
+    with(path, "decompress y.arc -o x.npy --force").refused(&["more than one file"]);
+    std::fs::remove_file(path.join("test/test/00000.wav")).unwrap();
+    with(path, "decompress y.arc -o test").refused(&["00001.wav", "--force"]);
+    assert!(!path.join("test/test/00000.wav").exists());
+    let one = path.join("test/test/00001.wav").display().to_string();
+    let run = runs().join("sound").display().to_string();
+    with(path, &format!("compress {run} {one} -o one.arc")).ok();
+    with(path, "decompress one.arc -o x.npy --force").refused(&["00001.wav", "no array"]);
+    assert_eq!(std::fs::read_to_string(npy).unwrap(), "precious");
     assert!(path.join("test/test/00001.wav").is_file());
 }
 
@@ -249,6 +261,12 @@ fn what_does_not_fit_is_refused_and_damage_is_named() {
     );
     refused("decompress none.arc -o out", &["none.arc"]);
     refused("decompress x.arc -o one.npy", &["more than one file"]);
+    with(path, &format!("compress {grey} in/d.npy -o d.arc")).ok();
+    std::fs::write(path.join("d.npy"), "precious").unwrap();
+    refused("decompress d.arc -o d.npy", &["d.npy", "--force"]);
+    with(path, "decompress d.arc -o d.npy --force").ok();
+    let [again, whole] = ["d.npy", "in/d.npy"].map(|file| std::fs::read(path.join(file)).unwrap());
+    assert!(again == whole);
     with(path, "decompress in/a.png -o out").ended(1, &["a.png", "not an archive"]);
 
     let whole = std::fs::read(path.join("x.arc")).unwrap();

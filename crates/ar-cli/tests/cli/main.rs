@@ -24,6 +24,7 @@ mod palette;
 mod patience;
 mod presets;
 mod reading;
+mod recordings;
 mod resume;
 mod runs;
 mod sample;

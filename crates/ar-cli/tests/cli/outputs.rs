@@ -6,7 +6,8 @@ use crate::common::{ar, run_path, tiny, trained, write_png};
 
 fn copy_of_the_run(folder: &Path) {
     std::fs::create_dir(folder.join("run")).unwrap();
-    for file in ["model.safetensors", "config.toml", "state.safetensors"] {
+    let files = "model.safetensors config.toml state.safetensors metrics.jsonl run.json";
+    for file in files.split(' ') {
         std::fs::copy(trained().join(file), folder.join("run").join(file)).unwrap();
     }
 }
@@ -61,6 +62,14 @@ fn inputs_and_checkpoints_are_never_overwritten() {
     ar(path, &state).refused(&["a run's own file"]);
     let archive = ["compress", "run", "a.png", "-o", "run/model.safetensors"];
     ar(path, &[&archive[..], &["--force"]].concat()).refused(&["a run's own file"]);
+    let config = ["compress", "run", "a.png", "--force", "-o"];
+    for own in [
+        "run/config.toml",
+        "run/metrics.jsonl",
+        "run/../run/run.json",
+    ] {
+        ar(path, &[&config[..], &[own]].concat()).refused(&["a run's own file"]);
+    }
     std::fs::copy(path.join("a.png"), path.join("run/completed.png")).unwrap();
     let again = ["complete", "run", "--input", "run/completed.png"];
     ar(path, &[&again[..], &["--keep-rows", "9"]].concat()).refused(&["what --input reads"]);

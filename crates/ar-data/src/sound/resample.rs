@@ -1,5 +1,7 @@
 //! A recording at another rate.
 
+use std::path::Path;
+
 use rubato::audioadapter_buffers::owned::InterleavedOwned;
 use rubato::{Fft, FixedSync, Resampler as _};
 
@@ -12,22 +14,25 @@ const FILTER: usize = 512;
 /// Nine hours at 8 kHz. A rate in a header must not fill the memory.
 const MOST_SAMPLES: u64 = 1 << 28;
 
-/// The same sound at `rate` samples a second: band-limited, in place to a fraction of a sample, of
+/// The sound of the file at `path` at `rate` samples a second: band-limited, in place to a fraction of a sample, of
 /// `len · rate / from` samples to the nearest, but at least one where there was one.
 ///
 /// # Errors
-/// When a rate is 0 or above 768000, or it would be more than 2^28 samples.
-pub(crate) fn resampled(recording: Recording, rate: u32) -> Result<Recording> {
+/// When a rate is 0 or above 768000, or it would be more than 2^28 samples; the latter names the file.
+pub(crate) fn resampled(path: &Path, recording: Recording, rate: u32) -> Result<Recording> {
     check_rate(recording.rate)?;
     check_rate(rate)?;
     let from = recording.rate;
     if from == rate || recording.samples.is_empty() {
         return Ok(Recording { rate, ..recording });
     }
-    let (len, refused) = (recording.samples.len(), || Error::Option {
-        option: "length of a recording",
-        must: "at most 268435456 samples at the rate asked for",
-    });
+    let len = recording.samples.len();
+    let refused = || Error::Format {
+        path: path.to_owned(),
+        problem: format!(
+            "its {len} samples at {from} Hz would be more than {MOST_SAMPLES} at {rate} Hz, or cannot be resampled"
+        ),
+    };
     let new_len = (len as u64 * u64::from(rate) + u64::from(from / 2)) / u64::from(from);
     if new_len > MOST_SAMPLES {
         return Err(refused());
@@ -73,9 +78,13 @@ mod tests {
         }
     }
 
+    fn resampled_here(recording: Recording, rate: u32) -> Result<Recording> {
+        resampled(Path::new("a.wav"), recording, rate)
+    }
+
     /// Largest difference between the middle of a resampled sine and what it should be.
     fn error(hertz: f64, from: u32, to: u32) -> f64 {
-        let got = resampled(sine(hertz, from, from as usize), to).unwrap();
+        let got = resampled_here(sine(hertz, from, from as usize), to).unwrap();
         assert_eq!((got.samples.len(), got.rate), (to as usize, to));
         let want = sine(hertz, to, to as usize).samples;
         let middle = to as usize / 10..to as usize * 9 / 10;
@@ -104,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_is_too_high_is_gone() {
-        let got = resampled(sine(4100.0, 44_100, 44_100), 8000).unwrap();
+        let got = resampled_here(sine(4100.0, 44_100, 44_100), 8000).unwrap();
         let middle = &got.samples[800..7200];
         assert!(middle.iter().all(|&s| amplitude(s).abs() < 1e-3));
     }
@@ -114,7 +123,7 @@ mod tests {
         let mut samples = vec![32_768; 3001];
         samples[1500] = 65_535;
         let rate = 16_000;
-        let got = resampled(
+        let got = resampled_here(
             Recording {
                 samples,
                 rate,
@@ -138,18 +147,21 @@ mod tests {
             (5, 767_999, 768_000, 5),
             (0, 8000, 16_000, 0),
         ] {
-            let got = resampled(sine(100.0, from, len), to).unwrap();
+            let got = resampled_here(sine(100.0, from, len), to).unwrap();
             assert_eq!((got.samples.len(), got.rate), (want, to), "{len}");
         }
         let same = sine(100.0, 8000, 77);
-        assert_eq!(resampled(same.clone(), 8000).unwrap(), same);
+        assert_eq!(resampled_here(same.clone(), 8000).unwrap(), same);
     }
 
     #[test]
     fn impossible_rates_are_refused() {
-        assert!(resampled(sine(1.0, 8000, 9), 0).is_err());
-        assert!(resampled(sine(1.0, 8000, 9), 768_001).is_err());
-        let problem = resampled(sine(1.0, 1, 400), 768_000).unwrap_err();
-        assert!(problem.to_string().contains("268435456"));
+        assert!(resampled_here(sine(1.0, 8000, 9), 0).is_err());
+        assert!(resampled_here(sine(1.0, 8000, 9), 768_001).is_err());
+        let problem = resampled_here(sine(1.0, 1, 400), 768_000).unwrap_err();
+        let problem = problem.to_string();
+        assert!(
+            problem.contains("a.wav: its 400 samples at 1 Hz") && problem.contains("268435456")
+        );
     }
 }

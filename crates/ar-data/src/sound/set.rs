@@ -85,7 +85,7 @@ pub(crate) fn is_wav(path: &Path) -> bool {
 /// # Errors
 /// As [`read_wav`](crate::read_wav).
 pub fn samples_of(path: &Path, rate: u32) -> Result<Vec<u16>> {
-    Ok(resampled(read_wav(path)?, rate)?.samples)
+    Ok(resampled(path, read_wav(path)?, rate)?.samples)
 }
 
 fn picture(recording: Recording) -> Result<Picture> {
@@ -108,7 +108,7 @@ pub(crate) fn find_sounds(dir: &Path, options: &LoadOptions) -> Result<Found> {
         expected: "*.wav, or a folder of them for every class",
         classes: sound.classes.as_ref(),
         test: sound.hold_out.as_ref(),
-        read: &|path| picture(resampled(read_wav(path)?, rate)?),
+        read: &|path| picture(resampled(path, read_wav(path)?, rate)?),
         empty: &|| Pile::of_recordings(framing, sound.context),
     };
     let found = files.find(dir, Nature::Sound)?;
@@ -123,7 +123,7 @@ pub(crate) fn find_sound(path: &Path, options: &LoadOptions) -> Result<Found> {
     let recording = read_wav(path)?;
     let rate = options.sound.rate.unwrap_or(recording.rate);
     let mut pile = options.sound.pile()?;
-    pile.push(path, picture(resampled(recording, rate)?)?)?;
+    pile.push(path, picture(resampled(path, recording, rate)?)?)?;
     let said = format!("{}: one recording", path.display());
     Ok(Found {
         sound: Some(options.sound.described(rate)),
@@ -156,7 +156,10 @@ pub(crate) fn draw_tones(options: &LoadOptions) -> Result<Found> {
                 rate: tones::RATE,
                 exact: true,
             };
-            Ok((picture(resampled(recording, rate)?)?, class as u32))
+            Ok((
+                picture(resampled(Path::new("tones"), recording, rate)?)?,
+                class as u32,
+            ))
         };
         let drawn: Vec<(Picture, u32)> = (0..n).into_par_iter().map(draw).collect::<Result<_>>()?;
         let (mut pile, mut labels) = (options.sound.pile()?, Vec::new());

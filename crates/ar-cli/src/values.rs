@@ -61,9 +61,10 @@ pub(crate) fn window(text: &str) -> Result<Size, String> {
 
 /// The name of an order, or a file that lists one.
 pub(crate) fn scan(text: &str) -> Result<Scan, String> {
+    let from_file = "LIST is numbers of pixels; file:PATH takes it from a file";
     order(text)?
         .parse()
-        .map_err(|error: ar_core::Error| error.to_string())
+        .map_err(|error: ar_core::Error| format!("{error}; {from_file}"))
 }
 
 /// The name of an order; that of `file:PATH` lists the pixels that the file lists.

@@ -93,6 +93,7 @@ pub struct Taps {
     /// `(sites, taps)`.
     table: Vec<u32>,
     rows_above: usize,
+    lead: usize,
     centre: Option<usize>,
     grid: Grid,
     is_shift: bool,
@@ -175,6 +176,10 @@ impl Taps {
         Ok(Self {
             table: table.collect(),
             rows_above: 0,
+            lead: match *lags {
+                [.., before, last] if order.is_raster() => before - last,
+                _ => 0,
+            },
             centre: lags.iter().position(|&lag| lag == 0),
             grid: Grid {
                 height: 1,
@@ -214,6 +219,7 @@ impl Taps {
         }
         Self {
             rows_above: 0,
+            lead: 0,
             centre: offsets.iter().position(|&o| o == (0, 0)),
             grid,
             is_shift: stride == Stride::One,
@@ -245,6 +251,7 @@ impl Taps {
         let rows_above = offsets.iter().filter(|o| o.0 < 0).count();
         Self {
             rows_above: if order.is_raster() { rows_above } else { 0 },
+            lead: 0,
             centre: offsets.iter().position(|&o| o == (0, 0)),
             grid,
             is_shift,
@@ -282,6 +289,12 @@ impl Taps {
     /// How many leading taps read rows that are complete before the first pixel of this row.
     pub fn rows_above(&self) -> usize {
         self.rows_above
+    }
+
+    /// Along a raster sequence: for how many sites, one and those after it, all taps but the last read what is
+    /// known when the first is computed; 0 of taps that are no such sequence.
+    pub fn lead(&self) -> usize {
+        self.lead
     }
 
     /// Which tap reads the position itself, if any does.

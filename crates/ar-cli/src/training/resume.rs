@@ -117,7 +117,14 @@ fn as_it_began(draft: &Draft, spec: &Spec, same_data: bool) -> Result<()> {
 /// The configuration that a run keeps.
 fn stored(directory: &RunDirectory, name: &str) -> Result<Draft> {
     let mut draft = Draft::new(name, None)?;
-    draft.merge(&ConfigFile::read(&directory.config_path())?)?;
+    let file = ConfigFile::read(&directory.config_path())?;
+    // The last field of a whole file: a default would stand in for each that is missing.
+    anyhow::ensure!(
+        file.get("train", "weight_decay").is_some(),
+        "{} is cut off: it has no weight_decay in [train]; put the whole file back",
+        file.path.display()
+    );
+    draft.merge(&file)?;
     Ok(draft)
 }
 

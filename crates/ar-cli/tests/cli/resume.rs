@@ -210,6 +210,10 @@ fn data_that_have_moved_are_found_by_their_fingerprint() {
     resume(&["--steps", "5"]).ok();
     std::fs::write(&config, edited.replace("hidden = 4", "hidden = 8")).unwrap();
     resume(&["--steps", "6"]).refused(&["config.toml", "[model]"]);
+    // What a cut file lacks would be replaced by defaults.
+    let end = edited.find("weight_decay").unwrap();
+    std::fs::write(&config, &edited[..end]).unwrap();
+    resume(&["--steps", "6"]).ended(1, &["config.toml", "cut off", "weight_decay"]);
 }
 
 #[test]

@@ -69,6 +69,14 @@ fn a_sequence_reads_back_along_the_order() {
         [taps.sources(0), taps.sources(1), taps.sources(2)],
         [&[2], &[0], &[Taps::NONE]]
     );
+    // Known ahead: in raster order alone are the sites after one those that are computed next.
+    assert_eq!((a.lead(), b.lead(), taps.lead()), (1, 4, 0));
+    let near = Taps::before(&raster(1)).unwrap();
+    assert_eq!((near.lead(), window_of_ones().lead()), (0, 0));
+}
+
+fn window_of_ones() -> Taps {
+    Taps::new(&raster(1), Kernel::square(3), MaskType::B)
 }
 
 #[test]

@@ -35,8 +35,18 @@ impl Panels {
 
     /// `out += x · weight`; `x` is `(rows, k)`, `out` is `(rows, n)`, both dense.
     pub(crate) fn product(&self, x: &[f32], out: &mut [f32]) {
+        self.run::<false>(x, out);
+    }
+
+    /// As [`Self::product`], but `out` is the sum over the k before these, which goes on: bit for bit the sum over
+    /// all of them at once.
+    pub(crate) fn go_on(&self, x: &[f32], out: &mut [f32]) {
+        self.run::<true>(x, out);
+    }
+
+    fn run<const ON: bool>(&self, x: &[f32], out: &mut [f32]) {
         if self.k > 0 {
-            dispatch(Product {
+            dispatch(Product::<ON> {
                 panels: self,
                 x,
                 out,
@@ -45,13 +55,13 @@ impl Panels {
     }
 }
 
-struct Product<'a> {
+struct Product<'a, const ON: bool> {
     panels: &'a Panels,
     x: &'a [f32],
     out: &'a mut [f32],
 }
 
-impl WithSimd for Product<'_> {
+impl<const ON: bool> WithSimd for Product<'_, ON> {
     type Output = ();
 
     #[inline(always)]
@@ -66,7 +76,7 @@ impl WithSimd for Product<'_> {
     }
 }
 
-impl Product<'_> {
+impl<const ON: bool> Product<'_, ON> {
     #[inline(always)]
     fn tiles<S: Simd, const V: usize, const R: usize>(mut self, simd: S) {
         let rows = self.x.len() / self.panels.k;
@@ -87,6 +97,14 @@ impl Product<'_> {
         let panel = &data[j * k * WIDTH..][..k * WIDTH];
         let x: [&[f32]; R] = std::array::from_fn(|i| &self.x[(r + i) * k..][..k]);
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
+        let columns = WIDTH.min(n - j * WIDTH);
+        if ON {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let sums: &mut [f32] = bytemuck::cast_slice_mut(sums);
+                let out = &self.out[(r + i) * n + j * WIDTH..][..columns];
+                sums[..columns].copy_from_slice(out);
+            }
+        }
         for (i, row) in panel.chunks_exact(WIDTH).enumerate() {
             let (weights, _) = S::as_simd_f32s(row);
             for (sums, x) in sums.iter_mut().zip(&x) {
@@ -96,11 +114,14 @@ impl Product<'_> {
                 }
             }
         }
-        let columns = WIDTH.min(n - j * WIDTH);
         for (i, sums) in sums.iter().enumerate() {
             let sums: &[f32] = bytemuck::cast_slice(sums);
             let out = &mut self.out[(r + i) * n + j * WIDTH..][..columns];
-            out.iter_mut().zip(sums).for_each(|(o, s)| *o += s);
+            if ON {
+                out.copy_from_slice(&sums[..columns]);
+            } else {
+                out.iter_mut().zip(sums).for_each(|(o, s)| *o += s);
+            }
         }
     }
 }
@@ -123,6 +144,16 @@ mod tests {
                 a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-4),
                 "{m} {k} {n}"
             );
+            // In two parts, the sum is the same to the bit.
+            let (first, rest): (Vec<&[f32]>, Vec<&[f32]>) =
+                x.chunks_exact(k).map(|row| row.split_at(k / 2)).unzip();
+            let mut parts = vec![0.0; m * n];
+            let (head, tail) = w.split_at(k / 2 * n);
+            Panels::new(head, k / 2, n).product(&first.concat(), &mut parts);
+            Panels::new(tail, k - k / 2, n).go_on(&rest.concat(), &mut parts);
+            let mut whole = vec![0.0; m * n];
+            panels.product(&x, &mut whole);
+            assert_eq!(parts, whole, "{m} {k} {n}");
             let mut one = vec![1.0; n];
             panels.product(&x[(m - 1) * k..], &mut one);
             assert_eq!(one, a[(m - 1) * n..], "a row depends on its neighbours");

@@ -6,46 +6,90 @@ use crate::kernel::Panels;
 use crate::primitive::gather::{TapRange, gather};
 use crate::primitive::{Centre, Step, StepValue};
 
-/// A convolution in the step pass. What complete rows above contribute to a pixel is computed for its
-/// whole row at once, when the first is asked for; a pixel then costs only the taps beside it.
+/// A convolution in the step pass. What taps contribute that read values known long before is computed for many
+/// sites at once, when the first is asked for; a site then costs only the taps beside it.
 #[derive(Clone)]
 pub(super) struct ConvStep {
     weights: Arc<Packed>,
     batch: usize,
-    /// What the rows above contribute, `(B, W, c_out)`, to the row `row`.
-    above: Vec<f32>,
-    row: Option<usize>,
-    row_room: Vec<f32>,
+    /// What the taps known ahead contribute, `(B, sites, c_out)`, to `ahead_of`.
+    ahead: Vec<f32>,
+    ahead_of: Range<usize>,
+    ahead_rows: Vec<f32>,
     rows: Vec<f32>,
     sums: Vec<f32>,
 }
 
 struct Packed {
     conv: Conv,
-    above: Panels,
+    known: Known,
+    ahead: Panels,
     /// One for each channel group.
     beside: Vec<Panels>,
     bias: Vec<f32>,
 }
 
-impl Packed {
-    /// The taps whose part is computed a row at a time. Values that are complete for a whole line are
-    /// computed a line at a time anyway.
-    fn above(conv: &Conv) -> TapRange {
-        let count = match conv.centre {
-            Centre::Masked(_) => conv.taps.rows_above(),
-            Centre::Whole => 0,
-        };
-        TapRange {
-            start: 0,
-            end: count,
+/// How many leading taps read what is known ahead of a site.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    /// Of these taps, for the whole row of a site.
+    Rows(usize),
+    /// Of all but the last tap, for so many sites of a sequence.
+    Sites(usize),
+}
+
+/// Sites of a sequence at once, over all images: rows enough for a product that reads each weight once.
+const AHEAD: usize = 16;
+
+impl Known {
+    /// Values that are complete for a whole line are computed a line at a time anyway.
+    fn of(conv: &Conv, batch: usize) -> Self {
+        if conv.centre == Centre::Whole {
+            return Self::Nothing;
         }
+        if conv.taps.rows_above() > 0 {
+            return Self::Rows(conv.taps.rows_above());
+        }
+        let at_once = (AHEAD / batch.max(1)).min(conv.taps.lead());
+        if at_once > 1 {
+            Self::Sites(at_once)
+        } else {
+            Self::Nothing
+        }
+    }
+
+    fn taps(self, all: usize) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Rows(taps) => taps,
+            Self::Sites(_) => all - 1,
+        }
+    }
+}
+
+impl Packed {
+    fn taps_ahead(&self) -> TapRange {
+        let end = self.known.taps(self.conv.taps.count());
+        TapRange { start: 0, end }
     }
 
     fn beside(&self) -> TapRange {
         TapRange {
-            start: Self::above(&self.conv).count(),
+            start: self.taps_ahead().end,
             end: self.conv.taps.count(),
+        }
+    }
+
+    /// For which sites what is known ahead is computed together with `site`.
+    fn together(&self, site: usize) -> Range<usize> {
+        let grid = self.conv.taps.grid();
+        match self.known {
+            Known::Sites(at_once) => site..(site + at_once).min(grid.sites()),
+            Known::Rows(_) | Known::Nothing => {
+                let start = site - site % grid.width;
+                start..start + grid.width
+            }
         }
     }
 }
@@ -53,10 +97,11 @@ impl Packed {
 impl ConvStep {
     pub(super) fn new(conv: &Conv, batch: usize, weights: &[f32]) -> Self {
         let (c_in, c_out) = (conv.c_in(), conv.c_out());
+        let known = Known::of(conv, batch);
         let (weight, bias) = weights.split_at(conv.k() * c_out);
-        let above_k = Packed::above(conv).count() * c_in;
-        let (above, beside) = weight.split_at(above_k * c_out);
-        let beside_k = conv.k() - above_k;
+        let ahead_k = known.taps(conv.taps.count()) * c_in;
+        let (ahead, beside) = weight.split_at(ahead_k * c_out);
+        let beside_k = conv.k() - ahead_k;
         let of_group = |g: usize| {
             let columns = conv.to.range(g);
             let rows = beside.chunks_exact(c_out);
@@ -68,53 +113,57 @@ impl ConvStep {
         };
         Self {
             weights: Arc::new(Packed {
-                above: Panels::new(above, above_k, c_out),
+                known,
+                ahead: Panels::new(ahead, ahead_k, c_out),
                 beside: (0..conv.to.count()).map(of_group).collect(),
                 bias: bias.to_vec(),
                 conv: conv.clone(),
             }),
             batch,
-            above: Vec::new(),
-            row: None,
-            row_room: Vec::new(),
+            ahead: Vec::new(),
+            ahead_of: 0..0,
+            ahead_rows: Vec::new(),
             rows: Vec::new(),
             sums: Vec::new(),
         }
     }
 
-    fn rows_above(&mut self, row: usize, x: &StepValue) {
+    fn compute_ahead(&mut self, sites: Range<usize>, x: &StepValue) {
         let conv = &self.weights.conv;
-        let (range, w) = (Packed::above(conv), conv.taps.grid().width);
-        let (k, c_out) = (range.count() * conv.c_in(), conv.c_out());
-        self.row_room.resize(w * k, 0.0);
-        self.above.clear();
-        self.above.resize(self.batch * w * c_out, 0.0);
-        for (b, sums) in self.above.chunks_exact_mut(w * c_out).enumerate() {
-            let sites = row * w..(row + 1) * w;
-            let rows = &mut self.row_room;
-            gather(&conv.taps, range, sites, x.image(b), conv.c_in(), rows);
+        let range = self.weights.taps_ahead();
+        let (k, n) = (range.count() * conv.c_in(), sites.len() * conv.c_out());
+        self.ahead_rows.resize(sites.len() * k, 0.0);
+        self.ahead.clear();
+        self.ahead.resize(self.batch * n, 0.0);
+        for (b, sums) in self.ahead.chunks_exact_mut(n).enumerate() {
+            let rows = &mut self.ahead_rows;
+            gather(
+                &conv.taps,
+                range,
+                sites.clone(),
+                x.image(b),
+                conv.c_in(),
+                rows,
+            );
             conv.before.apply(rows);
-            self.weights.above.product(rows, sums);
+            self.weights.ahead.product(rows, sums);
         }
-        self.row = Some(row);
+        self.ahead_of = sites;
     }
 
-    /// Adds to the sums what the rows above contribute to `columns`.
-    fn add_above(&mut self, sites: &[u32], columns: Range<usize>, x: &StepValue) {
-        let (w, c_out) = (
-            self.weights.conv.taps.grid().width,
-            self.weights.conv.c_out(),
-        );
+    /// Adds to the sums what is known ahead of `sites` in `columns`.
+    fn add_ahead(&mut self, sites: &[u32], columns: Range<usize>, x: &StepValue) {
+        let c_out = self.weights.conv.c_out();
         let (m, n) = (sites.len(), columns.len());
         for (i, site) in sites.iter().map(|&s| s as usize).enumerate() {
-            let (row, column) = (site / w, site % w);
-            if self.row != Some(row) {
-                self.rows_above(row, x);
+            if !self.ahead_of.contains(&site) {
+                self.compute_ahead(self.weights.together(site), x);
             }
+            let (at, together) = (site - self.ahead_of.start, self.ahead_of.len());
             for (b, sums) in self.sums.chunks_exact_mut(m * n).enumerate() {
-                let above = &self.above[(b * w + column) * c_out..][columns.clone()];
+                let ahead = &self.ahead[(b * together + at) * c_out..][columns.clone()];
                 let sums = sums[i * n..][..n].iter_mut();
-                sums.zip(above).for_each(|(s, a)| *s += a);
+                sums.zip(ahead).for_each(|(s, a)| *s += a);
             }
         }
     }
@@ -153,14 +202,24 @@ impl ConvStep {
         let columns = self.weights.conv.to.range(group);
         let (m, n) = (sites.len(), columns.len());
         self.sums.resize(images.len() * m * n, 0.0);
-        let bias = &self.weights.bias[columns.clone()];
-        self.sums
-            .chunks_exact_mut(n)
-            .for_each(|sums| sums.copy_from_slice(bias));
-        if self.has_above() {
-            self.add_above(sites, columns.clone(), inputs[0]);
+        let weights = Arc::clone(&self.weights);
+        let (bias, beside) = (&weights.bias[columns.clone()], &weights.beside[group]);
+        if let Known::Sites(_) = weights.known {
+            // One sum over all taps in order, as without anything ahead, and the bias last.
+            self.sums.fill(0.0);
+            self.add_ahead(sites, columns.clone(), inputs[0]);
+            beside.go_on(&self.rows, &mut self.sums);
+            for sums in self.sums.chunks_exact_mut(n) {
+                sums.iter_mut().zip(bias).for_each(|(s, b)| *s += b);
+            }
+        } else {
+            let all = self.sums.chunks_exact_mut(n);
+            all.for_each(|sums| sums.copy_from_slice(bias));
+            if weights.known != Known::Nothing {
+                self.add_ahead(sites, columns.clone(), inputs[0]);
+            }
+            beside.product(&self.rows, &mut self.sums);
         }
-        self.weights.beside[group].product(&self.rows, &mut self.sums);
         self.weights.conv.after.apply(&mut self.sums);
         for (i, site) in sites.iter().map(|&s| s as usize).enumerate() {
             let sums = self.sums.chunks_exact(n).skip(i).step_by(m);
@@ -177,16 +236,12 @@ impl ConvStep {
             }
         }
     }
-
-    fn has_above(&self) -> bool {
-        self.weights.beside().start > 0
-    }
 }
 
 impl Step for ConvStep {
     fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
         // A line at once is rows enough for a product, and those of one image stay in the cache.
-        if sites.len() < 8 || self.has_above() {
+        if sites.len() < 8 || self.weights.known != Known::Nothing {
             self.run(0..self.batch, sites, group, inputs, out);
         } else {
             (0..self.batch).for_each(|b| self.run(b..b + 1, sites, group, inputs, out));

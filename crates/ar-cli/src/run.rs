@@ -80,7 +80,7 @@ impl Run {
     /// When there is no run, or the checkpoint is damaged or of a model that is not known here.
     pub(crate) fn open(path: &Path, device: &Device) -> Result<Self> {
         let file = if path.is_dir() {
-            path.join(meant_by(path))
+            path.join(meant_by(path)?)
         } else {
             path.to_owned()
         };
@@ -310,14 +310,20 @@ pub(crate) fn all_finite(weights: &Weights) -> Result<()> {
 
 /// The checkpoint that a run directory stands for: the last, or the best of a run that validation
 /// was to end.
-fn meant_by(directory: &Path) -> &'static str {
-    let config = ConfigFile::read(&directory.join(CONFIG));
-    let patient = config.is_ok_and(|file| file.get("train", "patience").is_some_and(Value::is_u64));
-    if patient && directory.join(BEST).exists() {
-        BEST
-    } else {
-        MODEL
+///
+/// # Errors
+/// When the configuration, which says that, is there and cannot be read.
+fn meant_by(directory: &Path) -> Result<&'static str> {
+    let config = directory.join(CONFIG);
+    if !directory.join(BEST).exists() || !config.exists() {
+        return Ok(MODEL);
     }
+    let file = ConfigFile::read(&config).map_err(|error| {
+        let instead = format!("mend it, or give {MODEL} or {BEST} in its folder instead");
+        anyhow::anyhow!("{error:#}; {instead}")
+    })?;
+    let patient = file.get("train", "patience").is_some_and(Value::is_u64);
+    Ok(if patient { BEST } else { MODEL })
 }
 
 /// What a checkpoint's header says: the model and the data.

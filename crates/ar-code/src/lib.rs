@@ -168,9 +168,9 @@ pub fn decompress<R: Read>(
             tell(&done, &block.pieces, progress)?;
             Ok(decoded)
         });
-        let decoded: Vec<_> = decoded.collect::<Result<_>>()?;
+        let decoded: Vec<Result<_>> = decoded.collect();
         for (block, levels) in some.iter().zip(decoded) {
-            for (piece, levels) in block.pieces.iter().zip(levels) {
+            for (piece, levels) in block.pieces.iter().zip(levels?) {
                 give(piece, levels)?;
             }
         }

@@ -110,6 +110,10 @@ pub fn causality(
                 .to_dtype(DType::F64)?
                 .flatten(1, 3)?
                 .to_vec3::<f64>()?;
+            // Where everything is lost in NaN nothing moves.
+            if all[0].iter().flatten().any(|value| value.is_nan()) {
+                return Err(Error::NotANumber);
+            }
             for (changed, &d) in all[1..].iter().zip(&some) {
                 for step in 0..order.steps() {
                     let mut own = described_in(model, step);

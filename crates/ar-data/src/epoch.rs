@@ -156,13 +156,20 @@ impl Epoch {
     fn corner(&self, i: usize) -> [usize; 2] {
         let (images, shape) = (&self.images, self.images.shape());
         let (size, window) = (images.picture(i).1, [shape.height, shape.width]);
-        match self.shuffled {
+        let [top, left] = match self.shuffled {
             Some((seed, _)) if size != window => {
                 let numbers = [seed, self.number, u64::from(images.id(i))];
                 anywhere(size, window, &mut random::stream("crop", &numbers))
             }
             _ => images.middle(i),
-        }
+        };
+        // Up, so that the end of a recording is seen too.
+        let stretch = images.stretch();
+        [
+            top,
+            left.next_multiple_of(stretch)
+                .min((size[1] - 1) / stretch * stretch),
+        ]
     }
 }
 

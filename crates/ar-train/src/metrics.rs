@@ -88,7 +88,9 @@ impl MetricsLog {
     /// after its last checkpoint and will write them again.
     pub(crate) fn open_at(path: &Path, step: u64) -> crate::Result<Self> {
         if path.exists() {
-            let text = fs::read_to_string(path).map_err(Error::io("read", path))?;
+            let bytes = fs::read(path).map_err(Error::io("read", path))?;
+            // One byte that is no letter costs its line, not the run.
+            let text = String::from_utf8_lossy(&bytes);
             let kept: String = text
                 .split_inclusive('\n')
                 .filter(|line| belongs(line, step))

@@ -52,7 +52,7 @@ enum Action {
     Show(Show),
     /// Download a data set into the cache, unless it is here
     Fetch {
-        /// mnist, cifar10, digits or tones
+        /// mnist, cifar10, digits, letters or tones
         name: String,
         /// Folder of data sets, looked at before the cache
         #[arg(long, value_name = "DIR")]
@@ -177,7 +177,8 @@ fn list(data_dir: Option<PathBuf>, output: &Output) -> Result<()> {
         ))?;
     }
     output.say(
-        "A .npy, .npz, IDX, PNG or JPEG file, or a folder of pictures or of one of these sets, can be given by its path.",
+        "A .npy, .npz, IDX, PNG, JPEG or WAV file, or a folder of pictures, of recordings or of one of these sets, can \
+         be given by its path.",
     )?;
     let sets: Vec<_> = sets
         .into_iter()

@@ -231,7 +231,7 @@ fn tell_run(run: &RunInfo<'_>, train: &TrainConfig, output: &Output) -> Result<(
     let result = run.result.as_ref();
     match result.and_then(|result| result.test_of(run.steps)) {
         Some(test) => output.say(format_args!("test: {}", test.line()))?,
-        None if result.is_some_and(|result| result.steps == run.steps) => {
+        None if result.is_some_and(|r| r.steps == run.steps && r.test.is_none()) => {
             output.say("test: none, as the data have no test images")?;
         }
         None => {}

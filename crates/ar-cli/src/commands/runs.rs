@@ -1,5 +1,6 @@
 //! `ar-cli runs`: the runs in a folder, side by side.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -13,7 +14,7 @@ use crate::output::Output;
 use crate::progress::duration;
 use crate::run::described;
 use crate::scored::Scored;
-use crate::training::{BestStep, RunResult, read_metrics};
+use crate::training::{BestStep, Nats, RunResult, read_metrics};
 
 /// List the runs in a folder: model, data, steps, likelihood, time, parameters
 #[derive(Debug, clap::Args)]
@@ -103,7 +104,10 @@ fn listed(folder: &Path) -> Result<Listed> {
     let lines = read_metrics(&folder.join(METRICS)).unwrap_or_default();
     let seconds = lines.last().and_then(|line| line.get("seconds")?.as_f64());
     let validations = lines.iter().filter_map(BestStep::of_metrics);
-    let lowest = validations.min_by(|a, b| a.nats_per_image.total_cmp(&b.nats_per_image));
+    let lowest = validations.min_by(|a, b| {
+        let order = a.nats.partial_cmp(&b.nats);
+        order.unwrap_or(Ordering::Equal)
+    });
     Ok(Listed {
         run: folder.to_owned(),
         model: spec.model,
@@ -137,10 +141,9 @@ fn table(runs: &[Listed]) -> Table {
                 format!("{:.4}", test.bits_per_dim),
             ),
             (None, Some(best)) => (
-                if best.per_sample {
-                    format!("{:.4} nats/sample validation", best.nats_per_image)
-                } else {
-                    format!("{:.2} validation", best.nats_per_image)
+                match best.nats {
+                    Nats::Sample(nats) => format!("{nats:.4} nats/sample validation"),
+                    Nats::Image(nats) => format!("{nats:.2} validation"),
                 },
                 String::new(),
             ),

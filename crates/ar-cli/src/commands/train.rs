@@ -57,10 +57,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         steps: outcome.step,
         parameters,
         seconds: outcome.seconds,
-        best: outcome.best.map(|best| BestStep {
-            per_sample: plan.data.sample_rate().is_some(),
-            ..best.into()
-        }),
+        best: outcome
+            .best
+            .map(|best| BestStep::of(best, plan.data.sample_rate().is_some())),
         tested_step: None,
         test: None,
     };
@@ -118,7 +117,15 @@ fn meant(
         "the best validation was at step {}",
         best.step
     ));
-    let checkpoint = Checkpoint::open(&plan.directory.best_path(), device)?;
+    let path = plan.directory.best_path();
+    let checkpoint = Checkpoint::open(&path, device)?;
+    anyhow::ensure!(
+        checkpoint.step == best.step,
+        "{} is of step {}, not of the best validation at step {}: it belongs to another run",
+        path.display(),
+        checkpoint.step,
+        best.step
+    );
     Ok((checkpoint.best_weights().clone(), checkpoint.step))
 }
 

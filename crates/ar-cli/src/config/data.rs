@@ -20,7 +20,7 @@ use crate::words::meant;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct DataConfig {
-    /// `auto`, `mnist`, `cifar10`, `digits`, or the path of a file or folder.
+    /// `auto`, `mnist`, `cifar10`, `digits`, `letters`, `tones`, or the path of a file or folder.
     pub(crate) source: String,
     /// Folder of named data sets, looked at before the cache.
     pub(crate) data_dir: Option<PathBuf>,

@@ -9,6 +9,7 @@ use crate::condition::given;
 use crate::device::name;
 use crate::output::Output;
 use crate::paths::quoted;
+use crate::scored::unit_of;
 use crate::words::counted;
 
 /// What is trained, on what, and for how long.
@@ -51,9 +52,10 @@ pub(super) fn announce_matter(
         (_, how) => format!(" ({how} binarization)"),
     };
     output.note(format_args!("data: {}", data.source));
+    let unit = unit_of(&data.encoding);
     output.note(format_args!(
         "{}, {}x{}x{} (channels x height x width), {} levels{encoding} of {} ({})",
-        counted(data.split(Split::Train).len(), "image"),
+        counted(data.split(Split::Train).len(), unit.trim_end_matches('s')),
         domain.channels,
         domain.height,
         domain.width,
@@ -69,10 +71,14 @@ pub(super) fn announce_matter(
         name(device)
     ));
     if data.split(Split::Test).is_empty() {
-        output.warn("note: there are no test images, so there will be no test likelihood");
+        output.warn(format_args!(
+            "note: there are no test {unit}, so there will be no test likelihood"
+        ));
     }
     if data.split(Split::Validation).is_empty() {
-        output.warn("note: there are no validation images; training images stand in");
+        output.warn(format_args!(
+            "note: there are no validation {unit}; training {unit} stand in"
+        ));
     }
 }
 

@@ -57,8 +57,9 @@ pub(crate) fn curves(metrics: &Path, suffix: &str) -> Result<[Curve; 2]> {
 /// # Errors
 /// When it cannot be read.
 pub(crate) fn read_metrics(metrics: &Path) -> Result<Vec<Value>> {
-    let text = std::fs::read_to_string(metrics)
-        .with_context(|| format!("cannot read {}", metrics.display()))?;
+    let bytes =
+        std::fs::read(metrics).with_context(|| format!("cannot read {}", metrics.display()))?;
+    let text = String::from_utf8_lossy(&bytes);
     let lines = text.lines().map(serde_json::from_str);
     Ok(lines.filter_map(std::result::Result::ok).collect())
 }

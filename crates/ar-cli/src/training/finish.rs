@@ -6,8 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use ar_core::Distribution;
 use ar_data::Split;
 use ar_train::names::RESULT;
-use serde::ser::SerializeStruct as _;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::curve::nats_of;
 use super::watch::{Told, draw_samples};
@@ -39,49 +38,40 @@ pub(crate) struct RunResult {
 }
 
 /// When validation was lowest.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BestStep {
     /// Updates made then.
     pub(crate) step: u64,
-    /// Of the validation images; of recordings, per sample.
-    #[serde(alias = "nats_per_sample")]
-    pub(crate) nats_per_image: f64,
-    #[serde(skip)]
-    pub(crate) per_sample: bool,
+    #[serde(flatten)]
+    pub(crate) nats: Nats,
 }
 
-impl Serialize for BestStep {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let key = if self.per_sample {
-            "nats_per_sample"
-        } else {
-            "nats_per_image"
-        };
-        let mut object = serializer.serialize_struct("BestStep", 2)?;
-        object.serialize_field("step", &self.step)?;
-        object.serialize_field(key, &self.nats_per_image)?;
-        object.end()
-    }
+/// Mean nats of the validation images.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+pub(crate) enum Nats {
+    #[serde(rename = "nats_per_image")]
+    Image(f64),
+    #[serde(rename = "nats_per_sample")]
+    Sample(f64),
 }
 
 impl BestStep {
-    /// The validation that a line of the metrics is of, if it is one.
-    pub(crate) fn of_metrics(line: &serde_json::Value) -> Option<Self> {
-        Some(Self {
-            step: line.get("step")?.as_u64()?,
-            nats_per_image: nats_of(line, "validation")?,
-            per_sample: line.get("validation_nats_per_sample").is_some(),
-        })
-    }
-}
-
-impl From<ar_train::Best> for BestStep {
-    fn from(best: ar_train::Best) -> Self {
+    pub(crate) fn of(best: ar_train::Best, is_sound: bool) -> Self {
+        let unit = if is_sound { Nats::Sample } else { Nats::Image };
         Self {
             step: best.step,
-            nats_per_image: best.nats_per_image,
-            per_sample: false,
+            nats: unit(best.nats_per_image),
         }
+    }
+
+    /// The validation that a line of the metrics is of, if it is one.
+    pub(crate) fn of_metrics(line: &serde_json::Value) -> Option<Self> {
+        let best = ar_train::Best {
+            step: line.get("step")?.as_u64()?,
+            nats_per_image: nats_of(line, "validation")?,
+        };
+        let is_sound = line.get("validation_nats_per_sample").is_some();
+        Some(Self::of(best, is_sound))
     }
 }
 
@@ -94,8 +84,11 @@ impl RunResult {
 
     /// What the run in `directory` left, if it was finished.
     pub(crate) fn read(directory: &std::path::Path) -> Option<Self> {
-        let text = std::fs::read_to_string(directory.join(RESULT)).ok()?;
-        serde_json::from_str(&text).ok()
+        let path = directory.join(RESULT);
+        let text = std::fs::read_to_string(&path).ok()?;
+        let read = serde_json::from_str(&text);
+        let damaged = |error| tracing::warn!("{} cannot be read: {error}", path.display());
+        read.map_err(damaged).ok()
     }
 
     /// Keeps it in the run directory.

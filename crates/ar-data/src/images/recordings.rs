@@ -43,9 +43,31 @@ impl Images {
         Self { bands, ..self }
     }
 
-    /// What is told of the window of recording `i` that begins at `corner`.
+    /// What is told of the window of recording `i` that begins at `corner`, where stretches begin: of each stretch
+    /// what the whole recording says, also where the window ends within it.
     pub(crate) fn told(&self, i: usize, corner: [usize; 2]) -> Option<Vec<f32>> {
-        Some(self.bands?.of(&self.window(i, corner)))
+        let bands = self.bands?;
+        let (mut samples, recording) = (self.window(i, corner).into_owned(), self.recording(i));
+        let end = corner[1] + samples.len();
+        let whole = corner[1] + samples.len().next_multiple_of(bands.every);
+        samples.extend(
+            recording
+                .get(end..whole.min(recording.len()))
+                .unwrap_or(&[]),
+        );
+        Some(bands.of(&samples))
+    }
+
+    /// Windows begin at multiples of so many samples: where what is told of recordings begins anew.
+    pub(crate) fn stretch(&self) -> usize {
+        self.bands.map_or(1, |bands| bands.every)
+    }
+
+    /// How many values of a window there are up to the last that counts, of which the next window goes on.
+    fn counted(&self) -> usize {
+        let context = self.context.unwrap_or(0);
+        let crop = self.shape.width - context;
+        context + (crop - crop % self.stretch().min(crop))
     }
 
     /// Of recordings, how many values of a window are context alone; none of pictures.
@@ -77,17 +99,17 @@ impl Images {
     pub(crate) fn scored(&self, i: usize, start: usize) -> Option<Range<usize>> {
         let context = self.context?;
         let first = if start == 0 { 0 } else { context };
-        let end = self.values(i).saturating_sub(start).min(self.shape.width);
+        let end = self.values(i).saturating_sub(start).min(self.counted());
         Some(first.min(end)..end)
     }
 
     /// Where the windows begin that together count every value of recording `i` once.
     pub fn pieces(&self, i: usize) -> impl Iterator<Item = usize> + use<> {
-        let (length, window) = (self.values(i), self.shape.width);
-        let step = window - self.context.unwrap_or(0);
+        let (length, context) = (self.values(i), self.context.unwrap_or(0));
+        let step = self.counted() - context;
         (0..)
             .map(move |piece| piece * step)
-            .take_while(move |&start| start == 0 || start + window - step < length)
+            .take_while(move |&start| start == 0 || start + context < length)
     }
 }
 
@@ -146,6 +168,49 @@ mod tests {
             }
         }
         assert!(seen[1..].iter().all(|&n| n > 0), "{seen:?}");
+    }
+
+    #[test]
+    fn what_is_told_of_a_window_is_what_the_whole_recording_says() {
+        let bands = Bands {
+            count: 3,
+            every: 16,
+        };
+        let length = 503;
+        let noise = |t: usize| (t * 7919 % 40_009) as u16;
+        let (values, window) = ((0..length).map(noise).collect(), [75, 20]);
+        let all = Images::recordings(65_536, values, &[length], None, window).unwrap();
+        let all = Arc::new(all.with_bands(Some(bands)));
+        let whole = bands.of(all.recording(0));
+        let told_as_whole = |start: usize, told: &[f32]| {
+            assert_eq!(start % 16, 0);
+            for (band, told) in told.chunks_exact(5).enumerate() {
+                let whole = &whole[band * 32..][..32];
+                for (at, told) in told.iter().enumerate() {
+                    assert_eq!(
+                        whole.get(start / 16 + at).unwrap_or(&-1.0),
+                        told,
+                        "{start} {at}"
+                    );
+                }
+            }
+        };
+        let mut counted = vec![0; length];
+        for start in all.pieces(0) {
+            told_as_whole(start, &all.told(0, [0, start]).unwrap());
+            let scored = all.scored(0, start).unwrap();
+            scored.for_each(|t| counted[start + t] += 1);
+        }
+        assert!(counted.iter().all(|&n| n == 1), "{counted:?}");
+        for epoch in 0..50 {
+            let traversal = Traversal::Shuffled { seed: 1, epoch };
+            let native = Encoding::native(65_536).unwrap();
+            let epoch = Epoch::new(Arc::clone(&all), native, 1, traversal).unwrap();
+            let batch = epoch.batch(0).unwrap();
+            let first = batch.levels[0];
+            let start = (0..length).find(|&t| u32::from(noise(t)) == first).unwrap();
+            told_as_whole(start, &batch.told.unwrap());
+        }
     }
 
     #[test]

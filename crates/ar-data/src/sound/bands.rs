@@ -9,8 +9,8 @@ use super::amplitude::amplitude;
 use crate::{Error, Result};
 
 /// Energies in bands that are narrow below and wide above, as ears have them (the mel scale, as it lies at
-/// 8 kHz), of stretches of samples. A stretch knows its own samples alone, so that a window of a recording says
-/// what the whole says.
+/// 8 kHz), of stretches of samples. A stretch knows its own samples alone, so that a window of a recording that
+/// begins where a stretch does says what the whole says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bands {
     /// How many bands.

@@ -54,6 +54,12 @@ impl SoundOptions {
                 must: "from 1 to 16777216 samples",
             });
         }
+        if self.bands.is_some_and(|bands| bands.every > self.crop) {
+            return Err(Error::Option {
+                option: "--crop",
+                must: "at least as many samples as a stretch that --bands tells something of",
+            });
+        }
         Ok(Framing {
             resize: None,
             crop: Some([1, self.crop + self.context]),

@@ -66,6 +66,11 @@ impl Fused {
     fn with_workspace<T>(&self, f: impl FnOnce(&mut Workspace) -> T) -> T {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let suits = idle.iter().rposition(|work| work.suits(&self.program));
+        if suits.is_none() {
+            // Networks of many sizes, as of recordings, leave one set of buffers after the other.
+            let spare = idle.len().saturating_sub(2 * rayon::current_num_threads());
+            idle.drain(..spare);
+        }
         let mut work = suits.map(|i| idle.swap_remove(i)).unwrap_or_default();
         drop(idle);
         let result = f(&mut work);

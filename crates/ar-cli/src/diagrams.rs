@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use ar_core::{Kernel, MaskType, Model, Order, Taps};
 use ar_data::Source;
 
@@ -24,7 +24,8 @@ impl Diagrams {
     pub(crate) fn of(target: &Target, folder: &Path, force: bool) -> Result<Self> {
         let (dims, most) = (target.spec.domain.dims(), 1 << 18);
         if dims > most {
-            bail!("--draw: images of {dims} values are too large; at most {most}");
+            let problem = format!("images of {dims} values are too large; at most {most}");
+            return Err(usage(format!("--draw: {problem}")));
         }
         if folder.is_file() {
             return Err(usage(format!("--draw {}: it is a file", folder.display())));

@@ -22,7 +22,7 @@ pub(crate) struct ReadingArgs {
 
     /// Levels the stored values have, 0 to N - 1 [default: guessed from the largest value]
     #[arg(long, value_name = "N", value_parser = levels, allow_hyphen_values = true, help_heading = "Data")]
-    native_levels: Option<usize>,
+    pub(crate) native_levels: Option<usize>,
 
     /// Axes of arrays: nchw (channels first) or nhwc (channels last)
     #[arg(long, value_name = "LAYOUT", help_heading = "Data")]
@@ -169,6 +169,13 @@ impl ReadingArgs {
     /// The first option that was given.
     pub(crate) fn first_given(&self) -> Option<&'static str> {
         first(&self.flags())
+    }
+
+    /// The first one that says how the values of arrays are stored.
+    pub(crate) fn first_of_arrays(&self) -> Option<&'static str> {
+        let mut flags = self.flags();
+        flags.retain(|(flag, ..)| ["--layout", "--data-range"].contains(flag));
+        first(&flags)
     }
 
     /// The first one that says how the values of images are stored.

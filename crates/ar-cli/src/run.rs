@@ -8,7 +8,7 @@ use ar_core::{
 };
 use ar_data::{Encoding, Source};
 use ar_models::Spec;
-use ar_train::names::{BEST, CONFIG, MODEL};
+use ar_train::names::{BEST, CONFIG, METRICS, MODEL};
 use ar_train::{Checkpoint, Manifest, TrainConfig};
 use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use crate::destination::Destinations;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::paths::folder_of;
+use crate::training::{BestStep, read_metrics};
 
 /// What a checkpoint says of the data it was trained on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -71,6 +72,7 @@ pub(crate) struct Run {
     pub(crate) data: DataRecord,
     /// What is applied to pixels.
     pub(crate) encoding: Encoding,
+    trained_on: Domain,
 }
 
 impl Run {
@@ -135,13 +137,16 @@ impl Run {
         let spec = self.of_size([height, width], what)?;
         self.model = spec.build(&self.weights)?;
         self.spec = spec;
-        self.tell_size(own, output);
+        self.tell_size(output);
         Ok(())
     }
 
     fn of_size(&self, [height, width]: [usize; 2], what: &str) -> Result<Spec> {
         self.spec.of_size(height, width).map_err(|error| {
             let problem = match error {
+                Error::Config { field, problem } if field == "order" => {
+                    format!("the order {problem}")
+                }
                 Error::Config { problem, .. } => problem,
                 other => other.to_string(),
             };
@@ -149,12 +154,12 @@ impl Run {
         })
     }
 
-    fn tell_size(&self, before: Domain, output: &Output) {
+    fn tell_size(&self, output: &Output) {
         let of = |domain: Domain| match self.data.config.sample_rate {
             Some(_) => format!("recordings of {} samples", domain.width),
             None => format!("images of {}x{}", domain.height, domain.width),
         };
-        let (before, now) = (of(before), of(self.model.domain()));
+        let (before, now) = (of(self.trained_on), of(self.model.domain()));
         output.note(format_args!("the model, trained on {before}, takes {now}"));
     }
 
@@ -177,12 +182,11 @@ impl Run {
         let told = matches!(self.spec.conditioning, Conditioning::Map { .. });
         match reach.flatten().filter(|_| !told) {
             Some(reach) if samples > PIECE.max(4 * reach) => {
-                let own = self.model.domain();
                 let spec = self.of_size([1, PIECE.max(4 * reach)], what)?;
                 let pieces = Pieces::new(spec.build(&self.weights)?, samples, reach)?;
                 self.model = Box::new(pieces);
                 self.spec = spec;
-                self.tell_size(own, output);
+                self.tell_size(output);
                 Ok(())
             }
             _ => self.take_size([1, samples], what, output),
@@ -205,7 +209,12 @@ impl Run {
     /// # Errors
     /// When it does not know the order.
     pub(crate) fn in_order(&self, scan: Scan) -> Result<Option<Mixture>> {
-        in_order(&*self.model, scan).map_err(|error| usage(error.to_string()))
+        in_order(&*self.model, scan).map_err(|error| match error {
+            Error::Config { field, problem } if field == "order" => {
+                usage(format!("--order {scan:#}: {problem}"))
+            }
+            other => usage(other.to_string()),
+        })
     }
 
     /// Keeps `files` from what this run, opened as `path`, is read from: its data and, if it is one, the file.
@@ -238,6 +247,10 @@ impl Run {
 
     /// The data as they were, where the folder's configuration says that they are now.
     fn relocated(&mut self) {
+        let file = ConfigFile::read(&self.directory.join(CONFIG));
+        if !file.is_ok_and(|file| file.get("data", "source").is_some()) {
+            return;
+        }
         let place = self
             .configured()
             .map(|draft| draft.typed::<DataConfig>("data"));
@@ -256,10 +269,11 @@ impl Run {
         let mut run = Self {
             directory,
             model,
-            spec,
             weights,
             step: checkpoint.step,
             encoding: data.encoding.clone(),
+            trained_on: spec.domain,
+            spec,
             data,
         };
         run.relocated();
@@ -315,7 +329,7 @@ pub(crate) fn all_finite(weights: &Weights) -> Result<()> {
 /// When the configuration, which says that, is there and cannot be read.
 fn meant_by(directory: &Path) -> Result<&'static str> {
     let config = directory.join(CONFIG);
-    if !directory.join(BEST).exists() || !config.exists() {
+    if !config.exists() {
         return Ok(MODEL);
     }
     let file = ConfigFile::read(&config).map_err(|error| {
@@ -323,7 +337,19 @@ fn meant_by(directory: &Path) -> Result<&'static str> {
         anyhow::anyhow!("{error:#}; {instead}")
     })?;
     let patient = file.get("train", "patience").is_some_and(Value::is_u64);
-    Ok(if patient { BEST } else { MODEL })
+    if !patient || directory.join(BEST).exists() {
+        return Ok(if patient { BEST } else { MODEL });
+    }
+    // Before the first validation there is no best.
+    let metrics = read_metrics(&directory.join(METRICS)).unwrap_or_default();
+    anyhow::ensure!(
+        !metrics
+            .iter()
+            .any(|line| BestStep::of_metrics(line).is_some()),
+        "{}: it has no {BEST}, which a run with patience stands for; put it back, or give {MODEL} in it instead",
+        directory.display()
+    );
+    Ok(MODEL)
 }
 
 /// What a checkpoint's header says: the model and the data.

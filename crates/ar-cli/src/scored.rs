@@ -11,8 +11,8 @@ use crate::dataset::Data;
 use crate::interrupt;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::run::Run;
-use crate::words::counted;
+use crate::run::{Run, orders_of};
+use crate::words::{counted, with_error};
 
 /// A likelihood with what it depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub(crate) struct Scored {
     /// Colours of the palette, whose levels the dimensions are then.
     #[serde(default)]
     palette: Option<usize>,
+    /// Of the model, or of the members of a mixture.
+    #[serde(default)]
+    order: String,
     /// What every image's likelihood is given: "none", "class", "vector", "map", or "bands" of a recording.
     #[serde(default = "none")]
     condition: String,
@@ -96,6 +99,7 @@ impl Scored {
             nats_per_dim,
             bits_per_dim,
             levels: levels(encoding),
+            order: orders_of(model),
             binarization: encoding.clone().for_scoring().binarization().to_owned(),
             palette: colours(encoding),
             condition: match model.conditioning() {
@@ -123,8 +127,14 @@ impl Scored {
     pub(crate) fn nats(&self) -> String {
         match &self.sound {
             Some(sound) => format!("{:.4} nats/sample", sound.nats_per_sample),
-            None => format!("{:.2} ± {:.2}", self.nats_per_image, self.standard_error),
+            None => with_error(self.nats_per_image, self.standard_error, 2, self.images),
         }
+    }
+
+    /// Of a dimension; of a palette's colours, of a pixel.
+    pub(crate) fn bits(&self) -> String {
+        let of = self.palette.map_or("", |_| " a pixel");
+        format!("{:.4}{of}", self.bits_per_dim)
     }
 
     /// A line for people.
@@ -137,12 +147,16 @@ impl Scored {
             "none" => String::new(),
             what => format!(", given the {what}"),
         };
+        let order = match self.order.as_str() {
+            "" | "raster" => String::new(),
+            order => format!(", order {order}"),
+        };
         if let Some(sound) = &self.sound {
+            let bits = (sound.bits_per_sample, sound.bits_per_sample_error);
             return format!(
-                "{:.4} nats/sample, {:.4} ± {:.4} bits/sample ({}, {} levels{condition})",
+                "{:.4} nats/sample, {} bits/sample ({}, {} levels{order}{condition})",
                 sound.nats_per_sample,
-                sound.bits_per_sample,
-                sound.bits_per_sample_error,
+                with_error(bits.0, bits.1, 4, sound.recordings),
                 counted(sound.recordings, "recording"),
                 self.levels
             );
@@ -152,9 +166,8 @@ impl Scored {
             Some(_) => String::new(),
         };
         format!(
-            "{:.3} ± {:.3} nats/image, {per_dim}{:.5} {} ({}, {} levels{binarization}{condition})",
-            self.nats_per_image,
-            self.standard_error,
+            "{} nats/image, {per_dim}{:.5} {} ({}, {} levels{binarization}{order}{condition})",
+            with_error(self.nats_per_image, self.standard_error, 3, self.images),
             self.bits_per_dim,
             unit(self.palette),
             counted(self.images, "image"),

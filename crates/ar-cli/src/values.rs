@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::fs;
+use std::num::IntErrorKind;
 use std::str::FromStr;
 
 use ar_core::Scan;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Size(pub(crate) [usize; 2]);
 
 impl FromStr for Size {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const MOST: usize = 1 << 15;
@@ -24,13 +25,16 @@ impl FromStr for Size {
         match sizes.as_deref() {
             Some(&[1, w]) if (1..=LONGEST).contains(&w) => Ok(Self([1, w])),
             Some(&[h, w]) if (1..=MOST).contains(&h) && (1..=MOST).contains(&w) => Ok(Self([h, w])),
-            _ => Err("must be height and width in pixels, such as 64x64"),
+            Some(&[h, w]) if h > 0 && w > 0 => Err(format!(
+                "must be at most {MOST} pixels a side, or one row of {LONGEST}"
+            )),
+            _ => Err("must be height and width in pixels, such as 64x64".to_owned()),
         }
     }
 }
 
 impl TryFrom<String> for Size {
-    type Error = &'static str;
+    type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
@@ -108,6 +112,9 @@ pub(crate) fn levels(text: &str) -> Result<usize, String> {
 fn at_least(least: i64, text: &str) -> Result<usize, String> {
     match text.parse::<i64>() {
         Ok(n) if n >= least => Ok(n as usize),
+        Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+            Err(format!("must be at most {}", i64::MAX))
+        }
         _ => Err(format!("must be a whole number of at least {least}")),
     }
 }

@@ -6,6 +6,14 @@ pub(crate) fn counted(n: usize, what: &str) -> String {
     format!("{n} {what}{plural}")
 }
 
+/// A mean over `of` values with its standard error, which a single one does not have.
+pub(crate) fn with_error(mean: f64, error: f64, digits: usize, of: usize) -> String {
+    if of < 2 {
+        return format!("{mean:.digits$}");
+    }
+    format!("{mean:.digits$} ± {error:.digits$}")
+}
+
 /// The known word that `text` is most like, if it is like one: " (did you mean WORD?)", else nothing.
 pub(crate) fn meant<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let likeness = |word: &str| strsim::jaro_winkler(&text.to_lowercase(), word);
@@ -31,6 +39,12 @@ mod tests {
             meant("hiden", ["blocks", "hidden"]),
             " (did you mean hidden?)"
         );
+    }
+
+    #[test]
+    fn a_single_value_has_no_error() {
+        assert_eq!(with_error(2.0, 0.25, 2, 9), "2.00 ± 0.25");
+        assert_eq!(with_error(2.0, 0.0, 2, 1), "2.00");
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct ReceptiveField {
     pub observed: usize,
     /// How far it reaches: rows above, columns to the left, columns to the right.
     pub reach: [usize; 3],
+    /// And rows below, in an order that begins there.
+    pub below: usize,
 }
 
 /// Result of [`causality`].
@@ -158,12 +160,13 @@ fn report(model: &dyn Model, observed: Dependence) -> Report {
     }
     let (row, column) = (domain.height / 2, w / 2);
     let step = order.step_of(domain.channels - 1, row * w + column);
-    let (mut reach, mut count) = ([0; 3], 0);
+    let (mut reach, mut below, mut count) = ([0; 3], 0, 0);
     for p in declared.of(step).map(|d| d % n) {
         let (y, x) = (p / w, p % w);
         reach[0] = reach[0].max(row.saturating_sub(y));
         reach[1] = reach[1].max(column.saturating_sub(x));
         reach[2] = reach[2].max(x.saturating_sub(column));
+        below = below.max(y.saturating_sub(row));
         count += 1;
     }
     let receptive_field = ReceptiveField {
@@ -172,6 +175,7 @@ fn report(model: &dyn Model, observed: Dependence) -> Report {
         declared: count,
         observed: observed.of(step).count(),
         reach,
+        below,
     };
     Report {
         causal: leaks.is_empty(),

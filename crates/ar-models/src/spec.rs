@@ -25,6 +25,9 @@ pub struct Spec {
     pub conditioning: Conditioning,
 }
 
+/// Parameters of the largest model: 16 GiB of them in f32.
+const MOST_NUMBERS: u64 = 1 << 32;
+
 impl Spec {
     /// The configuration of `model` with every field at its default.
     ///
@@ -82,6 +85,22 @@ impl Spec {
         })
     }
 
+    /// Refuses a network that no memory holds, before anything of it is made.
+    fn fits(&self) -> Result<()> {
+        let of = |shape: &Vec<usize>| {
+            let sizes = shape.iter().map(|&size| size as u64);
+            sizes.fold(1, u64::saturating_mul)
+        };
+        let numbers = self.shapes()?.values().map(of).fold(0, u64::saturating_add);
+        if numbers > MOST_NUMBERS {
+            return Err(Error::config(
+                self.model.as_str(),
+                format!("in this size it has {numbers} parameters, more than {MOST_NUMBERS}"),
+            ));
+        }
+        Ok(())
+    }
+
     fn assemble(&self, vb: &VarBuilder<'_>) -> Result<Built> {
         let build = entry(&self.model)?.functions.build;
         build(&self.config, &self.domain, self.conditioning, vb)
@@ -93,6 +112,7 @@ impl Spec {
     /// # Errors
     /// [`Error::Config`] when the configuration does not make a network.
     pub fn initialise(&self, seed: u64, device: &Device) -> Result<BTreeMap<String, Var>> {
+        self.fits()?;
         let begin = entry(&self.model)?.functions.begin;
         let given = begin(&self.config, &self.domain, self.conditioning)?;
         let init = Initializer::starting_from(seed, given);

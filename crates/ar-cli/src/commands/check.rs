@@ -1,10 +1,11 @@
 //! `ar-cli check`: the proof that no conditional sees what it predicts.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use ar_core::check::{Leak, MAX_LEAKS, Report, causality};
 use serde::Serialize;
 
 use crate::device::DeviceChoice;
+use crate::failure::usage;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::target::TargetArgs;
@@ -46,7 +47,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let target = args.target.open(&args.device.open()?)?;
     let (dims, most) = (target.spec.domain.dims(), MOST_VALUES);
     if dims > most {
-        bail!("images of {dims} values are too large to check; at most {most}");
+        let domain = target.spec.domain;
+        return Err(usage(format!(
+            "{}x{}x{}: images of {dims} values are too large to check; at most {most}",
+            domain.channels, domain.height, domain.width
+        )));
     }
     let members = target.model.members();
     let each = args.trials * dims;
@@ -123,9 +128,13 @@ fn in_words(report: &Report, name: &str) -> Vec<String> {
     }
     let field = &report.receptive_field;
     let [above, left, right] = field.reach;
+    let below = match field.below {
+        0 => String::new(),
+        rows => format!(", {} down", counted(rows, "row")),
+    };
     lines.push(format!(
-        "receptive field of row {}, column {}: {} of {} earlier values ({} seen to matter), {} up, {} left, {} \
-         right",
+        "receptive field of row {}, column {}: {} of {} earlier values ({} seen to matter), {} up{below}, {} left, \
+         {} right",
         field.of[0],
         field.of[1],
         field.declared,

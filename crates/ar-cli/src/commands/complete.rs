@@ -25,7 +25,7 @@ use crate::progress::duration;
 use crate::reading::ReadingArgs;
 use crate::run::Run;
 use crate::values::{count, positive, scan};
-use crate::words::counted;
+use crate::words::{counted, with_error};
 
 /// Complete images of which a part is given
 ///
@@ -136,6 +136,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         Some(path) => Known::masks(path, &inputs, &domain)?,
         None => Known::rows(args.keep_rows.unwrap_or(0), &domain)?,
     };
+    if known.is_all() {
+        output.warn(match args.mask {
+            Some(_) => "note: nothing in the mask is black, so nothing is left to draw",
+            None => "note: all rows are kept, so nothing is left to draw",
+        });
+    }
     let rows = rows(&inputs, &known, &classes, conditioning)?;
     let options = args
         .drawing
@@ -220,7 +226,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             several => format!("{} orders, each in its own", several.len()),
         };
         output.say(format_args!(
-            "what the holes held: {mean:.2} ± {error:.2} nats given what comes before in {orders}"
+            "what the holes held: {} nats given what comes before in {orders}",
+            with_error(mean, error, 2, told.len())
         ))?;
         order = if all_one {
             json!(names[0])
@@ -242,7 +249,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
 impl Args {
     fn inputs(&self, run: &mut Run, output: &Output) -> Result<Vec<Input>> {
         if let Some(count) = self.test {
-            return of_test(count, self.full_size, run, output);
+            return of_test(count, &self.reading, self.full_size, run, output);
         }
         let files = Files {
             option: "--input",

@@ -118,7 +118,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     let checkpoint = checkpoint.transpose()?;
     let items = match args.test {
         Some(count) => of_test(count, &mut run, output)?,
-        None => args.items(&run)?,
+        None => args.items(&run, output)?,
     };
     let is_sound = matches!(run.encoding, Encoding::Sound(_));
     let sizes: BTreeMap<_, _> = items.iter().map(|item| (item.size, &item.name)).collect();
@@ -191,7 +191,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         report.model_bits_per_dim
     ))?;
     if let Some(rivals) = &report.comparison {
-        output.say(rivals.line())?;
+        output.say(rivals.line(&bits_unit(&run.encoding)))?;
     }
     output.json(&report)?;
     Ok(0)
@@ -249,7 +249,7 @@ fn of_test(count: usize, run: &mut Run, output: &Output) -> Result<Vec<Item>> {
 
 impl Args {
     /// What the files hold, by name in their folders; those of one size follow each other.
-    fn items(&self, run: &Run) -> Result<Vec<Item>> {
+    fn items(&self, run: &Run, output: &Output) -> Result<Vec<Item>> {
         let class = classes_named(self.class.as_slice(), run)?.first().copied();
         if class.is_none() && run.spec.conditioning.classes().is_some() {
             return Err(usage(
@@ -259,7 +259,7 @@ impl Args {
         let packer = Packer { run, class };
         let mut names = BTreeSet::new();
         let mut items = Vec::new();
-        for (path, name) in files_of(&self.files)? {
+        for (path, name) in files_of(&self.files, output)? {
             if !names.insert(name.clone()) {
                 return Err(usage(format!(
                     "{}: another file is called {name} too; give the folder that holds both",
@@ -274,13 +274,13 @@ impl Args {
 }
 
 /// Files, and what they are called in an archive: their own name, or where they are in the folder that was given.
-fn files_of(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
-    let mut files = Vec::new();
+fn files_of(paths: &[PathBuf], output: &Output) -> Result<Vec<(PathBuf, String)>> {
+    let (mut files, mut others) = (Vec::new(), Vec::new());
     for path in paths {
         is_there("FILES", path)?;
         if path.is_dir() {
             let before = files.len();
-            walk(path, "", &mut files)?;
+            walk(path, "", &mut files, &mut others)?;
             if files.len() == before {
                 let problem = "the folder holds no PNG, npy or WAV files";
                 return Err(usage(format!("{}: {problem}", path.display())));
@@ -294,10 +294,21 @@ fn files_of(paths: &[PathBuf]) -> Result<Vec<(PathBuf, String)>> {
             files.push((path.clone(), name));
         }
     }
+    if let Some(first) = others.first() {
+        output.warn(format_args!(
+            "note: {} not compressed, such as {first}: only PNG, npy and WAV files are",
+            counted(others.len(), "file")
+        ));
+    }
     Ok(files)
 }
 
-fn walk(folder: &Path, prefix: &str, files: &mut Vec<(PathBuf, String)>) -> Result<()> {
+fn walk(
+    folder: &Path,
+    prefix: &str,
+    files: &mut Vec<(PathBuf, String)>,
+    others: &mut Vec<String>,
+) -> Result<()> {
     let cannot = || format!("cannot read {}", folder.display());
     let entries = std::fs::read_dir(folder).with_context(cannot)?;
     let mut paths: Vec<PathBuf> = entries
@@ -309,9 +320,11 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<(PathBuf, String)>) -> Resu
         let own = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{prefix}{own}");
         if path.is_dir() {
-            walk(&path, &format!("{name}/"), files)?;
+            walk(&path, &format!("{name}/"), files, others)?;
         } else if ["png", "npy", "wav"].contains(&ending_of(&path).as_str()) {
             files.push((path, name));
+        } else {
+            others.push(name);
         }
     }
     Ok(())

@@ -70,11 +70,11 @@ struct Show {
     output: Option<PathBuf>,
 
     /// Replace a file that exists
-    #[arg(long)]
+    #[arg(long, requires = "output")]
     force: bool,
 
     /// Picture pixels for each pixel of an image [default: small images are enlarged]
-    #[arg(long, value_name = "N", value_parser = scale, allow_hyphen_values = true)]
+    #[arg(long, value_name = "N", value_parser = scale, requires = "output", allow_hyphen_values = true)]
     scale: Option<usize>,
 
     #[command(flatten)]

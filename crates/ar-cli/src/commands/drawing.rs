@@ -149,6 +149,9 @@ impl Drawing {
             files.file(option, path, &["png", "apng"])?;
         }
         let as_array = ending_of(&file) == "npy";
+        if as_array && self.scale.is_some() {
+            return Err(usage("--scale is for pictures; the output is an array"));
+        }
         Ok((
             run,
             Target {
@@ -175,7 +178,7 @@ impl Drawing {
         let most = MOST_VALUES / domain.dims();
         if count > most {
             return Err(usage(format!(
-                "-n: at most {most} images of this size in one call"
+                "at most {most} images of this size in one call; -n and what multiplies it ask for {count}"
             )));
         }
         let tempering = Tempering {

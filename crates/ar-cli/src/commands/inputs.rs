@@ -57,7 +57,9 @@ impl Files<'_> {
     /// When a file cannot be read, or its images are not what the model can be of.
     pub(super) fn read(&self, run: &mut Run, output: &Output) -> Result<Vec<Input>> {
         let mut inputs = Vec::new();
-        for path in all_files(self.option, self.paths, self.in_folders)? {
+        let files = all_files(self.option, self.paths, self.in_folders)?;
+        self.is_heard(&files, run)?;
+        for path in files {
             let called = format!("{} {}", self.option, path.display());
             let images = self.images(&path, run)?;
             let size = [images.shape().height, images.shape().width];
@@ -111,16 +113,23 @@ pub(super) fn all_files(option: &str, paths: &[PathBuf], endings: &[&str]) -> Re
 /// Endings of pictures.
 pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg"];
 
-/// The files of these `endings` in `folder`, by name.
-pub(super) fn files_in(option: &str, folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
+fn walk(option: &str, folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) -> Result<()> {
     let cannot = || format!("cannot read {option} {}", folder.display());
-    let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(cannot)? {
         let path = entry.with_context(cannot)?.path();
-        if endings.contains(&ending_of(&path).as_str()) {
+        if path.is_dir() {
+            walk(option, &path, endings, found)?;
+        } else if endings.contains(&ending_of(&path).as_str()) {
             found.push(path);
         }
     }
+    Ok(())
+}
+
+/// The files of these `endings` in `folder` and in folders in it, as of classes, by name.
+pub(super) fn files_in(option: &str, folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    walk(option, folder, endings, &mut found)?;
     found.sort();
     if found.is_empty() {
         let endings = endings.iter().map(|e| format!(".{e}")).collect::<Vec<_>>();
@@ -154,11 +163,12 @@ fn class_of(path: &Path, run: &Run) -> Option<u32> {
 /// When the data cannot be had.
 pub(super) fn of_test(
     count: usize,
+    reading: &ReadingArgs,
     full_size: bool,
     run: &mut Run,
     output: &Output,
 ) -> Result<Vec<Input>> {
-    let data = data_of(run, None, &ReadingArgs::default(), full_size, output)?;
+    let data = data_of(run, None, reading, full_size, output)?;
     let (test, count) = tests(&data, count, output)?;
     (0..count)
         .map(|i| input_of(test, i, &data.encoding))
@@ -313,6 +323,22 @@ pub(super) fn is_there(option: &str, path: &Path) -> Result<()> {
 }
 
 impl Files<'_> {
+    /// Refuses what says how arrays are stored where no file is one, and levels that the run's data do not have.
+    fn is_heard(&self, files: &[PathBuf], run: &Run) -> Result<()> {
+        let (own, levels) = (run.encoding.native_levels(), run.model.domain().levels);
+        match (self.reading.first_of_images(), self.reading.native_levels) {
+            (Some(option), _) if !files.iter().any(|path| is_array(path)) => Err(usage(format!(
+                "{option} is for arrays; {} is a picture",
+                files[0].display()
+            ))),
+            (_, Some(told)) if ![own, levels].contains(&told) => Err(usage(format!(
+                "--native-levels {told}: the run's data have {own} levels, of which the model sees {levels}; \
+                 give the values as one or the other"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// The images of one input file, scaled and cut as the run's own are where they are of another size.
     fn images(&self, path: &Path, run: &Run) -> Result<Images> {
         let domain = run.model.domain();
@@ -398,8 +424,9 @@ fn encode(
     let encoding = match encoding {
         Encoding::Binary(_, native) => {
             output.note(format_args!(
-                "{}: made binary at half the range",
-                path.display()
+                "{}: made binary at half the range of 0 to {}",
+                path.display(),
+                native - 1
             ));
             Encoding::binary(*native, Binarization::Threshold)?
         }

@@ -7,6 +7,7 @@ use ar_core::Domain;
 use ar_data::{LoadOptions, read_images};
 
 use super::inputs::{Input, PICTURES, files_in, is_there};
+use crate::destination::ending_of;
 use crate::failure::usage;
 use crate::words::counted;
 
@@ -64,6 +65,11 @@ impl Known {
         Ok(Self { masks })
     }
 
+    /// Whether there is nothing to draw in any image.
+    pub(super) fn is_all(&self) -> bool {
+        self.masks.iter().flatten().all(|&known| known)
+    }
+
     /// Of the `i`-th input.
     pub(super) fn of(&self, i: usize) -> &[bool] {
         &self.masks[i % self.masks.len()]
@@ -93,6 +99,10 @@ fn masks_of(folder: &Path, inputs: &[Input]) -> Result<Vec<PathBuf>> {
 /// Of each image in `file`, which pixels are not black.
 fn known_in(file: &Path, domain: &Domain) -> Result<Vec<Vec<bool>>> {
     let (height, width) = (domain.height, domain.width);
+    if ["jpg", "jpeg"].contains(&ending_of(file).as_str()) {
+        let problem = "JPEG blurs what is black; give a PNG";
+        return Err(usage(format!("--mask {}: {problem}", file.display())));
+    }
     let masks = read_images(file, &LoadOptions::default())
         .with_context(|| format!("cannot read --mask {}", file.display()))?;
     let shape = masks.shape();

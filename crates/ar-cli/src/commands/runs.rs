@@ -136,10 +136,7 @@ fn table(runs: &[Listed]) -> Table {
     ]);
     for run in runs {
         let (nats, bits) = match (&run.test, &run.validation) {
-            (Some(test), _) => (
-                format!("{} test", test.nats()),
-                format!("{:.4}", test.bits_per_dim),
-            ),
+            (Some(test), _) => (format!("{} test", test.nats()), test.bits()),
             (None, Some(best)) => (
                 match best.nats {
                     Nats::Sample(nats) => format!("{nats:.4} nats/sample validation"),

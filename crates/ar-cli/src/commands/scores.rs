@@ -125,7 +125,7 @@ impl Report {
             let (nats, bits) = (mean(|e| e.nats), mean(|e| e.bits_per_dim));
             let corrected = mean(|e| e.corrected_bits_per_dim);
             output.say(format_args!(
-                "mean of {}: {:.3} ± {:.3} nats, {:.5} ± {:.5} {unit}, corrected {:.5} ± {:.5}",
+                "mean of {}: {:.3} ± {:.3} nats, {:.5} ± {:.5} {unit}, corrected {:.5} ± {:.5} {unit}",
                 self.scores.len(),
                 nats.0,
                 nats.1,

@@ -121,6 +121,10 @@ pub(super) fn data_of(
     output: &Output,
 ) -> Result<Data> {
     reads_sound(run, reading, full_size)?;
+    if let (Some(option), false) = (reading.first_of_arrays(), run.data.config.is_array(source)) {
+        let name = source.unwrap_or(&run.data.name);
+        return Err(usage(format!("{option} is for arrays; {name} is none")));
+    }
     let config = config_of(run, source, reading, full_size);
     let data = Data::like(&config, &run.encoding);
     let data = match source {
@@ -139,7 +143,8 @@ pub(super) fn data_of(
             run.data.classes.join(", ")
         )));
     }
-    if data.fingerprint != run.data.fingerprint {
+    // The same pictures uncut are other data.
+    if data.fingerprint != run.data.fingerprint && !(full_size && source.is_none()) {
         output.warn(format_args!(
             "note: these are not the data the model was trained with ({}, {}): {}",
             run.data.name, run.data.source, data.source

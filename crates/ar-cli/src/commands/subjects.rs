@@ -105,7 +105,7 @@ impl Subjects {
         run: &mut Run,
         output: &Output,
     ) -> Result<Self> {
-        let data = data_of(run, None, &ReadingArgs::default(), taken.full_size, output)?;
+        let data = data_of(run, None, taken.reading, taken.full_size, output)?;
         let (test, count) = tests(&data, count, output)?;
         let images = Images::clone(test).limit(count);
         Self::of_images(images, data.encoding, "test", taken, run)

@@ -27,6 +27,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         Plan::begin(&asked)?
     };
     interrupt::install()?;
+    if plan.train.patience.is_some() && plan.directory.best_path().exists() {
+        // What is going to be tested is looked at before hours of training.
+        Checkpoint::describe(&plan.directory.best_path())?;
+    }
 
     let mut trainer = plan.trainer(plan.train.clone(), &device)?;
     // Only now is it certain that the run goes on as the file says.

@@ -1,6 +1,6 @@
 //! The table `[data]`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use ar_data::{
@@ -233,6 +233,12 @@ impl DataConfig {
         Err(usage(contradiction))
     }
 
+    /// Whether `source`, or else what these data are, is a file of an array.
+    pub(crate) fn is_array(&self, source: Option<&str>) -> bool {
+        let path = Path::new(source.unwrap_or(&self.source));
+        ["npy", "npz"].contains(&ending_of(path).as_str())
+    }
+
     /// Refuses what says nothing of such data as `dataset`, rather than leave it unheard.
     ///
     /// # Errors
@@ -246,10 +252,7 @@ impl DataConfig {
         let sound = (is_sound, "sound");
         let named = (is_sound && path.is_dir(), "a folder of recordings");
         let images = (!is_sound, "images");
-        let arrays = (
-            ["npy", "npz"].contains(&ending_of(&path).as_str()),
-            "arrays",
-        );
+        let arrays = (self.is_array(None), "arrays");
         let options = [
             ("--quantize", self.quantize.is_some(), sound),
             ("--sample-rate", self.sample_rate.is_some(), sound),

@@ -76,13 +76,13 @@ impl Rivals {
     }
 
     /// A line for people.
-    pub(crate) fn line(&self) -> String {
+    pub(crate) fn line(&self, unit: &str) -> String {
         let of = |name: &str, bits: Option<f64>| match bits {
             Some(bits) => format!("{name} {bits:.4}"),
             None => format!("{name} not installed"),
         };
         format!(
-            "for comparison, each of {} images by itself: PNG {:.4}, {}, {} bits/dim",
+            "for comparison, each of {} images by itself: PNG {:.4}, {}, {} {unit}",
             self.images,
             self.png,
             of("WebP lossless (cwebp)", self.webp),

@@ -61,6 +61,13 @@ impl Plan {
         };
         let mut size = given.preset.as_deref();
         let mut draft = with(size)?;
+        let is_conditional = |draft: &Draft| draft.get("data", "conditional") == true;
+        if is_conditional(&Draft::new(&asked, None)?) && !is_conditional(&draft) {
+            return Err(usage(format!(
+                "conditional=false: {asked} is conditional; {} by itself is not",
+                draft.name
+            )));
+        }
         let asked_data = draft.typed::<DataConfig>("data")?;
         let own_size = given.preset.is_some() || file.as_ref().is_some_and(|f| f.has("model"));
         if let Some(of_sound) = usual_size(&draft.name, &asked_data)?.filter(|_| !own_size) {

@@ -116,7 +116,7 @@ pub(crate) fn has_keys(object: &Value, keys: &str) {
 }
 
 /// What `eval` and `test` give.
-pub(crate) const SCORE: &str = "images nats_per_image standard_error nats_per_dim bits_per_dim levels binarization palette condition";
+pub(crate) const SCORE: &str = "images nats_per_image standard_error nats_per_dim bits_per_dim levels binarization palette condition order";
 
 /// A run of three steps that tests share and only read.
 pub(crate) fn trained() -> &'static Path {

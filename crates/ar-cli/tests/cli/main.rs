@@ -17,6 +17,7 @@ mod data;
 mod eval;
 mod everyday;
 mod exchange;
+mod heard;
 mod help;
 mod orders;
 mod outputs;

@@ -27,6 +27,14 @@ pub use masked::{Degrees, InputCoding, MaskedConfig, MaskedNetwork};
 pub use primitive::{AttentionConfig, ConvConfig, Direction, Neighbourhood, Reach};
 pub use program::{Builder, Network, Route, Value};
 
+/// [`ar_core::Error::Config`] for `field` where something is `wrong`.
+fn refuse_if(wrong: bool, field: &str, problem: impl Into<String>) -> ar_core::Result<()> {
+    if wrong {
+        return Err(ar_core::Error::config(field, problem));
+    }
+    Ok(())
+}
+
 /// The example of the README is compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,6 +1,8 @@
 use ar_core::{Error, Result};
 use rand::Rng;
 
+use crate::refuse_if;
+
 /// The degrees of hidden units, layer by layer. A unit of degree m is known once the first m steps
 /// of the order are: it may see inputs of those steps and hidden units of degree ≤ m, and only
 /// outputs of later steps (counted from 0: step ≥ m) may see it.
@@ -56,9 +58,8 @@ impl Degrees {
     /// # Errors
     /// [`Error::Config`] when a layer is empty or a unit's degree is not below `steps`.
     pub(super) fn validate(&self, steps: usize) -> Result<()> {
-        if self.layers.iter().any(Vec::is_empty) {
-            return Err(Error::config("hidden", "a layer needs at least one unit"));
-        }
+        let is_empty = self.layers.iter().any(Vec::is_empty);
+        refuse_if(is_empty, "hidden", "a layer needs at least one unit")?;
         match self.layers.iter().flatten().find(|&&m| m as usize >= steps) {
             None => Ok(()),
             Some(m) => Err(Error::config(

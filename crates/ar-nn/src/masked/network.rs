@@ -1,6 +1,6 @@
 use ar_core::{
-    Conditioning, Distribution, Domain, Error, Gradients, Likelihood, Model, Order, Pass, Result,
-    Stepper, nll_of, nll_of_parts,
+    Conditioning, Distribution, Domain, Gradients, Likelihood, Model, Order, Pass, Result, Stepper,
+    nll_of, nll_of_parts,
 };
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -9,6 +9,7 @@ use super::layer::{Connection, Layer, Units};
 use super::mask::Apart;
 use super::step::MaskedStepper;
 use super::{InputCoding, MaskedConfig};
+use crate::refuse_if;
 
 /// Entries a weight may have.
 const MAX_WEIGHT: usize = 1 << 30;
@@ -39,8 +40,8 @@ impl MaskedNetwork {
     /// likelihood innermost.
     ///
     /// # Errors
-    /// [`Error::Config`] for degrees that do not fit, no way from inputs to outputs, or a weight of
-    /// more than 2^30 entries; or what `vb` gives for a parameter.
+    /// [`Error::Config`](ar_core::Error::Config) for degrees that do not fit, no way from
+    /// inputs to outputs, or a weight of more than 2^30 entries; or what `vb` gives for a parameter.
     pub fn new(
         domain: &Domain,
         order: &Order,
@@ -50,12 +51,9 @@ impl MaskedNetwork {
     ) -> Result<Self> {
         config.degrees.validate(order.steps())?;
         let hidden = config.degrees.layers();
-        if hidden.is_empty() && !config.direct {
-            return Err(Error::config(
-                "direct",
-                "must be true when there are no hidden layers",
-            ));
-        }
+        let is_cut = hidden.is_empty() && !config.direct;
+        let problem = "must be true when there are no hidden layers";
+        refuse_if(is_cut, "direct", problem)?;
         let likelihood = Likelihood::for_domain(domain);
         let step_of =
             |d: usize| order.step_of(d / domain.positions(), d % domain.positions()) as u32;
@@ -204,17 +202,9 @@ impl MaskedNetwork {
 
 /// Whether a weight between them is of a size that can be.
 fn fits(field: &str, from: &Units, to: &Units) -> Result<()> {
-    match from.len().checked_mul(to.len()) {
-        Some(n) if n <= MAX_WEIGHT => Ok(()),
-        _ => Err(Error::config(
-            field,
-            format!(
-                "would need a weight of {} by {}, more than {MAX_WEIGHT} entries",
-                from.len(),
-                to.len()
-            ),
-        )),
-    }
+    let [from, to] = [from, to].map(Units::len);
+    let problem = format!("would need a weight of {from} by {to}, more than {MAX_WEIGHT} entries");
+    refuse_if(from.saturating_mul(to) > MAX_WEIGHT, field, problem)
 }
 
 impl Distribution for MaskedNetwork {

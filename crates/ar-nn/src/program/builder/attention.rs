@@ -3,6 +3,7 @@ use candle_nn::{Init, VarBuilder};
 
 use super::{Builder, CONDITION, Value};
 use crate::primitive::{Attention, AttentionConfig, Previous, Reach};
+use crate::refuse_if;
 
 impl Builder {
     /// x at the site before in the generation order: what a sequence model reads in place of the
@@ -50,38 +51,25 @@ impl Builder {
         };
         let heads = config.heads;
         for width in [d, values] {
-            if heads == 0 || !width.is_multiple_of(heads) {
-                let problem = format!("must divide the {width} features, not {heads}");
-                return Err(Error::config("heads", problem));
-            }
+            let problem = format!("must divide the {width} features, not {heads}");
+            refuse_if(heads == 0 || !width.is_multiple_of(heads), "heads", problem)?;
         }
-        if let Reach::Recent { queries: 0, .. }
-        | Reach::Nearby {
-            block: [0, _] | [_, 0],
-            ..
-        } = config.reach
-        {
-            let problem = "a block of queries has one at least";
-            return Err(Error::config("reach", problem));
-        }
-        if !self.program.order.is_sequence() {
-            return Err(Error::config(
-                "order",
-                "attention needs an order of one site a step",
-            ));
-        }
+        let is_empty = match config.reach {
+            Reach::All => false,
+            Reach::Recent { queries, .. } => queries == 0,
+            Reach::Nearby { block, .. } => block.contains(&0),
+        };
+        refuse_if(is_empty, "reach", "a block of queries has one at least")?;
+        let problem = "attention needs an order of one site a step";
+        refuse_if(!self.program.order.is_sequence(), "order", problem)?;
         let groups = ChannelGroups::split(values, 1);
         let attention = Attention::new(&self.program.order, d, groups, config)?;
         Ok(self.push(attention, &[queries, keys_values], Vec::new()))
     }
 
     pub(super) fn one_group(&self, x: Value) -> Result<()> {
-        if self.groups(x).count() == 1 {
-            return Ok(());
-        }
-        Err(Error::config(
-            "order",
-            "a sequence has one channel: let every value be a site, as in Builder::of_subpixels",
-        ))
+        let problem =
+            "a sequence has one channel: let every value be a site, as in Builder::of_subpixels";
+        refuse_if(self.groups(x).count() != 1, "order", problem)
     }
 }

@@ -2,8 +2,8 @@ use ar_core::{Conditioning, Error, Grid, MaskType, Result, Stride, Taps};
 use candle_nn::{Init, VarBuilder};
 
 use super::{Builder, LEVELS, Value};
-use crate::Activation;
 use crate::primitive::{Centre, Conv, ConvConfig, Neighbourhood};
+use crate::{Activation, refuse_if};
 
 impl Builder {
     /// A causal convolution of `x`. Parameters `weight (taps, c_in, c_out)`, normal with variance
@@ -56,15 +56,12 @@ impl Builder {
         let Conditioning::Map { every, .. } = self.program.conditioning else {
             return Ok(());
         };
-        let refuse = |problem: String| Err(Error::config("conditioning", problem));
-        if !every.is_power_of_two() {
-            return refuse(format!(
-                "the squares of a map have a side that is a power of two, not {every}"
-            ));
-        }
-        if every > 1 && self.domain.channels != self.program.domain.channels {
-            return refuse("a map of squares is for models whose positions are pixels".to_owned());
-        }
+        let problem =
+            format!("the squares of a map have a side that is a power of two, not {every}");
+        refuse_if(!every.is_power_of_two(), "conditioning", problem)?;
+        let is_of_subpixels = self.domain.channels != self.program.domain.channels;
+        let problem = "a map of squares is for models whose positions are pixels";
+        refuse_if(every > 1 && is_of_subpixels, "conditioning", problem)?;
         let finest = Grid::of(&self.program.order);
         let finer = std::iter::successors(Some(finest), |grid| Some(grid.halved()));
         let grids: Vec<Grid> = finer.take(every.ilog2() as usize).collect();
@@ -86,68 +83,34 @@ impl Builder {
         vb: &VarBuilder<'_>,
     ) -> Result<Value> {
         let kernel = config.kernel;
-        let centred = matches!(
-            config.neighbourhood,
-            Neighbourhood::Plane | Neighbourhood::Rows
+        let [height, width, dilation] = [kernel.height, kernel.width, kernel.dilation];
+        let is_even = height.is_multiple_of(2) || width.is_multiple_of(2);
+        let centred = [Neighbourhood::Plane, Neighbourhood::Rows].contains(&config.neighbourhood);
+        let problem = format!(
+            "sizes must be odd and the dilation positive, not {height}x{width} (dilation {dilation})"
         );
-        if centred && (kernel.height.is_multiple_of(2) || kernel.width.is_multiple_of(2))
-            || kernel.dilation == 0
-        {
-            let size = format!(
-                "{}x{} (dilation {})",
-                kernel.height, kernel.width, kernel.dilation
-            );
-            return Err(Error::config(
-                "kernel",
-                format!("sizes must be odd and the dilation positive, not {size}"),
-            ));
-        }
+        refuse_if(centred && is_even || dilation == 0, "kernel", problem)?;
         let (taps, centre, grid) = self.taps(x, &config, residual, grid)?;
         let sites = self.program.sites(x.0);
-        if taps.count() == 0 {
-            return Err(Error::config(
-                "kernel",
-                "a 1x1 convolution of type A reads nothing",
-            ));
-        }
-        if residual.is_some_and(|r| self.program.grid(r.0) != grid) {
-            return Err(Error::config(
-                "grid",
-                "a residual connection needs equal sizes",
-            ));
-        }
+        let problem = "a 1x1 convolution of type A reads nothing";
+        refuse_if(taps.count() == 0, "kernel", problem)?;
+        let other_grid = residual.is_some_and(|r| self.program.grid(r.0) != grid);
+        let problem = "a residual connection needs equal sizes";
+        refuse_if(other_grid, "grid", problem)?;
         let parts = config.parts.max(1);
         let to = self.split(config.features / parts, "features")?;
         let to = to.scaled(parts);
-        if let Some(r) = residual
-            && *self.groups(r) != to
-        {
-            return Err(Error::config(
-                "features",
-                "a residual connection needs equal widths",
-            ));
-        }
-        if residual.is_some() && config.after != Activation::Identity {
-            return Err(Error::config(
-                "after",
-                "a residual convolution takes no activation after it",
-            ));
-        }
-        if config.after == Activation::Gelu {
-            return Err(Error::config(
-                "after",
-                "gelu comes before the next convolution: its gradient needs its input",
-            ));
-        }
-        let (from, k) = (
-            self.groups(x).clone(),
-            taps.count() * self.groups(x).features(),
-        );
-        let gain = if config.after == Activation::Identity {
-            1.0
-        } else {
-            2.0
-        };
+        let other_width = residual.is_some_and(|r| *self.groups(r) != to);
+        let problem = "a residual connection needs equal widths";
+        refuse_if(other_width, "features", problem)?;
+        let is_linear = config.after == Activation::Identity;
+        let problem = "a residual convolution takes no activation after it";
+        refuse_if(residual.is_some() && !is_linear, "after", problem)?;
+        let problem = "gelu comes before the next convolution: its gradient needs its input";
+        refuse_if(config.after == Activation::Gelu, "after", problem)?;
+        let from = self.groups(x).clone();
+        let k = taps.count() * from.features();
+        let gain = if is_linear { 1.0 } else { 2.0 };
         let stdev = config.scale * (gain / k as f64).sqrt();
         let shape = (taps.count(), from.features(), config.features);
         let weight = vb.get_with_hints(shape, "weight", Init::Randn { mean: 0.0, stdev })?;
@@ -199,12 +162,8 @@ impl Builder {
             let taps = Taps::window(own, own, Stride::One, 0..=0, 0..=0);
             return Ok((taps, centre, own));
         }
-        if own != self.program.grid(LEVELS) {
-            return Err(Error::config(
-                "kernel",
-                "what follows the order needs a site for each pixel; take a window",
-            ));
-        }
+        let problem = "what follows the order needs a site for each pixel; take a window";
+        refuse_if(own != self.program.grid(LEVELS), "kernel", problem)?;
         let (taps, centre) = match config.neighbourhood {
             Neighbourhood::Rows => (Taps::vertical(order, kernel, config.mask), Centre::Whole),
             Neighbourhood::Sequence => {

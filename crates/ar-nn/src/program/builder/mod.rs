@@ -13,6 +13,7 @@ use crate::primitive::{
     Add, Axis, Concat, ConcatElu, Condition, Dropout, Embedding, Fixed, Gate, Norm, Position,
     Primitive, Scale, Squash,
 };
+use crate::refuse_if;
 
 /// A value of the network under construction: features at every position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,12 +111,9 @@ impl Builder {
     /// # Errors
     /// [`Error::Config`] when channels are drawn one after the other.
     pub fn scaled_levels_with_one(&mut self) -> Result<Value> {
-        if self.program.level_groups.count() > 1 {
-            return Err(Error::config(
-                "order",
-                "the channels have to be drawn together",
-            ));
-        }
+        let is_separate = self.program.level_groups.count() > 1;
+        let problem = "the channels have to be drawn together";
+        refuse_if(is_separate, "order", problem)?;
         let Domain {
             channels, levels, ..
         } = self.program.domain;
@@ -164,15 +162,8 @@ impl Builder {
     }
 
     fn gate_with(&mut self, x: Value, squash: Squash) -> Result<Value> {
-        let groups = self.groups(x);
-        let sizes: Vec<usize> = (0..groups.count()).map(|g| groups.range(g).len()).collect();
-        if sizes.iter().any(|s| !s.is_multiple_of(2)) {
-            return Err(Error::config(
-                "features",
-                "a gate needs an even number of features in each channel group",
-            ));
-        }
-        let groups = ChannelGroups::of_sizes(sizes.into_iter().map(|s| s / 2));
+        let problem = "a gate needs an even number of features in each channel group";
+        let groups = self.parts(x, 2, problem)?;
         Ok(self.push(Gate::new(groups, squash), &[x], Vec::new()))
     }
 
@@ -197,10 +188,8 @@ impl Builder {
     /// # Errors
     /// [`Error::Config`] when `rate` is not in [0, 1).
     pub fn dropout(&mut self, x: Value, rate: f64) -> Result<Value> {
-        if !(0.0..1.0).contains(&rate) {
-            let problem = format!("must be at least 0 and below 1, not {rate}");
-            return Err(Error::config("dropout", problem));
-        }
+        let problem = format!("must be at least 0 and below 1, not {rate}");
+        refuse_if(!(0.0..1.0).contains(&rate), "dropout", problem)?;
         if rate == 0.0 {
             return Ok(x);
         }
@@ -244,10 +233,9 @@ impl Builder {
         self.one_group(Value(LEVELS))?;
         let sites = self.program.sites(LEVELS);
         let features = table.len() / sites;
-        if features == 0 || table.len() != sites * features {
-            let problem = format!("{} numbers are no rows for {sites} sites", table.len());
-            return Err(Error::config("features", problem));
-        }
+        let is_ragged = features == 0 || table.len() != sites * features;
+        let problem = format!("{} numbers are no rows for {sites} sites", table.len());
+        refuse_if(is_ragged, "features", problem)?;
         Ok(self.push(Fixed::new(table, features), &[Value(LEVELS)], Vec::new()))
     }
 
@@ -300,9 +288,8 @@ impl Builder {
     /// # Errors
     /// [`Error::Config`] when they have other widths.
     pub fn add(&mut self, a: Value, b: Value) -> Result<Value> {
-        if self.groups(a) != self.groups(b) {
-            return Err(Error::config("features", "a sum needs equal widths"));
-        }
+        let other_width = self.groups(a) != self.groups(b);
+        refuse_if(other_width, "features", "a sum needs equal widths")?;
         self.same_grid(a, b)?;
         let groups = self.groups(a).clone();
         Ok(self.push(Add::new(groups), &[a, b], Vec::new()))
@@ -327,26 +314,15 @@ impl Builder {
     pub fn finish(mut self, output: Value, vb: &VarBuilder<'_>) -> Result<Network> {
         // C · P features split evenly: channel c's conditionals are group c.
         let expected = ChannelGroups::split(self.outputs(), self.program.level_groups.count());
-        if *self.groups(output) != expected {
-            let got = self.groups(output).features();
-            return Err(Error::config(
-                "features",
-                format!("the output needs {}, not {got}", expected.features()),
-            ));
-        }
+        let [needs, got] = [&expected, self.groups(output)].map(ChannelGroups::features);
+        let problem = format!("the output needs {needs}, not {got}");
+        refuse_if(*self.groups(output) != expected, "features", problem)?;
         let v = self.program.likelihood.values();
-        if v > 1 && (v != self.domain.channels || self.order.steps_per_position() > 1) {
-            return Err(Error::config(
-                "likelihood",
-                "describes all channels of a pixel: they have to be drawn together",
-            ));
-        }
-        if self.program.grid(output.0) != self.program.grid(LEVELS) {
-            return Err(Error::config(
-                "grid",
-                "the output needs a site for each pixel",
-            ));
-        }
+        let is_apart = v != self.domain.channels || self.order.steps_per_position() > 1;
+        let problem = "describes all channels of a pixel: they have to be drawn together";
+        refuse_if(v > 1 && is_apart, "likelihood", problem)?;
+        let other_grid = self.program.grid(output.0) != self.program.grid(LEVELS);
+        refuse_if(other_grid, "grid", "the output needs a site for each pixel")?;
         self.program.output = output.0;
         if let Some(step) = self.program.leak() {
             let problem = format!(
@@ -370,23 +346,24 @@ impl Builder {
     }
 
     fn same_grid(&self, a: Value, b: Value) -> Result<()> {
-        if self.program.grid(a.0) == self.program.grid(b.0) {
-            return Ok(());
-        }
-        Err(Error::config(
-            "grid",
-            "two values of other sizes do not go together",
-        ))
+        let differ = self.program.grid(a.0) != self.program.grid(b.0);
+        let problem = "two values of other sizes do not go together";
+        refuse_if(differ, "grid", problem)
+    }
+
+    /// The channel groups of one of the equal `parts` of each of `x`; a `problem` where there are none.
+    fn parts(&self, x: Value, parts: usize, problem: &str) -> Result<ChannelGroups> {
+        let groups = self.groups(x);
+        let sizes = (0..groups.count()).map(|g| groups.range(g).len());
+        let is_odd = |size: usize| size == 0 || !size.is_multiple_of(parts);
+        refuse_if(sizes.clone().any(is_odd), "features", problem)?;
+        Ok(ChannelGroups::of_sizes(sizes.map(|size| size / parts)))
     }
 
     fn split(&self, features: usize, field: &str) -> Result<ChannelGroups> {
         let steps = self.program.order.steps_per_position();
-        if features < steps {
-            return Err(Error::config(
-                field,
-                format!("must be at least {steps}, not {features}: one for each channel"),
-            ));
-        }
+        let problem = format!("must be at least {steps}, not {features}: one for each channel");
+        refuse_if(features < steps, field, problem)?;
         Ok(ChannelGroups::split(features, steps))
     }
 

@@ -1,8 +1,9 @@
-use ar_core::{ChannelGroups, Error, Result};
+use ar_core::Result;
 use candle_nn::{Init, VarBuilder};
 
 use super::{Builder, Value};
 use crate::primitive::{Cell, Direction, Flow, Half, Recurrent};
+use crate::refuse_if;
 
 impl Builder {
     /// Row LSTM (van den Oord et al. 2016, arXiv:1601.06759, section 3.1): the state of a pixel
@@ -11,17 +12,13 @@ impl Builder {
     /// Parameter `weight (kernel, h, 4h)`, normal with variance 1 / (kernel · h).
     ///
     /// # Errors
-    /// [`Error::Config`] when the kernel is even, the order is not raster, or `gates` is not four
-    /// parts in each channel group.
+    /// [`Error::Config`](ar_core::Error::Config) when the kernel is even, the order is not
+    /// raster, or `gates` is not four parts in each channel group.
     ///
     /// [`ConvConfig::for_lstm`]: crate::ConvConfig::for_lstm
     pub fn row_lstm(&mut self, gates: Value, kernel: usize, vb: &VarBuilder<'_>) -> Result<Value> {
-        if kernel.is_multiple_of(2) {
-            return Err(Error::config(
-                "kernel",
-                format!("must be odd, not {kernel}"),
-            ));
-        }
+        let problem = format!("must be odd, not {kernel}");
+        refuse_if(kernel.is_multiple_of(2), "kernel", problem)?;
         self.recurrent(gates, Flow::Rows(kernel), Cell::Lstm, vb)
     }
 
@@ -38,19 +35,16 @@ impl Builder {
         direction: Direction,
         vb: &VarBuilder<'_>,
     ) -> Result<Value> {
-        if direction == Direction::Left && self.program.order.height() < 2 {
-            return Err(Error::config(
-                "direction",
-                "the leftward half reads rows above and needs two rows at least",
-            ));
-        }
+        let is_blind = direction == Direction::Left && self.program.order.height() < 2;
+        let problem = "the leftward half reads rows above and needs two rows at least";
+        refuse_if(is_blind, "direction", problem)?;
         self.recurrent(gates, Flow::Diagonal(direction), Cell::Lstm, vb)
     }
 
     /// An LSTM along the generation order. Parameter `weight (1, h, 4h)`, normal with variance 1 / h.
     ///
     /// # Errors
-    /// [`Error::Config`] when `gates` is not four parts in each channel group.
+    /// [`Error::Config`](ar_core::Error::Config) when `gates` is not four parts in each channel group.
     pub fn sequence_lstm(&mut self, gates: Value, vb: &VarBuilder<'_>) -> Result<Value> {
         self.recurrent(gates, Flow::Sequence, Cell::Lstm, vb)
     }
@@ -60,7 +54,7 @@ impl Builder {
     /// `bias (h)`, zero, which gate r scales together with what n reads of the state before.
     ///
     /// # Errors
-    /// [`Error::Config`] when `gates` is not three parts in each channel group.
+    /// [`Error::Config`](ar_core::Error::Config) when `gates` is not three parts in each channel group.
     ///
     /// [`ConvConfig::for_gru`]: crate::ConvConfig::for_gru
     pub fn sequence_gru(&mut self, gates: Value, vb: &VarBuilder<'_>) -> Result<Value> {
@@ -75,21 +69,12 @@ impl Builder {
         vb: &VarBuilder<'_>,
     ) -> Result<Value> {
         let order = &self.program.order;
-        if flow != Flow::Sequence && !order.is_raster() {
-            return Err(Error::config(
-                "order",
-                "a recurrence over rows or diagonals needs raster order",
-            ));
-        }
-        let (groups, parts) = (self.groups(gates), cell.gates());
-        let sizes: Vec<usize> = (0..groups.count()).map(|g| groups.range(g).len()).collect();
-        if sizes.iter().any(|s| *s == 0 || !s.is_multiple_of(parts)) {
-            return Err(Error::config(
-                "features",
-                format!("a recurrence needs {parts} gates in each channel group"),
-            ));
-        }
-        let hidden = ChannelGroups::of_sizes(sizes.into_iter().map(|s| s / parts));
+        let out_of_raster = flow != Flow::Sequence && !order.is_raster();
+        let problem = "a recurrence over rows or diagonals needs raster order";
+        refuse_if(out_of_raster, "order", problem)?;
+        let parts = cell.gates();
+        let problem = format!("a recurrence needs {parts} gates in each channel group");
+        let hidden = self.parts(gates, parts, &problem)?;
         let h = hidden.features();
         let recurrent = Recurrent::new(order, flow, cell, hidden.clone())?;
         let taps = recurrent.taps();

@@ -3,24 +3,10 @@ use candle_core::{D, DType, Tensor};
 use candle_nn::ops::softmax;
 
 use super::{Attention, Block};
-use crate::primitive::StepTensor;
 
 impl Attention {
-    pub(super) fn composite_full(&self, q: &Tensor, kv: &Tensor) -> Result<Tensor> {
-        let memory = &*self.memory;
-        let answers = memory.blocks().iter().map(|block| {
-            let (queries, sites) = (memory.queries(block), memory.sites(block));
-            let live = self.live(block, q)?;
-            self.attend(&at(q, queries)?, &at(kv, sites)?, Some(&live))
-        });
-        let answers = Tensor::cat(&answers.collect::<Result<Vec<_>>>()?, 1)?; // by rank
-        let sites = 0..memory.order().positions();
-        let ranks: Vec<u32> = sites.map(|site| memory.order().rank(site) as u32).collect();
-        at(&answers, &ranks)
-    }
-
     /// `(queries, sites)` of a block: 1 where a query may read, else 0.
-    fn live(&self, block: &Block, like: &Tensor) -> Result<Tensor> {
+    pub(super) fn live(&self, block: &Block, like: &Tensor) -> Result<Tensor> {
         let [queries, sites] =
             [self.memory.queries(block), self.memory.sites(block)].map(<[u32]>::len);
         let live = (0..queries).map(|i| self.memory.live(block, i) as u32);
@@ -30,7 +16,7 @@ impl Attention {
     }
 
     /// `q` is `(B, m, d)`, `kv` `(B, n, d + v)`, `live (m, n)` 1 where a query may read, else 0.
-    fn attend(&self, q: &Tensor, kv: &Tensor, live: Option<&Tensor>) -> Result<Tensor> {
+    pub(super) fn attend(&self, q: &Tensor, kv: &Tensor, live: Option<&Tensor>) -> Result<Tensor> {
         let (b, m, d) = q.dims3()?;
         let v = self.groups.features();
         let by_head = |x: &Tensor| -> candle_core::Result<Tensor> {
@@ -60,21 +46,10 @@ impl Attention {
             .transpose(1, 2)?
             .reshape((b, m, v))?)
     }
-
-    pub(super) fn composite_at(&self, site: u32, inputs: &[&StepTensor]) -> Result<Tensor> {
-        let q = inputs[0].rows(&[site])?;
-        match self.memory.read_by(site as usize) {
-            [] => Ok(q
-                .narrow(2, 0, 1)?
-                .zeros_like()?
-                .repeat((1, 1, self.groups.features()))?),
-            read => self.attend(&q, &inputs[1].gather(read)?, None),
-        }
-    }
 }
 
 /// Rows of `x (B, sites, c)`: itself where they are all there are in order.
-fn at(x: &Tensor, sites: &[u32]) -> Result<Tensor> {
+pub(super) fn at(x: &Tensor, sites: &[u32]) -> Result<Tensor> {
     if sites.len() == x.dim(1)? && sites.is_sorted() {
         return Ok(x.clone());
     }

@@ -4,43 +4,18 @@
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
+use ar_core::{ChannelGroups, Result};
+use candle_core::Tensor;
 use pulp::{Simd, WithSimd};
 
+use super::composite::at;
+use super::step::AttentionStep;
 use super::tile::{dots, gather, spread, transpose, transpose_back, unweigh, weigh};
 use super::{Attention, Block};
 use crate::kernel::{add_assign, dispatch, scale};
-use crate::primitive::Backward;
+use crate::primitive::{Backward, Primitive, Reads, Room, StepPrimitive, StepTensor, Training};
 
 impl Attention {
-    pub(super) fn full_forward(&self, inputs: &[&[f32]], out: &mut [f32], scratch: &mut Vec<f32>) {
-        dispatch(Tiled(Forward {
-            attention: self,
-            queries: inputs[0],
-            keys_values: inputs[1],
-            out,
-            scratch,
-        }));
-    }
-
-    pub(super) fn full_backward(&self, pass: Backward<'_>) {
-        let (queries, kv) = (&pass.values[pass.inputs[0]], &pass.values[pass.inputs[1]]);
-        let mut q_grad = pass.gradients.buffer(queries.len());
-        let mut kv_grad = pass.gradients.buffer(kv.len());
-        dispatch(Tiled(BackwardPass {
-            attention: self,
-            queries,
-            keys_values: kv,
-            answers: pass.out,
-            grad: &pass.grad,
-            q_grad: &mut q_grad,
-            kv_grad: &mut kv_grad,
-            scratch: &mut pass.room.floats,
-        }));
-        pass.gradients.recycle(pass.grad);
-        pass.gradients.give(pass.inputs[0], q_grad);
-        pass.gradients.give(pass.inputs[1], kv_grad);
-    }
-
     /// The queries of the largest block and the sites of its memory, in whole tiles of `lanes`, and the
     /// features of a head's keys and values, in whole vectors.
     fn padded(&self, lanes: usize) -> [usize; 4] {
@@ -71,6 +46,83 @@ impl Attention {
                 of(head * v, v, pair - d),
             ]
         })
+    }
+}
+
+impl Primitive for Attention {
+    fn groups(&self) -> &ChannelGroups {
+        &self.groups
+    }
+
+    fn reads(&self, input: usize) -> Reads<'_> {
+        match input {
+            0 => Reads::Here,
+            _ => Reads::Earlier(&self.memory),
+        }
+    }
+
+    fn composite(&self, inputs: &[&Tensor], _: &[Tensor], _: &Training) -> Result<Tensor> {
+        let (q, kv, memory) = (inputs[0], inputs[1], &*self.memory);
+        let answers = memory.blocks().iter().map(|block| {
+            let (queries, sites) = (memory.queries(block), memory.sites(block));
+            let live = self.live(block, q)?;
+            self.attend(&at(q, queries)?, &at(kv, sites)?, Some(&live))
+        });
+        let answers = Tensor::cat(&answers.collect::<Result<Vec<_>>>()?, 1)?; // by rank
+        let sites = 0..memory.order().positions();
+        let ranks: Vec<u32> = sites.map(|site| memory.order().rank(site) as u32).collect();
+        at(&answers, &ranks)
+    }
+
+    fn forward(&self, inputs: &[&[f32]], _: &[f32], out: &mut [f32], room: &mut Room) {
+        dispatch(Tiled(Forward {
+            attention: self,
+            queries: inputs[0],
+            keys_values: inputs[1],
+            out,
+            scratch: &mut room.floats,
+        }));
+    }
+
+    fn backward(&self, pass: Backward<'_>) {
+        let (queries, kv) = (&pass.values[pass.inputs[0]], &pass.values[pass.inputs[1]]);
+        let mut q_grad = pass.gradients.buffer(queries.len());
+        let mut kv_grad = pass.gradients.buffer(kv.len());
+        dispatch(Tiled(BackwardPass {
+            attention: self,
+            queries,
+            keys_values: kv,
+            answers: pass.out,
+            grad: &pass.grad,
+            q_grad: &mut q_grad,
+            kv_grad: &mut kv_grad,
+            scratch: &mut pass.room.floats,
+        }));
+        pass.gradients.recycle(pass.grad);
+        pass.gradients.give(pass.inputs[0], q_grad);
+        pass.gradients.give(pass.inputs[1], kv_grad);
+    }
+
+    fn composite_step(
+        &self,
+        sites: &[u32],
+        inputs: &[&StepTensor],
+        own: &StepTensor,
+        _: &[Tensor],
+    ) -> Result<Tensor> {
+        let one = |&site: &u32| {
+            let q = inputs[0].rows(&[site])?;
+            match self.memory.read_by(site as usize) {
+                [] => own.zeros(1),
+                read => self.attend(&q, &inputs[1].gather(read)?, None),
+            }
+        };
+        let answers = sites.iter().map(one).collect::<Result<Vec<_>>>()?;
+        Ok(Tensor::cat(&answers, 1)?)
+    }
+
+    fn stepper(&self, batch: usize, _: &[f32]) -> Box<dyn StepPrimitive> {
+        Box::new(AttentionStep::new(self, batch))
     }
 }
 

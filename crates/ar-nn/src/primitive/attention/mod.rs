@@ -9,13 +9,9 @@ mod tile;
 use std::sync::Arc;
 
 use ar_core::{ChannelGroups, MaskType, Order, Result};
-use candle_core::Tensor;
 
 pub use reach::Reach;
 pub(crate) use reach::{Block, Memory};
-
-use super::{Backward, Primitive, Reads, Room, StepPrimitive, Training};
-use crate::primitive::StepTensor;
 
 /// How sites attend to earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,48 +69,5 @@ impl Attention {
     /// What products of queries and keys are multiplied by.
     fn scale(&self) -> f32 {
         1.0 / (self.head_features()[0] as f32).sqrt()
-    }
-}
-
-impl Primitive for Attention {
-    fn groups(&self) -> &ChannelGroups {
-        &self.groups
-    }
-
-    fn reads(&self, input: usize) -> Reads<'_> {
-        match input {
-            0 => Reads::Here,
-            _ => Reads::Earlier(&self.memory),
-        }
-    }
-
-    fn composite(&self, inputs: &[&Tensor], _: &[Tensor], _: &Training) -> Result<Tensor> {
-        self.composite_full(inputs[0], inputs[1])
-    }
-
-    fn forward(&self, inputs: &[&[f32]], _: &[f32], out: &mut [f32], room: &mut Room) {
-        self.full_forward(inputs, out, &mut room.floats);
-    }
-
-    fn backward(&self, pass: Backward<'_>) {
-        self.full_backward(pass);
-    }
-
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        _: &StepTensor,
-        _: &[Tensor],
-    ) -> Result<Tensor> {
-        let one = |&site: &u32| self.composite_at(site, inputs);
-        Ok(Tensor::cat(
-            &sites.iter().map(one).collect::<Result<Vec<_>>>()?,
-            1,
-        )?)
-    }
-
-    fn stepper(&self, batch: usize, _: &[f32]) -> Box<dyn StepPrimitive> {
-        Box::new(step::AttentionStep::new(self, batch))
     }
 }

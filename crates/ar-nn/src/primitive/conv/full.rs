@@ -1,9 +1,16 @@
 use std::ops::Range;
 
-use super::Conv;
+use ar_core::{ChannelGroups, Result};
+use candle_core::Tensor;
+
+use super::step::ConvStep;
+use super::{Conv, weight_norm};
+use crate::Activation;
 use crate::kernel::{add_column_sums, product, product_nt, product_tn};
 use crate::primitive::gather::{ScatterAdd, TapRange, gather};
-use crate::primitive::{Backward, Room};
+use crate::primitive::{
+    Backward, Primitive, Reads, Room, StepPrimitive, StepTensor, Training, rows_product,
+};
 
 /// Floats of a gathered block: with the weights it should stay in a core's second-level cache.
 const BLOCK: usize = 192 * 1024;
@@ -54,14 +61,97 @@ impl Conv {
         self.before.apply(&mut scratch[..n]);
         &scratch[..n]
     }
+}
 
-    pub(super) fn full_forward(
-        &self,
-        inputs: &[&[f32]],
-        weights: &[f32],
-        out: &mut [f32],
-        room: &mut Room,
-    ) {
+impl Primitive for Conv {
+    fn groups(&self) -> &ChannelGroups {
+        &self.to
+    }
+
+    fn reads(&self, input: usize) -> Reads<'_> {
+        match input {
+            0 => Reads::Taps(&self.taps, self.centre),
+            _ => Reads::Here,
+        }
+    }
+
+    fn prepared(&self, _: usize) -> usize {
+        (self.k() + 1) * self.c_out()
+    }
+
+    fn prepare(&self, parameters: &[f32], weights: &mut [f32]) {
+        let size = self.k() * self.c_out();
+        weights[..size].copy_from_slice(&parameters[..size]);
+        self.mask_weights(&mut weights[..size]);
+        let mut rest = &parameters[size..];
+        if self.weight_norm {
+            let (gain, bias) = rest.split_at(self.c_out());
+            weight_norm::normalise(&mut weights[..size], gain);
+            rest = bias;
+        }
+        weights[size..].copy_from_slice(rest);
+    }
+
+    fn prepare_backward(&self, parameters: &[f32], weights: &[f32], out: &mut [f32]) {
+        let size = self.k() * self.c_out();
+        let (grad, bias) = weights.split_at(size);
+        let start = out.len() - bias.len();
+        out[start..].copy_from_slice(bias);
+        out[..size].copy_from_slice(grad);
+        self.mask_weights(&mut out[..size]);
+        if self.weight_norm {
+            let mut direction = parameters[..size].to_vec();
+            self.mask_weights(&mut direction);
+            let (direction_grad, rest) = out.split_at_mut(size);
+            let gain = &parameters[size..][..self.c_out()];
+            weight_norm::backward(&direction, gain, direction_grad, &mut rest[..self.c_out()]);
+        }
+    }
+
+    fn prepare_tensors(&self, parameters: &[Tensor]) -> Result<Vec<Tensor>> {
+        let mut weight = parameters[0].reshape((self.k(), self.c_out()))?;
+        if let Some(live) = &self.live {
+            weight = (weight * live)?;
+        }
+        if self.weight_norm {
+            let length = weight.sqr()?.sum_keepdim(0)?.sqrt()?;
+            weight = weight.broadcast_mul(&parameters[1].unsqueeze(0)?.div(&length)?)?;
+        }
+        Ok(vec![weight, parameters[parameters.len() - 1].clone()])
+    }
+
+    fn begins_with_data(&self) -> bool {
+        self.weight_norm
+    }
+
+    fn calibrate(&self, inputs: &[&[f32]], parameters: &mut [f32]) {
+        let (size, n) = (self.k() * self.c_out(), self.c_out());
+        parameters[size..][..n].fill(1.0);
+        parameters[size + n..].fill(0.0);
+        let mut weights = vec![0.0; self.prepared(0)];
+        self.prepare(parameters, &mut weights);
+        let images = inputs[0].len() / (self.sites * self.c_in());
+        let mut out = vec![0.0; images * self.sites_out() * n];
+        let mut alone = self.clone();
+        alone.after = Activation::Identity;
+        alone.forward(&inputs[..1], &weights, &mut out, &mut Room::default());
+        let (gain, bias) = parameters[size..].split_at_mut(n);
+        weight_norm::centre(&out, self.scale, gain, bias);
+    }
+
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
+        let x = self.before.composite(inputs[0])?;
+        let (b, n) = (x.dim(0)?, self.sites_out());
+        let rows = match (self.taps.is_pointwise(), self.taps.is_shift()) {
+            (true, _) => x,
+            (false, true) => self.shifted(&x)?,
+            (false, false) => self.indexed(&x)?,
+        };
+        let y = rows_product(&rows.reshape((b, n, self.k()))?, &weights[0])?;
+        self.finish(&y, inputs.get(1).copied(), &weights[1])
+    }
+
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room) {
         let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.sites_out());
         let (weight, bias) = weights.split_at(k * c_out);
         let (size, needed) = (self.sites * c, room.needed_of(n));
@@ -82,7 +172,7 @@ impl Conv {
         }
     }
 
-    pub(super) fn full_backward(&self, pass: Backward<'_>) {
+    fn backward(&self, pass: Backward<'_>) {
         let Backward {
             inputs,
             out,
@@ -154,5 +244,29 @@ impl Conv {
             Some(&residual) => gradients.give(residual, grad),
             None => gradients.recycle(grad),
         }
+    }
+
+    fn composite_step(
+        &self,
+        sites: &[u32],
+        inputs: &[&StepTensor],
+        _: &StepTensor,
+        weights: &[Tensor],
+    ) -> Result<Tensor> {
+        let rows = if self.taps.is_pointwise() {
+            inputs[0].rows(sites)?
+        } else {
+            let sources = sites.iter().flat_map(|&s| self.taps.sources(s as usize));
+            inputs[0].gather(&sources.copied().collect::<Vec<u32>>())?
+        };
+        let (b, n) = (rows.dim(0)?, sites.len());
+        let rows = self.before.composite(&rows)?.reshape((b, n, self.k()))?;
+        let y = rows_product(&rows, &weights[0])?;
+        let residual = inputs.get(1).map(|r| r.rows(sites)).transpose()?;
+        self.finish(&y, residual.as_ref(), &weights[1])
+    }
+
+    fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
+        Box::new(ConvStep::new(self, batch, weights))
     }
 }

@@ -10,9 +10,8 @@ use std::sync::Arc;
 use ar_core::{ChannelGroups, Kernel, MaskType, Result, Stride, Taps};
 use candle_core::{Device, Tensor};
 
-use super::{Backward, Centre, Primitive, Reads, Room, StepPrimitive, Training};
+use super::Centre;
 use crate::Activation;
-use crate::primitive::StepTensor;
 
 /// Where the taps of a convolution lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -280,109 +279,5 @@ impl Conv {
             let dead = block.iter_mut().zip(live).filter(|(_, live)| !live);
             dead.for_each(|(w, _)| *w = 0.0);
         }
-    }
-}
-
-impl Primitive for Conv {
-    fn groups(&self) -> &ChannelGroups {
-        &self.to
-    }
-
-    fn reads(&self, input: usize) -> Reads<'_> {
-        match input {
-            0 => Reads::Taps(&self.taps, self.centre),
-            _ => Reads::Here,
-        }
-    }
-
-    fn prepared(&self, _: usize) -> usize {
-        (self.k() + 1) * self.c_out()
-    }
-
-    fn prepare(&self, parameters: &[f32], weights: &mut [f32]) {
-        let size = self.k() * self.c_out();
-        weights[..size].copy_from_slice(&parameters[..size]);
-        self.mask_weights(&mut weights[..size]);
-        let mut rest = &parameters[size..];
-        if self.weight_norm {
-            let (gain, bias) = rest.split_at(self.c_out());
-            weight_norm::normalise(&mut weights[..size], gain);
-            rest = bias;
-        }
-        weights[size..].copy_from_slice(rest);
-    }
-
-    fn prepare_backward(&self, parameters: &[f32], weights: &[f32], out: &mut [f32]) {
-        let size = self.k() * self.c_out();
-        let (grad, bias) = weights.split_at(size);
-        let start = out.len() - bias.len();
-        out[start..].copy_from_slice(bias);
-        out[..size].copy_from_slice(grad);
-        self.mask_weights(&mut out[..size]);
-        if self.weight_norm {
-            let mut direction = parameters[..size].to_vec();
-            self.mask_weights(&mut direction);
-            let (direction_grad, rest) = out.split_at_mut(size);
-            let gain = &parameters[size..][..self.c_out()];
-            weight_norm::backward(&direction, gain, direction_grad, &mut rest[..self.c_out()]);
-        }
-    }
-
-    fn prepare_tensors(&self, parameters: &[Tensor]) -> Result<Vec<Tensor>> {
-        let mut weight = parameters[0].reshape((self.k(), self.c_out()))?;
-        if let Some(live) = &self.live {
-            weight = (weight * live)?;
-        }
-        if self.weight_norm {
-            // As `weight_norm` has it: a direction that is zero stays so.
-            let length = weight.sqr()?.sum_keepdim(0)?.sqrt()?.maximum(1e-12)?;
-            weight = weight.broadcast_mul(&parameters[1].unsqueeze(0)?.div(&length)?)?;
-        }
-        Ok(vec![weight, parameters[parameters.len() - 1].clone()])
-    }
-
-    fn begins_with_data(&self) -> bool {
-        self.weight_norm
-    }
-
-    fn calibrate(&self, inputs: &[&[f32]], parameters: &mut [f32]) {
-        let (size, n) = (self.k() * self.c_out(), self.c_out());
-        parameters[size..][..n].fill(1.0);
-        parameters[size + n..].fill(0.0);
-        let mut weights = vec![0.0; self.prepared(0)];
-        self.prepare(parameters, &mut weights);
-        let images = inputs[0].len() / (self.sites * self.c_in());
-        let mut out = vec![0.0; images * self.sites_out() * n];
-        let mut alone = self.clone();
-        alone.after = Activation::Identity;
-        alone.full_forward(&inputs[..1], &weights, &mut out, &mut Room::default());
-        let (gain, bias) = parameters[size..].split_at_mut(n);
-        weight_norm::centre(&out, self.scale, gain, bias);
-    }
-
-    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
-        self.composite_full(inputs, weights)
-    }
-
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room) {
-        self.full_forward(inputs, weights, out, room);
-    }
-
-    fn backward(&self, pass: Backward<'_>) {
-        self.full_backward(pass);
-    }
-
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        _: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor> {
-        self.composite_at(sites, inputs, weights)
-    }
-
-    fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
-        Box::new(step::ConvStep::new(self, batch, weights))
     }
 }

@@ -80,7 +80,7 @@ impl Padded {
 
 impl Recurrent {
     /// The weight `(k, gates)` and what the sums begin with, gate by gate.
-    fn prepared(&self, weights: &[Tensor]) -> Result<(Tensor, Option<Tensor>)> {
+    pub(super) fn by_gate(&self, weights: &[Tensor]) -> Result<(Tensor, Option<Tensor>)> {
         let weight = weights[0].reshape((self.k(), self.gates()))?;
         let weight = by_part(&weight, &self.hidden, self.cell.gates())?;
         let bias = weights.get(1).map(|bias| {
@@ -110,7 +110,7 @@ impl Recurrent {
     pub(super) fn composite_full(&self, x: &Tensor, weights: &[Tensor]) -> Result<Tensor> {
         let (waves, n, h) = (&self.waves, self.waves.count(), self.hidden.features());
         let (b, parts) = (x.dim(0)?, self.cell.parts());
-        let weights = self.prepared(weights)?;
+        let weights = self.by_gate(weights)?;
         let read = waves.positions().iter();
         let read = read.filter_map(|&p| waves.input(p as usize).map(|i| i as u32));
         let x = by_part(
@@ -160,29 +160,7 @@ impl Recurrent {
         by_group(&Padded { states, len }.at(&place)?, &self.hidden, parts)
     }
 
-    pub(super) fn composite_at(
-        &self,
-        sites: &[u32],
-        x: &StepTensor,
-        own: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor> {
-        // One after the other: each may read the one before.
-        let weights = self.prepared(weights)?;
-        if let [site] = sites {
-            return self.state_at(*site, x, own, &weights);
-        }
-        let mut known = own.fork()?;
-        let mut all = Vec::with_capacity(sites.len());
-        for &site in sites {
-            let state = self.state_at(site, x, &known, &weights)?;
-            known.set(&[site], state.clone())?;
-            all.push(state);
-        }
-        Ok(Tensor::cat(&all, 1)?)
-    }
-
-    fn state_at(
+    pub(super) fn state_at(
         &self,
         site: u32,
         x: &StepTensor,

@@ -1,10 +1,14 @@
-use ar_core::Taps;
+use ar_core::{ChannelGroups, Result, Taps};
+use candle_core::Tensor;
 use pulp::{Simd, WithSimd};
 
-use super::Recurrent;
 use super::cell::Read;
+use super::step::RecurrentStep;
+use super::{Flow, Recurrent};
 use crate::kernel::{Panels, add_column_sums, dispatch, product_tn};
-use crate::primitive::{Backward, Room};
+use crate::primitive::{
+    Backward, Centre, Primitive, Reads, Room, StepPrimitive, StepTensor, Training,
+};
 
 /// The states of a wave in all images computed together: image by image, position by position.
 fn sites(wave: &[u32], images: usize, n: usize) -> impl Iterator<Item = (usize, usize)> {
@@ -14,11 +18,8 @@ fn sites(wave: &[u32], images: usize, n: usize) -> impl Iterator<Item = (usize, 
 impl Recurrent {
     /// Copies the hidden states that the sites of `wave` read into rows of taps · h.
     fn gather(&self, wave: &[u32], states: &[f32], rows: &mut [f32]) {
-        let (h, s, n) = (
-            self.hidden.features(),
-            self.states.features(),
-            self.waves.count(),
-        );
+        let (h, s) = (self.hidden.features(), self.states.features());
+        let n = self.waves.count();
         let images = states.len() / (n * s);
         let all = sites(wave, images, n).zip(rows.chunks_exact_mut(self.k()));
         for ((image, p), row) in all {
@@ -31,15 +32,36 @@ impl Recurrent {
             }
         }
     }
+}
+
+impl Primitive for Recurrent {
+    fn groups(&self) -> &ChannelGroups {
+        &self.states
+    }
+
+    fn reads(&self, _: usize) -> Reads<'_> {
+        match self.waves.inputs() {
+            None => Reads::Here,
+            Some(taps) => Reads::Taps(taps, Centre::Whole),
+        }
+    }
+
+    fn own_reads(&self) -> Option<(Reads<'_>, &[u32])> {
+        let states = Reads::Taps(self.waves.states(), Centre::Whole);
+        Some((states, self.waves.visit()))
+    }
+
+    fn images_at_once(&self) -> usize {
+        // A wave of a sequence is a single site.
+        if self.flow == Flow::Sequence { 16 } else { 1 }
+    }
+
+    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
+        self.composite_full(inputs[0], weights)
+    }
 
     /// Leaves the rows of what was read, `(positions, k)`, and the gates, `(positions, gates)`, wave by wave.
-    pub(super) fn full_forward(
-        &self,
-        x: &[f32],
-        weights: &[f32],
-        out: &mut [f32],
-        room: &mut Room,
-    ) {
+    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room) {
         let (s, n, gates) = (self.states.features(), self.waves.count(), self.gates());
         let (images, k) = (out.len() / (n * s), self.k());
         let (weight, bias) = weights.split_at(k * gates);
@@ -67,7 +89,7 @@ impl Recurrent {
             dispatch(Forward {
                 of: self,
                 wave,
-                x,
+                x: inputs[0],
                 sums,
                 before: &mut before,
                 states: out,
@@ -78,7 +100,7 @@ impl Recurrent {
         }
     }
 
-    pub(super) fn full_backward(&self, pass: Backward<'_>) {
+    fn backward(&self, pass: Backward<'_>) {
         let (s, n, gates) = (self.states.features(), self.waves.count(), self.gates());
         let (images, k) = (pass.out.len() / (n * s), self.k());
         let weight = &pass.weights[..k * gates];
@@ -134,6 +156,32 @@ impl Recurrent {
         }
         pass.gradients.give(input, x_grad);
         pass.gradients.recycle(grad);
+    }
+
+    fn composite_step(
+        &self,
+        sites: &[u32],
+        inputs: &[&StepTensor],
+        own: &StepTensor,
+        weights: &[Tensor],
+    ) -> Result<Tensor> {
+        // One after the other: each may read the one before.
+        let weights = self.by_gate(weights)?;
+        if let [site] = sites {
+            return self.state_at(*site, inputs[0], own, &weights);
+        }
+        let mut known = own.fork()?;
+        let mut all = Vec::with_capacity(sites.len());
+        for &site in sites {
+            let state = self.state_at(site, inputs[0], &known, &weights)?;
+            known.set(&[site], state.clone())?;
+            all.push(state);
+        }
+        Ok(Tensor::cat(&all, 1)?)
+    }
+
+    fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
+        Box::new(RecurrentStep::new(self, batch, weights))
     }
 }
 

@@ -11,15 +11,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use ar_core::{ChannelGroups, Order, Result};
-use candle_core::Tensor;
 
 pub(crate) use cell::Cell;
 pub use waves::Direction;
 pub(crate) use waves::Flow;
 use waves::Waves;
-
-use super::{Backward, Centre, Primitive, Reads, Room, StepPrimitive, Training};
-use crate::primitive::StepTensor;
 
 /// Input: the gates' share of what is read at the site itself, the gates of each channel group
 /// together. Result: the states, of each channel group h and then what else is carried on.
@@ -109,54 +105,5 @@ impl Recurrent {
         let mut all = vec![0.0; self.gates()];
         self.biased().for_each(|(g, j)| all[g] = bias[j]);
         all
-    }
-}
-
-impl Primitive for Recurrent {
-    fn groups(&self) -> &ChannelGroups {
-        &self.states
-    }
-
-    fn reads(&self, _: usize) -> Reads<'_> {
-        match self.waves.inputs() {
-            None => Reads::Here,
-            Some(taps) => Reads::Taps(taps, Centre::Whole),
-        }
-    }
-
-    fn own_reads(&self) -> Option<(Reads<'_>, &[u32])> {
-        let states = Reads::Taps(self.waves.states(), Centre::Whole);
-        Some((states, self.waves.visit()))
-    }
-
-    fn images_at_once(&self) -> usize {
-        // A wave of a sequence is a single site.
-        if self.flow == Flow::Sequence { 16 } else { 1 }
-    }
-
-    fn composite(&self, inputs: &[&Tensor], weights: &[Tensor], _: &Training) -> Result<Tensor> {
-        self.composite_full(inputs[0], weights)
-    }
-
-    fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], room: &mut Room) {
-        self.full_forward(inputs[0], weights, out, room);
-    }
-
-    fn backward(&self, pass: Backward<'_>) {
-        self.full_backward(pass);
-    }
-
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        own: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor> {
-        self.composite_at(sites, inputs[0], own, weights)
-    }
-
-    fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
-        Box::new(step::RecurrentStep::new(self, batch, weights))
     }
 }

@@ -19,15 +19,15 @@ const MAX_WEIGHT: usize = 1 << 30;
 /// Several may share their parameters: the masks are no part of them.
 #[derive(Debug)]
 pub struct MaskedNetwork {
-    domain: Domain,
+    pub(super) domain: Domain,
     order: Order,
     conditioning: Conditioning,
     likelihood: Likelihood,
-    input: InputCoding,
+    pub(super) input: InputCoding,
     /// When each input is known.
     inputs: Units,
-    hidden: Vec<Layer>,
-    output: Layer,
+    pub(super) hidden: Vec<Layer>,
+    pub(super) output: Layer,
     dtype: DType,
     device: Device,
 }
@@ -102,18 +102,6 @@ impl MaskedNetwork {
         })
     }
 
-    pub(super) fn input(&self) -> InputCoding {
-        self.input
-    }
-
-    pub(super) fn hidden(&self) -> &[Layer] {
-        &self.hidden
-    }
-
-    pub(super) fn output(&self) -> &Layer {
-        &self.output
-    }
-
     /// `(B, C, H, W)` to `(B, inputs)`.
     fn encode(&self, levels: &Tensor) -> Result<Tensor> {
         let (flat, k) = (levels.flatten_from(1)?, self.domain.levels);
@@ -149,10 +137,6 @@ impl MaskedNetwork {
         } = self.domain;
         let shape = (batch, channels, height, width, self.likelihood.parameters());
         Ok(outputs.reshape(shape)?)
-    }
-
-    pub(super) fn levels(&self) -> usize {
-        self.domain.levels
     }
 
     /// What a level is multiplied by.

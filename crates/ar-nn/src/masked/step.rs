@@ -102,7 +102,7 @@ impl<'n> MaskedStepper<'n> {
         condition: Option<&Tensor>,
     ) -> Result<Self> {
         let condition = network.condition(condition, batch)?;
-        let all = network.hidden().iter().chain([network.output()]);
+        let all = network.hidden.iter().chain([&network.output]);
         let layers = all.map(|layer| Running::new(layer, batch, condition.as_ref()));
         Ok(Self {
             network,
@@ -178,7 +178,7 @@ impl Stepper for MaskedStepper<'_> {
     fn feed(&mut self, step: usize, levels: &[u32]) -> Result<()> {
         self.turn.end(self.network.order(), step, levels)?;
         let known = step as u32 + 1;
-        let (scale, k) = (self.network.scale() as f32, self.network.levels());
+        let (scale, k) = (self.network.scale() as f32, self.network.domain.levels);
         let dims = self.network.order().dims_of(step);
         let per_image = levels.len() / self.column.len();
         for (v, d) in dims.enumerate() {
@@ -188,7 +188,7 @@ impl Stepper for MaskedStepper<'_> {
                     continue;
                 };
                 let (units, n) = (&layer.units, layer.units.len());
-                match self.network.input() {
+                match self.network.input {
                     InputCoding::Scaled => {
                         let scaled = own.clone().map(|&x| x as f32 * scale);
                         self.column.iter_mut().zip(scaled).for_each(|(c, x)| *c = x);

@@ -72,12 +72,12 @@ impl Program {
                     let of = &of[site as usize * of_groups..][..of_groups];
                     of.iter().copied().max().unwrap_or(0)
                 };
-                for block in memory.blocks() {
+                for block in &memory.blocks {
                     let before = memory.sites(block)[..block.before()].iter();
                     let mut latest = before.map(|&site| known(site)).max().unwrap_or(0);
                     for &site in memory.queries(block) {
                         let with = latest.max(known(site));
-                        let seen = match memory.mask() {
+                        let seen = match memory.mask {
                             MaskType::A => latest,
                             MaskType::B => with,
                         };
@@ -183,10 +183,10 @@ impl Program {
                     continue;
                 };
                 // The latest query of a block reads what the others read.
-                let mut latest = vec![None; memory.blocks().len()];
+                let mut latest = vec![None; memory.blocks.len()];
                 for [site, _] in at {
                     let latest = &mut latest[memory.block_of(site)];
-                    *latest = (*latest).max(Some((memory.order().rank(site), site)));
+                    *latest = (*latest).max(Some((memory.order.rank(site), site)));
                 }
                 for (_, query) in latest.into_iter().flatten() {
                     reads.each([query, 0], of_groups, &mut visit);
@@ -235,7 +235,7 @@ impl Schedule {
                         let of = &program.ready[value][site as usize * groups..][..groups];
                         of.iter().copied().max().unwrap_or(0)
                     };
-                    for block in memory.blocks() {
+                    for block in &memory.blocks {
                         let latest = memory.queries(block).iter().map(|&s| ready(s)).max();
                         for &site in memory.sites(block) {
                             let last = &mut last[from][site as usize];

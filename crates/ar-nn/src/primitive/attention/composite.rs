@@ -35,7 +35,7 @@ impl Attention {
                 // Finite in every type: a row without a live site would be all NaN otherwise.
                 let low = if q.dtype() == DType::F16 { 3e4 } else { 1e9 };
                 let weights = softmax(&scores.broadcast_add(&((live - 1.0)? * low)?)?, D::Minus1)?;
-                match self.memory.mask() {
+                match self.memory.mask {
                     MaskType::A => weights.broadcast_mul(live)?,
                     MaskType::B => weights,
                 }

@@ -63,14 +63,14 @@ impl Primitive for Attention {
 
     fn composite(&self, inputs: &[&Tensor], _: &[Tensor], _: &Training) -> Result<Tensor> {
         let (q, kv, memory) = (inputs[0], inputs[1], &*self.memory);
-        let answers = memory.blocks().iter().map(|block| {
+        let answers = memory.blocks.iter().map(|block| {
             let (queries, sites) = (memory.queries(block), memory.sites(block));
             let live = self.live(block, q)?;
             self.attend(&at(q, queries)?, &at(kv, sites)?, Some(&live))
         });
         let answers = Tensor::cat(&answers.collect::<Result<Vec<_>>>()?, 1)?; // by rank
-        let sites = 0..memory.order().positions();
-        let ranks: Vec<u32> = sites.map(|site| memory.order().rank(site) as u32).collect();
+        let sites = 0..memory.order.positions();
+        let ranks: Vec<u32> = sites.map(|site| memory.order.rank(site) as u32).collect();
         at(&answers, &ranks)
     }
 
@@ -212,7 +212,7 @@ impl Pass for Forward<'_> {
     #[inline(always)]
     fn run<S: Simd, const L: usize>(self, simd: S) {
         let own = self.attention;
-        let n = own.memory.order().positions();
+        let n = own.memory.order.positions();
         let [queries, sites, e, f] = own.padded(L);
         let sizes = [
             queries * e,
@@ -229,7 +229,7 @@ impl Pass for Forward<'_> {
         let outs = self.out.chunks_exact_mut(n * own.groups.features());
         for ((of_queries, kv), out) in images.zip(outs) {
             for [of_query, of_key, of_value, of_answer] in own.columns() {
-                for block in own.memory.blocks() {
+                for block in &own.memory.blocks {
                     let (queries, sites) = (own.memory.queries(block), own.memory.sites(block));
                     let tiles = queries.len().next_multiple_of(L);
                     of_query.take(of_queries, queries, &mut q[..tiles * e], e);
@@ -268,7 +268,7 @@ impl Pass for BackwardPass<'_> {
     #[inline(always)]
     fn run<S: Simd, const L: usize>(self, simd: S) {
         let own = self.attention;
-        let n = own.memory.order().positions();
+        let n = own.memory.order.positions();
         let [queries, sites, e, f] = own.padded(L);
         let [of_q, of_a] = [queries * e, queries * f];
         let [of_k, of_v, scores] = [sites * e, sites * f, sites * L];
@@ -308,7 +308,7 @@ impl Pass for BackwardPass<'_> {
             let (pair, of_answers) = (image(i, own.pair()), image(i, own.groups.features()));
             let kv = &self.keys_values[pair.clone()];
             for [of_query, of_key, of_value, of_answer] in own.columns() {
-                for block in own.memory.blocks() {
+                for block in &own.memory.blocks {
                     let (queries, sites) = (own.memory.queries(block), own.memory.sites(block));
                     let tiles = queries.len().next_multiple_of(L);
                     let (k, v) = (&mut k[..sites.len() * e], &mut v[..sites.len() * f]);
@@ -374,7 +374,7 @@ mod tests {
 
     /// The answers and both gradients, computed with vectors of type S.
     fn all_with<S: Simd>(simd: S, attention: &Attention) -> [Vec<f32>; 3] {
-        let n = 2 * attention.memory.order().positions();
+        let n = 2 * attention.memory.order.positions();
         let [d, v, pair] = [
             attention.queries,
             attention.groups.features(),

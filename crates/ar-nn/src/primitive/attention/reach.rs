@@ -50,9 +50,10 @@ impl Block {
 /// An order cut into blocks, and how much of its block a query reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Memory {
-    order: Order,
-    mask: MaskType,
-    blocks: Vec<Block>,
+    pub(crate) order: Order,
+    /// With B a query reads its own site too.
+    pub(crate) mask: MaskType,
+    pub(crate) blocks: Vec<Block>,
     /// What rectangles read, one after the other; nothing where a block's sites follow each other in the
     /// order.
     lists: Option<Vec<u32>>,
@@ -95,19 +96,6 @@ impl Memory {
 
     pub(crate) fn queries(&self, block: &Block) -> &[u32] {
         &self.order.sequence()[block.ranks.clone()]
-    }
-
-    pub(crate) fn order(&self) -> &Order {
-        &self.order
-    }
-
-    /// With B a query reads its own site too.
-    pub(crate) fn mask(&self) -> MaskType {
-        self.mask
-    }
-
-    pub(crate) fn blocks(&self) -> &[Block] {
-        &self.blocks
     }
 
     /// The number of the block that the query at `site` belongs to.

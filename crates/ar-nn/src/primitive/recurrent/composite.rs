@@ -138,7 +138,7 @@ impl Recurrent {
             };
             let sources = wave.iter().flat_map(|&p| waves.sources(p as usize));
             let places: Vec<u32> = sources.map(place).collect();
-            let carried = places.iter().skip(waves.predecessor_tap());
+            let carried = places.iter().skip(waves.predecessor_tap);
             let carried: Vec<u32> = carried.step_by(waves.taps()).copied().collect();
             let rows = before[0].at(&places)?.reshape((b, wave.len(), self.k()))?;
             let carried = before.iter().map(|part| part.at(&carried));
@@ -181,7 +181,7 @@ impl Recurrent {
         };
         let x = by_part(&x, &self.hidden, self.cell.gates())?;
         let rows = states.narrow(2, 0, h)?.reshape((b, 1, self.k()))?;
-        let carried = states.narrow(1, waves.predecessor_tap(), 1)?;
+        let carried = states.narrow(1, waves.predecessor_tap, 1)?;
         let carried = (0..parts).map(|part| Ok(carried.narrow(2, part * h, h)?));
         let carried = carried.collect::<Result<Vec<_>>>()?;
         let states = self.states_of(&x, &rows, &carried, weights)?;

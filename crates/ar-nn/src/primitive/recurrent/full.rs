@@ -40,15 +40,15 @@ impl Primitive for Recurrent {
     }
 
     fn reads(&self, _: usize) -> Reads<'_> {
-        match self.waves.inputs() {
+        match &self.waves.inputs {
             None => Reads::Here,
             Some(taps) => Reads::Taps(taps, Centre::Whole),
         }
     }
 
     fn own_reads(&self) -> Option<(Reads<'_>, &[u32])> {
-        let states = Reads::Taps(self.waves.states(), Centre::Whole);
-        Some((states, self.waves.visit()))
+        let states = Reads::Taps(&self.waves.states, Centre::Whole);
+        Some((states, &self.waves.visit))
     }
 
     fn images_at_once(&self) -> usize {

@@ -26,15 +26,15 @@ pub(crate) enum Flow {
 #[derive(Debug)]
 pub(super) struct Waves {
     /// From each state to those that it reads.
-    states: Taps,
+    pub(super) states: Taps,
     /// From each state to its input, where that is not at its site. What has no input has no state.
-    input: Option<Taps>,
+    pub(super) inputs: Option<Taps>,
     /// Which tap reads the state whose cell (or, in a GRU, hidden state) is carried on.
-    predecessor: usize,
+    pub(super) predecessor_tap: usize,
     /// As `states`, without those that have no state.
     sources: Vec<u32>,
-    /// All positions: those that have no state, then the others wave by wave.
-    positions: Vec<u32>,
+    /// All positions, each after those that it reads: those that have no state, then the others wave by wave.
+    pub(super) visit: Vec<u32>,
     /// How many have none.
     empty: usize,
     /// Where the waves end.
@@ -75,10 +75,10 @@ impl Waves {
         })
     }
 
-    /// `visit` names every position after those that it reads.
-    fn of(visit: Vec<u32>, states: Taps, input: Option<Taps>, predecessor: usize) -> Self {
-        let (n, taps) = (visit.len(), states.count());
-        let is_empty = |p: usize| input.as_ref().is_some_and(|i| i.live(p).next().is_none());
+    /// `sites` names every position after those that it reads.
+    fn of(sites: Vec<u32>, states: Taps, inputs: Option<Taps>, predecessor_tap: usize) -> Self {
+        let (n, taps) = (sites.len(), states.count());
+        let is_empty = |p: usize| inputs.as_ref().is_some_and(|i| i.live(p).next().is_none());
         let known = |s: u32| {
             if s == Taps::NONE || is_empty(s as usize) {
                 Taps::NONE
@@ -89,10 +89,10 @@ impl Waves {
         let all = (0..n).flat_map(|p| states.sources(p));
         let sources: Vec<u32> = all.map(|&s| known(s)).collect();
         let (mut levels, mut waves) = (vec![0; n], Vec::<Vec<u32>>::new());
-        let (mut places, mut positions) = (vec![0; n], Vec::with_capacity(n));
-        for p in visit {
+        let (mut places, mut visit) = (vec![0; n], Vec::with_capacity(n));
+        for p in sites {
             if is_empty(p as usize) {
-                positions.push(p);
+                visit.push(p);
                 continue;
             }
             let read = sources[p as usize * taps..][..taps].iter();
@@ -103,57 +103,37 @@ impl Waves {
             places[p as usize] = waves[level].len() as u32;
             waves[level].push(p);
         }
-        let empty = positions.len();
+        let empty = visit.len();
         let ends = waves.iter().scan(0, |end, wave| {
             *end += wave.len();
             Some(*end)
         });
         let ends = ends.collect();
-        positions.extend(waves.concat());
+        visit.extend(waves.concat());
         Self {
             states,
-            input,
-            predecessor,
+            inputs,
+            predecessor_tap,
             sources,
-            positions,
+            visit,
             empty,
             ends,
             places,
         }
     }
 
-    /// From each state to those that it reads.
-    pub(super) fn states(&self) -> &Taps {
-        &self.states
-    }
-
-    /// From each state to its input, where that is not at its site.
-    pub(super) fn inputs(&self) -> Option<&Taps> {
-        self.input.as_ref()
-    }
-
-    /// All positions, each after those that it reads.
-    pub(super) fn visit(&self) -> &[u32] {
-        &self.positions
-    }
-
     /// Positions of the map.
     pub(super) fn count(&self) -> usize {
-        self.positions.len()
+        self.visit.len()
     }
 
     pub(super) fn taps(&self) -> usize {
         self.states.count()
     }
 
-    /// Which tap reads the state that is carried on.
-    pub(super) fn predecessor_tap(&self) -> usize {
-        self.predecessor
-    }
-
     /// All positions that have a state, wave by wave.
     pub(super) fn positions(&self) -> &[u32] {
-        &self.positions[self.empty..]
+        &self.visit[self.empty..]
     }
 
     /// The waves, first to last.
@@ -169,7 +149,7 @@ impl Waves {
 
     /// The positions that have no state: zeros.
     pub(super) fn empty(&self) -> impl Iterator<Item = usize> {
-        self.positions[..self.empty].iter().map(|&p| p as usize)
+        self.visit[..self.empty].iter().map(|&p| p as usize)
     }
 
     /// Which states `position` reads, or [`Taps::NONE`].
@@ -179,13 +159,13 @@ impl Waves {
 
     /// Whose cell `position` carries on.
     pub(super) fn predecessor(&self, position: usize) -> Option<usize> {
-        let source = self.sources(position)[self.predecessor];
+        let source = self.sources(position)[self.predecessor_tap];
         (source != Taps::NONE).then_some(source as usize)
     }
 
     /// Where `position` reads its input.
     pub(super) fn input(&self, position: usize) -> Option<usize> {
-        match &self.input {
+        match &self.inputs {
             None => Some(position),
             Some(taps) => taps.live(position).next(),
         }

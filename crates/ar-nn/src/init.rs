@@ -13,6 +13,11 @@ use candle_nn::{Init, VarBuilder};
 use rand::Rng;
 use rand_distr::StandardNormal;
 
+/// A normal distribution around zero.
+pub(crate) fn normal(stdev: f64) -> Init {
+    Init::Randn { mean: 0.0, stdev }
+}
+
 /// Values of parameters by name, row-major.
 pub type Values = BTreeMap<String, Vec<f32>>;
 
@@ -265,15 +270,7 @@ mod tests {
             let init = Initializer::new(seed);
             let vb = init.builder(DType::F32, &Device::Cpu);
             for n in names {
-                vb.get_with_hints(
-                    (2, 3),
-                    n,
-                    Init::Randn {
-                        mean: 0.,
-                        stdev: 1.,
-                    },
-                )
-                .unwrap();
+                vb.get_with_hints((2, 3), n, normal(1.0)).unwrap();
             }
             init.into_vars()["a"]
                 .flatten_all()

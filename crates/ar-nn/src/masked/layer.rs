@@ -6,6 +6,7 @@ use candle_nn::{Init, VarBuilder};
 
 use super::mask::{Apart, Mask};
 use super::step::host;
+use crate::init::normal;
 use crate::kernel::{add_assign, each_with};
 use crate::primitive::class_vectors;
 
@@ -85,8 +86,7 @@ impl Connection {
         vb: &VarBuilder<'_>,
     ) -> Result<Self> {
         let [source, target] = ends.map(Units::len);
-        let stdev = (gain / source as f64).sqrt();
-        let init = Init::Randn { mean: 0.0, stdev };
+        let init = normal((gain / source as f64).sqrt());
         Ok(Self {
             from,
             weight: vb.get_with_hints((source, target), "weight", init)?,
@@ -117,11 +117,10 @@ impl Layer {
         (conditioning, features): (Conditioning, usize),
         vb: &VarBuilder<'_>,
     ) -> Result<Self> {
-        let stdev = match conditioning.classes() {
+        let init = normal(match conditioning.classes() {
             Some(_) => 0.1,
             None => 1.0 / (features.max(1) as f64).sqrt(),
-        };
-        let init = Init::Randn { mean: 0.0, stdev };
+        });
         let weight = || -> Result<Connection> {
             let known = Units::new(vec![0; features]);
             let shape = (features, units.len());

@@ -1,9 +1,8 @@
 use ar_core::{ChannelGroups, Error, Result};
-use candle_nn::{Init, VarBuilder};
+use candle_nn::VarBuilder;
 
-use super::{Builder, CONDITION, Value};
+use super::{Builder, CONDITION, Value, normal, refuse_if};
 use crate::primitive::{Attention, AttentionConfig, Previous, Reach};
-use crate::refuse_if;
 
 impl Builder {
     /// x at the site before in the generation order: what a sequence model reads in place of the
@@ -21,11 +20,7 @@ impl Builder {
             rows = all;
         }
         let groups = self.groups(x).clone();
-        let init = Init::Randn {
-            mean: 0.0,
-            stdev: 1.0,
-        };
-        let start = vb.get_with_hints((rows, groups.features()), "weight", init)?;
+        let start = vb.get_with_hints((rows, groups.features()), "weight", normal(1.0))?;
         let previous = Previous::new(&self.program.order, groups, conditioning)?;
         Ok(self.push(previous, &inputs, vec![start]))
     }

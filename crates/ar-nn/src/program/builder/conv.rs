@@ -1,9 +1,9 @@
 use ar_core::{Conditioning, Error, Grid, MaskType, Result, Stride, Taps};
 use candle_nn::{Init, VarBuilder};
 
-use super::{Builder, LEVELS, Value};
+use super::{Builder, LEVELS, Value, normal, refuse_if};
+use crate::Activation;
 use crate::primitive::{Centre, Conv, ConvConfig, Neighbourhood};
-use crate::{Activation, refuse_if};
 
 impl Builder {
     /// A causal convolution of `x`. Parameters `weight (taps, c_in, c_out)`, normal with variance
@@ -113,7 +113,7 @@ impl Builder {
         let gain = if is_linear { 1.0 } else { 2.0 };
         let stdev = config.scale * (gain / k as f64).sqrt();
         let shape = (taps.count(), from.features(), config.features);
-        let weight = vb.get_with_hints(shape, "weight", Init::Randn { mean: 0.0, stdev })?;
+        let weight = vb.get_with_hints(shape, "weight", normal(stdev))?;
         let bias = vb.get_with_hints(config.features, "bias", Init::Const(0.0))?;
         let mut parameters = vec![weight, bias];
         if config.weight_norm {

@@ -9,6 +9,7 @@ use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
 use super::{CONDITION, INPUTS, LEVELS, Network, Node, Program};
+use crate::init::normal;
 use crate::primitive::{
     Add, Axis, Concat, ConcatElu, Condition, Dropout, Embedding, Fixed, Gate, Norm, Position,
     Primitive, Scale, Squash,
@@ -133,14 +134,7 @@ impl Builder {
         let groups = self.split(features, "embedding")?;
         let embedding = Embedding::new(self.program.level_groups.clone(), groups, levels);
         let shape = (channels, levels, features);
-        let table = vb.get_with_hints(
-            shape,
-            "weight",
-            Init::Randn {
-                mean: 0.0,
-                stdev: 1.0,
-            },
-        )?;
+        let table = vb.get_with_hints(shape, "weight", normal(1.0))?;
         Ok(self.push(embedding, &[Value(LEVELS)], vec![table]))
     }
 
@@ -246,11 +240,7 @@ impl Builder {
     /// What `vb` gives for the parameter.
     pub fn position_table(&mut self, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
         let (n, groups) = (self.program.domain.positions(), self.groups(x).clone());
-        let init = Init::Randn {
-            mean: 0.0,
-            stdev: 0.01,
-        };
-        let table = vb.get_with_hints((n, groups.features()), "weight", init)?;
+        let table = vb.get_with_hints((n, groups.features()), "weight", normal(0.01))?;
         let position = Position::new(groups, vec![Axis::every_position(n)]);
         Ok(self.push(position, &[x], vec![table]))
     }
@@ -277,8 +267,7 @@ impl Builder {
             })?;
         }
         let groups = self.groups(x).clone();
-        let init = Init::Randn { mean: 0.0, stdev };
-        let weight = vb.get_with_hints((rows, groups.features()), "weight", init)?;
+        let weight = vb.get_with_hints((rows, groups.features()), "weight", normal(stdev))?;
         let condition = Condition::new(conditioning, groups, self.program.sites(x.0));
         Ok(self.push(condition, &[x, self.condition], vec![weight]))
     }

@@ -1,9 +1,8 @@
 use ar_core::Result;
 use candle_nn::{Init, VarBuilder};
 
-use super::{Builder, Value};
+use super::{Builder, Value, normal, refuse_if};
 use crate::primitive::{Cell, Direction, Flow, Half, Recurrent};
-use crate::refuse_if;
 
 impl Builder {
     /// Row LSTM (van den Oord et al. 2016, arXiv:1601.06759, section 3.1): the state of a pixel
@@ -79,8 +78,8 @@ impl Builder {
         let recurrent = Recurrent::new(order, flow, cell, hidden.clone())?;
         let taps = recurrent.taps();
         let stdev = (1.0 / (taps * h) as f64).sqrt();
-        let init = Init::Randn { mean: 0.0, stdev };
-        let mut weights = vec![vb.get_with_hints((taps, h, parts * h), "weight", init)?];
+        let shape = (taps, h, parts * h);
+        let mut weights = vec![vb.get_with_hints(shape, "weight", normal(stdev))?];
         if cell == Cell::Gru {
             weights.push(vb.get_with_hints(h, "bias", Init::Const(0.0))?);
         }

@@ -27,6 +27,13 @@ pub use masked::{Degrees, InputCoding, MaskedConfig, MaskedNetwork};
 pub use primitive::{AttentionConfig, ConvConfig, Direction, Neighbourhood, Reach};
 pub use program::{Builder, Network, Route, Value};
 
+/// The numbers of a tensor, row-major.
+fn host(t: &candle_core::Tensor) -> ar_core::Result<Vec<f32>> {
+    Ok(t.flatten_all()?
+        .to_dtype(candle_core::DType::F32)?
+        .to_vec1()?)
+}
+
 /// [`ar_core::Error::Config`] for `field` where something is `wrong`.
 fn refuse_if(wrong: bool, field: &str, problem: impl Into<String>) -> ar_core::Result<()> {
     if wrong {

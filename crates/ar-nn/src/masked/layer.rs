@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
 
 use super::mask::{Apart, Mask};
-use super::step::host;
+use crate::host;
 use crate::init::normal;
 use crate::kernel::{add_assign, each_with};
 use crate::primitive::class_vectors;

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
 use ar_core::{Distribution, Model, Result, Stepper, Turn};
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 use super::InputCoding;
 use super::layer::{Layer, Units};
 use super::network::MaskedNetwork;
+use crate::host;
 use crate::kernel::{add_outer_to_tails, dots_with_heads};
 
 /// The step pass, on the host whatever the device: each unit is computed once, when the last step
@@ -62,10 +63,6 @@ impl Running {
             from_hidden: weights(false)?,
         })
     }
-}
-
-pub(super) fn host(t: &Tensor) -> Result<Vec<f32>> {
-    Ok(t.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
 }
 
 /// Adds what `unit` of the layer before, known after `degree` steps, was found to be in each image

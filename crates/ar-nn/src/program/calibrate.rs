@@ -1,8 +1,9 @@
 use ar_core::Result;
-use candle_core::{DType, Tensor, TensorId};
+use candle_core::{Tensor, TensorId};
 
 use super::full::{Images, Workspace};
 use super::{INPUTS, Node, Program};
+use crate::host;
 
 impl Program {
     /// Goes through the nodes on `images` once and lets each set its parameters by what it is given,
@@ -17,20 +18,14 @@ impl Program {
         for (i, node) in self.nodes[..=last].iter().enumerate() {
             let mut parameters = Vec::with_capacity(node.range.len());
             for tensor in &node.parameters {
-                parameters.extend(
-                    tensor
-                        .flatten_all()?
-                        .to_dtype(DType::F32)?
-                        .to_vec1::<f32>()?,
-                );
+                parameters.extend(host(tensor)?);
             }
             let inputs: Vec<&[f32]> = node.inputs.iter().map(|&v| work.value(v)).collect();
             if node.primitive.begins_with_data() {
                 node.primitive.calibrate(&inputs, &mut parameters);
                 let mut rest = &parameters[..];
                 for tensor in &node.parameters {
-                    let (own, after) = rest.split_at(tensor.elem_count());
-                    rest = after;
+                    let own = rest.split_off(..tensor.elem_count()).unwrap_or_default();
                     let own = Tensor::from_slice(own, tensor.shape(), tensor.device())?;
                     set.push((tensor.id(), own.to_dtype(tensor.dtype())?));
                 }

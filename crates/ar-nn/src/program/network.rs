@@ -12,6 +12,7 @@ use super::operations::Fused;
 use super::step::ProgramStepper;
 use super::step_tensor::TensorStepper;
 use super::{CONDITION, Program};
+use crate::host;
 use crate::primitive::Training;
 
 /// How a network computes. All routes give the same numbers; a test holds them together.
@@ -155,10 +156,7 @@ impl Network {
 }
 
 fn flat(condition: Option<&Tensor>) -> Result<Vec<f32>> {
-    Ok(match condition {
-        Some(rows) => rows.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?,
-        None => Vec::new(),
-    })
+    condition.map_or(Ok(Vec::new()), host)
 }
 
 impl Distribution for Network {
@@ -254,19 +252,15 @@ impl Model for Network {
 
     fn stepper(&self, batch: usize, condition: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>> {
         let condition = self.condition_rows(condition, batch)?;
+        let condition = condition.as_ref();
         Ok(match self.route {
-            Route::Fused => Box::new(ProgramStepper::new(
-                self.program(),
-                batch,
-                flat(condition.as_ref())?,
-            )?),
-            Route::Composite => Box::new(TensorStepper::new(
-                self.program(),
-                batch,
-                condition.as_ref(),
-                self.dtype,
-                &self.device,
-            )?),
+            Route::Fused => Box::new(ProgramStepper::new(&self.fused, batch, flat(condition)?)?),
+            Route::Composite => {
+                let (program, dtype, device) = (self.program(), self.dtype, &self.device);
+                Box::new(TensorStepper::new(
+                    program, batch, condition, dtype, device,
+                )?)
+            }
         })
     }
 }

@@ -149,8 +149,7 @@ impl Fused {
         let mut gradients = Vec::new();
         let mut rest = &gradient[..];
         for tensor in self.program.nodes.iter().flat_map(|node| &node.parameters) {
-            let (own, after) = rest.split_at(tensor.elem_count());
-            rest = after;
+            let own = rest.split_off(..tensor.elem_count()).unwrap_or_default();
             let own = Tensor::from_slice(own, tensor.shape(), &Device::Cpu)?;
             gradients.push((tensor.id(), own));
         }
@@ -158,7 +157,7 @@ impl Fused {
     }
 
     /// All parameters and all weights, one after the other.
-    fn weights(&self) -> Result<(Vec<f32>, Vec<f32>)> {
+    pub(super) fn weights(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let mut flat = Vec::with_capacity(self.program.parameters);
         for tensor in self.program.nodes.iter().flat_map(|n| &n.parameters) {
             let (storage, layout) = tensor.storage_and_layout();

@@ -1,6 +1,6 @@
 use ar_core::{Result, Stepper, Turn};
-use candle_core::Tensor;
 
+use super::operations::Fused;
 use super::{CONDITION, INPUTS, LEVELS, Program};
 use crate::primitive::{StepPrimitive, StepValue};
 
@@ -21,18 +21,10 @@ pub(super) struct ProgramStepper<'p> {
 }
 
 impl<'p> ProgramStepper<'p> {
-    pub(super) fn new(program: &'p Program, batch: usize, condition: Vec<f32>) -> Result<Self> {
-        let mut nodes = Vec::with_capacity(program.nodes.len());
-        for node in &program.nodes {
-            let mut parameters = Vec::with_capacity(node.range.len());
-            for tensor in &node.parameters {
-                let flat = tensor.flatten_all();
-                parameters.extend(flat.and_then(|t: Tensor| t.to_vec1::<f32>())?);
-            }
-            let mut weights = vec![0.0; node.prepared.len()];
-            node.primitive.prepare(&parameters, &mut weights);
-            nodes.push(node.primitive.stepper(batch, &weights));
-        }
+    pub(super) fn new(fused: &'p Fused, batch: usize, condition: Vec<f32>) -> Result<Self> {
+        let (program, weights) = (&*fused.program, fused.weights()?.1);
+        let nodes = program.nodes.iter();
+        let nodes = nodes.map(|n| n.primitive.stepper(batch, &weights[n.prepared.clone()]));
         let slots = &program.schedule().slots;
         let value = |v| StepValue::new(batch, slots[v], program.width(v));
         let mut values: Vec<StepValue> = (0..program.values()).map(value).collect();
@@ -42,7 +34,7 @@ impl<'p> ProgramStepper<'p> {
             program,
             batch,
             turn: Turn::first(program.domain, batch),
-            nodes,
+            nodes: nodes.collect(),
             values,
             done: vec![0; program.nodes.len()],
             ran: None,

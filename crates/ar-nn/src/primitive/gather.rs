@@ -1,46 +1,28 @@
 //! Moving rows of features to and from the taps that read them.
 
+use std::ops::Range;
+
 use ar_core::Taps;
 use pulp::{Simd, WithSimd};
 
 use crate::Activation;
 use crate::kernel::dispatch;
 
-/// Which of the taps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TapRange {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-}
-
-impl TapRange {
-    pub(crate) fn all(taps: &Taps) -> Self {
-        Self {
-            start: 0,
-            end: taps.count(),
-        }
-    }
-
-    pub(crate) fn count(self) -> usize {
-        self.end - self.start
-    }
-}
-
-/// For each of `positions`, copies what its taps read from `x (n, c)` into a row of `taps · c`.
+/// For each of `positions`, copies what these of its taps read from `x (n, c)` into a row of `taps · c`.
 /// Position p lies in slot p mod n: a ring, where `x` holds fewer than all of them.
 pub(crate) fn gather(
     taps: &Taps,
-    range: TapRange,
+    range: Range<usize>,
     positions: impl Iterator<Item = usize>,
     x: &[f32],
     c: usize,
     out: &mut [f32],
 ) {
-    let rows = out.chunks_exact_mut((range.count() * c).max(1));
+    let rows = out.chunks_exact_mut((range.len() * c).max(1));
     let slots = x.len() / c;
     let slot = |s: usize| if s < slots { s } else { s % slots };
     for (p, row) in positions.zip(rows) {
-        let sources = &taps.sources(p)[range.start..range.end];
+        let sources = &taps.sources(p)[range.clone()];
         if c == 1 {
             for (o, &s) in row.iter_mut().zip(sources) {
                 *o = match s {
@@ -70,7 +52,7 @@ pub(crate) fn gather(
 /// at `x`, to where they were read from.
 pub(crate) struct ScatterAdd<'a> {
     pub(crate) taps: &'a Taps,
-    pub(crate) positions: std::ops::Range<usize>,
+    pub(crate) positions: Range<usize>,
     /// `(positions, taps · c)`.
     pub(crate) rows: &'a [f32],
     pub(crate) activation: Activation,

@@ -7,7 +7,7 @@ use super::step::ConvStep;
 use super::{Conv, weight_norm};
 use crate::Activation;
 use crate::kernel::{add_column_sums, product, product_nt, product_tn};
-use crate::primitive::gather::{ScatterAdd, TapRange, gather};
+use crate::primitive::gather::{ScatterAdd, gather};
 use crate::primitive::{
     Backward, Primitive, Reads, Room, StepPrimitive, StepTensor, Training, rows_product,
 };
@@ -31,35 +31,25 @@ impl Conv {
     /// The rows of the product for `positions`: the input itself, or gathered into `scratch`.
     fn rows<'a>(
         &self,
-        positions: std::ops::Range<usize>,
+        positions: Range<usize>,
         x: &'a [f32],
         scratch: &'a mut Vec<f32>,
     ) -> &'a [f32] {
         let c = self.c_in();
+        let own = positions.start * c..positions.end * c;
         if self.reads_in_place() {
-            return &x[positions.start * c..positions.end * c];
+            return &x[own];
         }
         let n = positions.len() * self.k();
-        if scratch.len() < n {
-            scratch.resize(n, 0.0);
-        }
+        scratch.resize(scratch.len().max(n), 0.0);
+        let rows = &mut scratch[..n];
         if self.taps.is_pointwise() {
-            self.before.apply_into(
-                &mut scratch[..n],
-                &x[positions.start * c..positions.end * c],
-            );
-            return &scratch[..n];
+            self.before.apply_into(rows, &x[own]);
+        } else {
+            gather(&self.taps, 0..self.taps.count(), positions, x, c, rows);
+            self.before.apply(rows);
         }
-        gather(
-            &self.taps,
-            TapRange::all(&self.taps),
-            positions,
-            x,
-            c,
-            &mut scratch[..n],
-        );
-        self.before.apply(&mut scratch[..n]);
-        &scratch[..n]
+        rows
     }
 }
 

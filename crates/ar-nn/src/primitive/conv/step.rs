@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::Conv;
 use crate::kernel::Panels;
-use crate::primitive::gather::{TapRange, gather};
+use crate::primitive::gather::gather;
 use crate::primitive::{Centre, Step, StepValue};
 
 /// A convolution in the step pass. What taps contribute that read values known long before is computed for many
@@ -69,16 +69,12 @@ impl Known {
 }
 
 impl Packed {
-    fn taps_ahead(&self) -> TapRange {
-        let end = self.known.taps(self.conv.taps.count());
-        TapRange { start: 0, end }
+    fn taps_ahead(&self) -> Range<usize> {
+        0..self.known.taps(self.conv.taps.count())
     }
 
-    fn beside(&self) -> TapRange {
-        TapRange {
-            start: self.taps_ahead().end,
-            end: self.conv.taps.count(),
-        }
+    fn beside(&self) -> Range<usize> {
+        self.taps_ahead().end..self.conv.taps.count()
     }
 
     /// For which sites what is known ahead is computed together with `site`.
@@ -129,22 +125,15 @@ impl ConvStep {
     }
 
     fn compute_ahead(&mut self, sites: Range<usize>, x: &StepValue) {
-        let conv = &self.weights.conv;
-        let range = self.weights.taps_ahead();
-        let (k, n) = (range.count() * conv.c_in(), sites.len() * conv.c_out());
+        let (conv, range) = (&self.weights.conv, self.weights.taps_ahead());
+        let (taps, c) = (&conv.taps, conv.c_in());
+        let (k, n) = (range.len() * c, sites.len() * conv.c_out());
         self.ahead_rows.resize(sites.len() * k, 0.0);
         self.ahead.clear();
         self.ahead.resize(self.batch * n, 0.0);
         for (b, sums) in self.ahead.chunks_exact_mut(n).enumerate() {
             let rows = &mut self.ahead_rows;
-            gather(
-                &conv.taps,
-                range,
-                sites.clone(),
-                x.image(b),
-                conv.c_in(),
-                rows,
-            );
+            gather(taps, range.clone(), sites.clone(), x.image(b), c, rows);
             conv.before.apply(rows);
             self.weights.ahead.product(rows, sums);
         }
@@ -171,7 +160,7 @@ impl ConvStep {
     /// Fills `rows` with what the taps beside the sites read in these images.
     fn gather_beside(&mut self, images: Range<usize>, sites: &[u32], x: &StepValue) {
         let (conv, range) = (&self.weights.conv, self.weights.beside());
-        let k = range.count() * conv.c_in();
+        let (c, k) = (conv.c_in(), range.len() * conv.c_in());
         self.rows.resize(images.len() * sites.len() * k, 0.0);
         if conv.taps.is_pointwise() {
             for (i, &site) in sites.iter().enumerate() {
@@ -184,7 +173,7 @@ impl ConvStep {
             let all = self.rows.chunks_exact_mut((sites.len() * k).max(1));
             for (b, rows) in images.zip(all) {
                 let sites = sites.iter().map(|&s| s as usize);
-                gather(&conv.taps, range, sites, x.image(b), conv.c_in(), rows);
+                gather(&conv.taps, range.clone(), sites, x.image(b), c, rows);
             }
         }
         conv.before.apply(&mut self.rows);

@@ -1,9 +1,11 @@
 use ar_core::{ChannelGroups, Conditioning, Result};
 use candle_core::{DType, Tensor};
 
-use super::{Backward, Primitive, Reads, Room, Step, StepPrimitive, Training};
+use super::{
+    Backward, Primitive, Reads, Room, Step, StepPrimitive, StepValue, TensorStep, Training,
+    rows_product,
+};
 use crate::kernel::{add_assign, add_column_sums, each_with, product, product_nt, product_tn};
-use crate::primitive::{StepTensor, StepValue, rows_product};
 
 /// x + W·h, with h what the image is conditioned on. Inputs: x, and the condition: the class
 /// `(1, 1)`, a vector `(1, f)` or a map `(positions, f)`, which other nodes may have made of a coarser one.
@@ -69,14 +71,10 @@ pub(crate) fn class_vectors(
         return Ok(table.index_select(&classes, 0)?);
     }
     let (all, width) = (classes.to_vec1::<u32>()?, table.dim(1)?);
-    let rows = all
-        .iter()
-        .flat_map(|&class| conditioning.rows_of(class as usize));
+    let rows = all.iter().flat_map(|&c| conditioning.rows_of(c as usize));
     let rows = Tensor::from_iter(rows.map(|row| row as u32), table.device())?;
-    let each = table
-        .index_select(&rows, 0)?
-        .reshape((all.len(), (), width))?;
-    Ok(each.sum(1)?)
+    let each = table.index_select(&rows, 0)?;
+    Ok(each.reshape((all.len(), (), width))?.sum(1)?)
 }
 
 impl Primitive for Condition {
@@ -96,26 +94,18 @@ impl Primitive for Condition {
     }
 
     fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Room) {
-        let (c, images) = (
-            self.groups.features(),
-            out.len() / self.groups.features() / self.positions,
-        );
+        let c = self.groups.features();
+        let size = self.positions * c;
+        let f = inputs[1].len() / (out.len() / size);
         out.copy_from_slice(inputs[0]);
-        let f = inputs[1].len() / images;
-        if self.is_map() {
-            // Image by image: sums may be split by the number of rows.
-            let all = out.chunks_exact_mut(self.positions * c);
-            for (out, condition) in all.zip(inputs[1].chunks_exact(f)) {
+        let mut vector = vec![0.0; c];
+        for (out, condition) in out.chunks_exact_mut(size).zip(inputs[1].chunks_exact(f)) {
+            if self.is_map() {
+                // Image by image: sums may be split by the number of rows.
                 let sizes = [self.positions, f / self.positions, c];
                 product(sizes, condition, weights, out, true);
+                continue;
             }
-            return;
-        }
-        let mut vector = vec![0.0; c];
-        for (out, condition) in out
-            .chunks_exact_mut(self.positions * c)
-            .zip(inputs[1].chunks_exact(f))
-        {
             vector.fill(0.0);
             self.add_row(condition, weights, &mut vector);
             crate::kernel::each_row_with(out, &vector, |o, v| *o += v);
@@ -138,11 +128,8 @@ impl Primitive for Condition {
         } else {
             let f = condition.len() / images;
             let mut sums = vec![0.0; c];
-            for (grad, h) in pass
-                .grad
-                .chunks_exact(self.positions * c)
-                .zip(condition.chunks_exact(f))
-            {
+            let all = pass.grad.chunks_exact(self.positions * c);
+            for (grad, h) in all.zip(condition.chunks_exact(f)) {
                 sums.fill(0.0);
                 add_column_sums(&mut sums, grad);
                 if self.is_class() {
@@ -159,15 +146,10 @@ impl Primitive for Condition {
         pass.gradients.give(pass.inputs[0], pass.grad);
     }
 
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        _: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor> {
-        let own = if self.is_map() { sites } else { &[0] };
-        self.added_to(&inputs[0].rows(sites)?, &inputs[1].rows(own)?, &weights[0])
+    fn composite_step(&self, at: TensorStep<'_>, weights: &[Tensor]) -> Result<Tensor> {
+        let own = if self.is_map() { at.sites } else { &[0] };
+        let (x, h) = (at.inputs[0].rows(at.sites)?, at.inputs[1].rows(own)?);
+        self.added_to(&x, &h, &weights[0])
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {

@@ -1,8 +1,7 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::{Device, Tensor};
 
-use super::{Backward, Primitive, Room, Step, StepPrimitive, Training};
-use crate::primitive::{StepTensor, StepValue};
+use super::{Backward, Primitive, Room, Step, StepPrimitive, StepValue, TensorStep, Training};
 
 /// Zeroes each number with some probability while training, and scales the others up in return
 /// (Srivastava et al. 2014). Which follows from a counter, (seed, step, image, node, place): from no
@@ -82,14 +81,8 @@ impl Primitive for Dropout {
         pass.gradients.give(pass.inputs[0], grad);
     }
 
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        _: &StepTensor,
-        _: &[Tensor],
-    ) -> Result<Tensor> {
-        inputs[0].rows(sites)
+    fn composite_step(&self, at: TensorStep<'_>, _: &[Tensor]) -> Result<Tensor> {
+        at.inputs[0].rows(at.sites)
     }
 
     fn stepper(&self, batch: usize, _: &[f32]) -> Box<dyn StepPrimitive> {

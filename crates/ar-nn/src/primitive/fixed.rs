@@ -3,8 +3,9 @@ use std::sync::Arc;
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::{Backward, Primitive, Reads, Room, Step, StepPrimitive, Training};
-use crate::primitive::{StepTensor, StepValue};
+use super::{
+    Backward, Primitive, Reads, Room, Step, StepPrimitive, StepValue, TensorStep, Training,
+};
 
 /// Numbers of its own for every site, whatever the image: where a site is, for one. Of its input it takes
 /// only how many images there are.
@@ -54,24 +55,11 @@ impl Primitive for Fixed {
         pass.gradients.recycle(pass.grad);
     }
 
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        _: &StepTensor,
-        _: &[Tensor],
-    ) -> Result<Tensor> {
-        let rows: Vec<f32> = sites
-            .iter()
-            .flat_map(|s| self.row(*s as usize))
-            .copied()
-            .collect();
-        let rows = Tensor::from_vec(
-            rows,
-            (1, sites.len(), self.groups.features()),
-            inputs[0].device(),
-        )?;
-        Ok(rows.repeat((inputs[0].batch()?, 1, 1))?)
+    fn composite_step(&self, at: TensorStep<'_>, _: &[Tensor]) -> Result<Tensor> {
+        let rows = at.sites.iter().flat_map(|s| self.row(*s as usize));
+        let rows = Tensor::from_iter(rows.copied(), at.inputs[0].device())?;
+        let rows = rows.reshape((1, (), self.groups.features()))?;
+        Ok(rows.repeat((at.inputs[0].batch()?, 1, 1))?)
     }
 
     fn stepper(&self, batch: usize, _: &[f32]) -> Box<dyn StepPrimitive> {

@@ -115,18 +115,20 @@ pub(crate) trait Primitive: Debug + Send + Sync {
     /// The reverse of [`Primitive::forward`].
     fn backward(&self, pass: Backward<'_>);
 
-    /// Some sites as tensor operations: the result is `(B, sites, c)`. `own` holds its results at
-    /// earlier sites.
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        own: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor>;
+    /// Some sites as tensor operations: the result is `(B, sites, c)`.
+    fn composite_step(&self, at: TensorStep<'_>, weights: &[Tensor]) -> Result<Tensor>;
 
     /// Prepares the step pass on a CPU.
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive>;
+}
+
+/// Some sites within a step pass as tensor operations, and what is read there.
+#[derive(Clone, Copy)]
+pub(crate) struct TensorStep<'a> {
+    pub(crate) sites: &'a [u32],
+    pub(crate) inputs: &'a [&'a StepTensor],
+    /// The results of the node itself at earlier sites.
+    pub(crate) own: &'a StepTensor,
 }
 
 /// One primitive within a step pass: its prepared weights and what it remembers between steps.

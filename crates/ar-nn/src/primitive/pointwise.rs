@@ -7,8 +7,7 @@ use pulp::{Simd, WithSimd};
 
 use crate::kernel::dispatch;
 
-use super::{Backward, Primitive, Room, Step, StepPrimitive, Training};
-use crate::primitive::{StepTensor, StepValue};
+use super::{Backward, Primitive, Room, Step, StepPrimitive, StepValue, TensorStep, Training};
 
 /// A primitive that looks at one position and one channel group at a time: the same code in both
 /// passes.
@@ -54,53 +53,31 @@ impl<P: Pointwise> Primitive for P {
     }
 
     fn backward(&self, pass: Backward<'_>) {
-        let Backward {
-            inputs,
-            values,
-            weights,
-            grad,
-            gradients,
-            weight_grads,
-            room,
-            ..
-        } = pass;
-        let width = Pointwise::groups(self).features();
-        let positions = grad.len() / width;
-        let sources: Vec<&[f32]> = inputs.iter().map(|&i| &values[i][..]).collect();
-        let mut targets: Vec<Vec<f32>> = inputs
-            .iter()
-            .map(|&i| gradients.buffer(values[i].len()))
-            .collect();
-        for target in &mut targets {
-            target.fill(0.0);
-        }
+        let positions = pass.grad.len() / Pointwise::groups(self).features();
+        let (inputs, gradients) = (pass.inputs, pass.gradients);
+        let sources: Vec<&[f32]> = inputs.iter().map(|&i| &pass.values[i][..]).collect();
+        let targets = sources.iter().map(|x| gradients.buffer(x.len()));
+        let mut targets: Vec<Vec<f32>> = targets.collect();
+        targets.iter_mut().for_each(|target| target.fill(0.0));
         dispatch(Reverse {
             primitive: self,
             inputs: &sources,
-            weights,
-            grad: &grad,
+            weights: pass.weights,
+            grad: &pass.grad,
             targets: &mut targets,
-            weight_grads,
+            weight_grads: pass.weight_grads,
             positions,
-            needed: room.needed_of(positions),
+            needed: pass.room.needed_of(positions),
         });
         for (&value, target) in inputs.iter().zip(targets) {
             gradients.give(value, target);
         }
-        gradients.recycle(grad);
+        gradients.recycle(pass.grad);
     }
 
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        _: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor> {
-        let rows = inputs
-            .iter()
-            .map(|x| x.rows(sites))
-            .collect::<Result<Vec<Tensor>>>()?;
+    fn composite_step(&self, at: TensorStep<'_>, weights: &[Tensor]) -> Result<Tensor> {
+        let rows = at.inputs.iter().map(|x| x.rows(at.sites));
+        let rows = rows.collect::<Result<Vec<Tensor>>>()?;
         Pointwise::composite(self, &rows.iter().collect::<Vec<_>>(), weights)
     }
 

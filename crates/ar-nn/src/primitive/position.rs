@@ -1,9 +1,8 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::{Backward, Primitive, Room, Step, StepPrimitive, Training};
+use super::{Backward, Primitive, Room, Step, StepPrimitive, StepValue, TensorStep, Training};
 use crate::kernel::add_assign;
-use crate::primitive::{StepTensor, StepValue};
 
 /// One coordinate of a position: position / stride mod size.
 #[derive(Debug, Clone, Copy)]
@@ -98,16 +97,10 @@ impl Primitive for Position {
         pass.gradients.give(pass.inputs[0], pass.grad);
     }
 
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        _: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor> {
-        let mut sum = inputs[0].rows(sites)?;
+    fn composite_step(&self, at: TensorStep<'_>, weights: &[Tensor]) -> Result<Tensor> {
+        let mut sum = at.inputs[0].rows(at.sites)?;
         for (axis, table) in self.axes.iter().zip(weights) {
-            let places = sites.iter().map(|&s| axis.coordinate(s as usize) as u32);
+            let places = at.sites.iter().map(|&s| axis.coordinate(s as usize) as u32);
             let places = Tensor::from_iter(places, table.device())?;
             sum = sum.broadcast_add(&table.index_select(&places, 0)?)?;
         }

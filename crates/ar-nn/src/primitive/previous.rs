@@ -1,9 +1,11 @@
 use ar_core::{ChannelGroups, Conditioning, Order, Result, Taps};
 use candle_core::Tensor;
 
-use super::{Backward, Centre, Primitive, Reads, Room, Step, StepPrimitive, Training};
+use super::{
+    Backward, Centre, Primitive, Reads, Room, Step, StepPrimitive, StepValue, TensorStep, Training,
+    class_vectors,
+};
 use crate::kernel::add_assign;
-use crate::primitive::{StepTensor, StepValue, class_vectors};
 
 /// The features of the site before in the generation order; at the first site a learned vector, of
 /// the class where there is one. Inputs: x, and the class `(1, 1)` if any. Parameter:
@@ -43,12 +45,11 @@ impl Previous {
     /// The start vectors `(B, 1, c)`; `class` is `(B, 1, 1)`.
     fn start(&self, batch: usize, class: Option<&Tensor>, table: &Tensor) -> Result<Tensor> {
         let c = table.dim(1)?;
-        Ok(match class {
-            Some(class) => {
-                class_vectors(self.conditioning, class, table)?.reshape((batch, 1, c))?
-            }
-            None => table.reshape((1, 1, c))?.broadcast_as((batch, 1, c))?,
-        })
+        let vectors = match class {
+            Some(class) => class_vectors(self.conditioning, class, table)?,
+            None => table.broadcast_as((batch, c))?,
+        };
+        Ok(vectors.reshape((batch, 1, c))?)
     }
 
     /// Which of the start vectors are summed: those of the image's class, or the only one.
@@ -82,17 +83,15 @@ impl Primitive for Previous {
         let (b, n, _) = inputs[0].dims3()?;
         let start = self.start(b, inputs.get(1).copied(), &weights[0])?;
         let index = (0..n).map(|p| self.before(p).unwrap_or(n) as u32);
-        let index = Tensor::from_vec(index.collect::<Vec<u32>>(), n, start.device())?;
+        let index = Tensor::from_iter(index, start.device())?;
         Ok(Tensor::cat(&[inputs[0], &start], 1)?.index_select(&index, 1)?)
     }
 
     fn forward(&self, inputs: &[&[f32]], weights: &[f32], out: &mut [f32], _: &mut Room) {
         let (c, class) = (self.groups.features(), inputs.get(1).copied());
-        for (i, (out, x)) in out
-            .chunks_exact_mut(self.positions * c)
-            .zip(inputs[0].chunks_exact(self.positions * c))
-            .enumerate()
-        {
+        let size = self.positions * c;
+        let all = out.chunks_exact_mut(size).zip(inputs[0].chunks_exact(size));
+        for (i, (out, x)) in all.enumerate() {
             for (p, out) in out.chunks_exact_mut(c).enumerate() {
                 match self.before(p) {
                     Some(before) => out.copy_from_slice(&x[before * c..][..c]),
@@ -103,16 +102,16 @@ impl Primitive for Previous {
     }
 
     fn backward(&self, pass: Backward<'_>) {
-        let (c, n) = (self.groups.features(), self.positions);
+        let c = self.groups.features();
+        let size = self.positions * c;
         let class = pass.inputs.get(1).map(|&v| &pass.values[v][..]);
         let mut target = pass.gradients.buffer(pass.grad.len());
         target.fill(0.0);
-        for (i, (grad, target)) in pass
+        let all = pass
             .grad
-            .chunks_exact(n * c)
-            .zip(target.chunks_exact_mut(n * c))
-            .enumerate()
-        {
+            .chunks_exact(size)
+            .zip(target.chunks_exact_mut(size));
+        for (i, (grad, target)) in all.enumerate() {
             for (p, grad) in grad.chunks_exact(c).enumerate() {
                 match self.before(p) {
                     Some(before) => target[before * c..][..c].copy_from_slice(grad),
@@ -128,22 +127,14 @@ impl Primitive for Previous {
         pass.gradients.give(pass.inputs[0], target);
     }
 
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        _: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor> {
-        let class = inputs.get(1).map(|c| c.rows(&[0])).transpose()?;
+    fn composite_step(&self, at: TensorStep<'_>, weights: &[Tensor]) -> Result<Tensor> {
+        let class = at.inputs.get(1).map(|c| c.rows(&[0])).transpose()?;
         let one = |&site: &u32| match self.before(site as usize) {
-            Some(before) => inputs[0].rows(&[before as u32]),
-            None => self.start(inputs[0].batch()?, class.as_ref(), &weights[0]),
+            Some(before) => at.inputs[0].rows(&[before as u32]),
+            None => self.start(at.inputs[0].batch()?, class.as_ref(), &weights[0]),
         };
-        Ok(Tensor::cat(
-            &sites.iter().map(one).collect::<Result<Vec<_>>>()?,
-            1,
-        )?)
+        let rows = at.sites.iter().map(one).collect::<Result<Vec<_>>>()?;
+        Ok(Tensor::cat(&rows, 1)?)
     }
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {

@@ -4,7 +4,7 @@ use ar_core::{Result, Stepper, Turn};
 use candle_core::{DType, Device, Tensor};
 
 use super::{CONDITION, INPUTS, LEVELS, Program};
-use crate::primitive::StepTensor;
+use crate::primitive::{StepTensor, TensorStep};
 
 /// The step pass of a program as tensor operations, on any device. With separate channels each of
 /// their steps computes the features of all: those of later channels come out again, complete, in
@@ -71,10 +71,12 @@ impl<'p> TensorStepper<'p> {
             }
             let node = &self.program.nodes[i];
             let inputs: Vec<&StepTensor> = node.inputs.iter().map(|&v| &self.values[v]).collect();
-            let own = &self.values[i + INPUTS];
-            let computed = node
-                .primitive
-                .composite_step(&sites, &inputs, own, &self.weights[i])?;
+            let at = TensorStep {
+                sites: &sites,
+                inputs: &inputs,
+                own: &self.values[i + INPUTS],
+            };
+            let computed = node.primitive.composite_step(at, &self.weights[i])?;
             self.values[i + INPUTS].set(&sites, computed.to_dtype(self.dtype)?)?;
         }
         Ok(())

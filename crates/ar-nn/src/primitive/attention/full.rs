@@ -13,7 +13,7 @@ use super::step::AttentionStep;
 use super::tile::{dots, gather, spread, transpose, transpose_back, unweigh, weigh};
 use super::{Attention, Block};
 use crate::kernel::{add_assign, dispatch, scale};
-use crate::primitive::{Backward, Primitive, Reads, Room, StepPrimitive, StepTensor, Training};
+use crate::primitive::{Backward, Primitive, Reads, Room, StepPrimitive, TensorStep, Training};
 
 impl Attention {
     /// The queries of the largest block and the sites of its memory, in whole tiles of `lanes`, and the
@@ -103,21 +103,15 @@ impl Primitive for Attention {
         pass.gradients.give(pass.inputs[1], kv_grad);
     }
 
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        own: &StepTensor,
-        _: &[Tensor],
-    ) -> Result<Tensor> {
+    fn composite_step(&self, at: TensorStep<'_>, _: &[Tensor]) -> Result<Tensor> {
         let one = |&site: &u32| {
-            let q = inputs[0].rows(&[site])?;
+            let q = at.inputs[0].rows(&[site])?;
             match self.memory.read_by(site as usize) {
-                [] => own.zeros(1),
-                read => self.attend(&q, &inputs[1].gather(read)?, None),
+                [] => at.own.zeros(1),
+                read => self.attend(&q, &at.inputs[1].gather(read)?, None),
             }
         };
-        let answers = sites.iter().map(one).collect::<Result<Vec<_>>>()?;
+        let answers = at.sites.iter().map(one).collect::<Result<Vec<_>>>()?;
         Ok(Tensor::cat(&answers, 1)?)
     }
 

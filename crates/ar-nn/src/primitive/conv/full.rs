@@ -9,7 +9,7 @@ use crate::Activation;
 use crate::kernel::{add_column_sums, product, product_nt, product_tn};
 use crate::primitive::gather::{ScatterAdd, gather};
 use crate::primitive::{
-    Backward, Primitive, Reads, Room, StepPrimitive, StepTensor, Training, rows_product,
+    Backward, Primitive, Reads, Room, StepPrimitive, TensorStep, Training, rows_product,
 };
 
 /// Floats of a gathered block: with the weights it should stay in a core's second-level cache.
@@ -236,23 +236,17 @@ impl Primitive for Conv {
         }
     }
 
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        _: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor> {
+    fn composite_step(&self, at: TensorStep<'_>, weights: &[Tensor]) -> Result<Tensor> {
         let rows = if self.taps.is_pointwise() {
-            inputs[0].rows(sites)?
+            at.inputs[0].rows(at.sites)?
         } else {
-            let sources = sites.iter().flat_map(|&s| self.taps.sources(s as usize));
-            inputs[0].gather(&sources.copied().collect::<Vec<u32>>())?
+            let sources = at.sites.iter().flat_map(|&s| self.taps.sources(s as usize));
+            at.inputs[0].gather(&sources.copied().collect::<Vec<u32>>())?
         };
-        let (b, n) = (rows.dim(0)?, sites.len());
+        let (b, n) = (rows.dim(0)?, at.sites.len());
         let rows = self.before.composite(&rows)?.reshape((b, n, self.k()))?;
         let y = rows_product(&rows, &weights[0])?;
-        let residual = inputs.get(1).map(|r| r.rows(sites)).transpose()?;
+        let residual = at.inputs.get(1).map(|r| r.rows(at.sites)).transpose()?;
         self.finish(&y, residual.as_ref(), &weights[1])
     }
 

@@ -7,7 +7,7 @@ use super::step::RecurrentStep;
 use super::{Flow, Recurrent};
 use crate::kernel::{Panels, add_column_sums, dispatch, product_tn};
 use crate::primitive::{
-    Backward, Centre, Primitive, Reads, Room, StepPrimitive, StepTensor, Training,
+    Backward, Centre, Primitive, Reads, Room, StepPrimitive, TensorStep, Training,
 };
 
 /// The states of a wave in all images computed together: image by image, position by position.
@@ -158,22 +158,16 @@ impl Primitive for Recurrent {
         pass.gradients.recycle(grad);
     }
 
-    fn composite_step(
-        &self,
-        sites: &[u32],
-        inputs: &[&StepTensor],
-        own: &StepTensor,
-        weights: &[Tensor],
-    ) -> Result<Tensor> {
+    fn composite_step(&self, at: TensorStep<'_>, weights: &[Tensor]) -> Result<Tensor> {
         // One after the other: each may read the one before.
         let weights = self.by_gate(weights)?;
-        if let [site] = sites {
-            return self.state_at(*site, inputs[0], own, &weights);
+        if let [site] = at.sites {
+            return self.state_at(*site, at.inputs[0], at.own, &weights);
         }
-        let mut known = own.fork()?;
-        let mut all = Vec::with_capacity(sites.len());
-        for &site in sites {
-            let state = self.state_at(site, inputs[0], &known, &weights)?;
+        let mut known = at.own.fork()?;
+        let mut all = Vec::with_capacity(at.sites.len());
+        for &site in at.sites {
+            let state = self.state_at(site, at.inputs[0], &known, &weights)?;
             known.set(&[site], state.clone())?;
             all.push(state);
         }

@@ -6,13 +6,7 @@ use super::pointwise::Pointwise;
 /// The sum of two values of the same width.
 #[derive(Debug, Clone)]
 pub(crate) struct Add {
-    groups: ChannelGroups,
-}
-
-impl Add {
-    pub(crate) fn new(groups: ChannelGroups) -> Self {
-        Self { groups }
-    }
+    pub(crate) groups: ChannelGroups,
 }
 
 impl Pointwise for Add {

@@ -42,10 +42,8 @@ impl Pointwise for Concat {
             let own = self.parts[i].range(g);
             inputs[i].narrow(2, own.start, own.len())
         });
-        Ok(Tensor::cat(
-            &parts.collect::<candle_core::Result<Vec<_>>>()?,
-            2,
-        )?)
+        let parts = parts.collect::<candle_core::Result<Vec<_>>>()?;
+        Ok(Tensor::cat(&parts, 2)?)
     }
 
     #[inline(always)]

@@ -12,20 +12,12 @@ use crate::kernel::{add_assign, add_column_sums, each_with, product, product_nt,
 /// Parameter: W, `(class rows, c)` or `(f, c)`.
 #[derive(Debug, Clone)]
 pub(crate) struct Condition {
-    conditioning: Conditioning,
-    groups: ChannelGroups,
-    positions: usize,
+    pub(crate) conditioning: Conditioning,
+    pub(crate) groups: ChannelGroups,
+    pub(crate) positions: usize,
 }
 
 impl Condition {
-    pub(crate) fn new(conditioning: Conditioning, groups: ChannelGroups, positions: usize) -> Self {
-        Self {
-            conditioning,
-            groups,
-            positions,
-        }
-    }
-
     fn is_class(&self) -> bool {
         self.conditioning.classes().is_some()
     }

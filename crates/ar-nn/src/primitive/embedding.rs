@@ -1,28 +1,20 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::{DType, Tensor};
 
-use super::pointwise::Pointwise;
+use super::pointwise::{Pointwise, by_group};
 
 /// A learned vector for each level of each channel; the features of a group are those of its channel
-/// (of the sum of its channels, when channels are drawn together).
+/// (of the sum of its channels, when channels are drawn together). The table is `(channels, levels,
+/// features)`; group g of channel c's rows is used.
 #[derive(Debug, Clone)]
 pub(crate) struct Embedding {
     /// Of the levels.
-    from: ChannelGroups,
-    groups: ChannelGroups,
-    levels: usize,
+    pub(crate) from: ChannelGroups,
+    pub(crate) groups: ChannelGroups,
+    pub(crate) levels: usize,
 }
 
 impl Embedding {
-    /// The table is `(channels, levels, features)`; group g of channel c's rows is used.
-    pub(crate) fn new(from: ChannelGroups, groups: ChannelGroups, levels: usize) -> Self {
-        Self {
-            from,
-            groups,
-            levels,
-        }
-    }
-
     fn table_row(&self, channel: usize, level: f32) -> usize {
         (channel * self.levels + level as usize) * self.groups.features()
     }
@@ -35,26 +27,18 @@ impl Pointwise for Embedding {
 
     fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
         let (b, n, _) = inputs[0].dims3()?;
-        let parts: Vec<Tensor> = (0..self.groups.count())
-            .map(|g| {
-                let range = self.groups.range(g);
-                let of_channel = |channel: usize| -> candle_core::Result<Tensor> {
-                    let ids = inputs[0]
-                        .narrow(2, channel, 1)?
-                        .flatten_all()?
-                        .to_dtype(DType::U32)?;
-                    let table = weights[0]
-                        .get(channel)?
-                        .narrow(1, range.start, range.len())?
-                        .contiguous()?;
-                    table.index_select(&ids, 0)?.reshape((b, n, range.len()))
-                };
-                let channels = self.from.range(g);
-                let first = of_channel(channels.start)?;
-                (channels.start + 1..channels.end).try_fold(first, |sum, c| sum + of_channel(c)?)
-            })
-            .collect::<candle_core::Result<_>>()?;
-        Ok(Tensor::cat(&parts, 2)?)
+        by_group(&self.groups, |g| {
+            let (channels, range) = (self.from.range(g), self.groups.range(g));
+            let of_channel = |channel: usize| -> candle_core::Result<Tensor> {
+                let ids = inputs[0].narrow(2, channel, 1)?.flatten_all()?;
+                let table = weights[0].get(channel)?;
+                let table = table.narrow(1, range.start, range.len())?.contiguous()?;
+                let rows = table.index_select(&ids.to_dtype(DType::U32)?, 0)?;
+                rows.reshape((b, n, range.len()))
+            };
+            let first = of_channel(channels.start)?;
+            (channels.start + 1..channels.end).try_fold(first, |sum, c| sum + of_channel(c)?)
+        })
     }
 
     #[inline(always)]

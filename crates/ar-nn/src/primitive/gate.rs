@@ -1,15 +1,16 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::pointwise::Pointwise;
+use super::pointwise::{Pointwise, by_group};
 use crate::activation::sigmoid_of;
 use crate::kernel::{sigmoid, tanh};
 
 /// f(a) · sigmoid(b), where each channel group of the input holds its a and then its b.
 #[derive(Debug, Clone)]
 pub(crate) struct Gate {
-    groups: ChannelGroups,
-    squash: Squash,
+    /// Of the result; the input has twice as many features in each.
+    pub(crate) groups: ChannelGroups,
+    pub(crate) squash: Squash,
 }
 
 /// What a gate makes of what it lets through.
@@ -22,11 +23,6 @@ pub(crate) enum Squash {
 }
 
 impl Gate {
-    /// `groups` of the result; the input has twice as many features in each.
-    pub(crate) fn new(groups: ChannelGroups, squash: Squash) -> Self {
-        Self { groups, squash }
-    }
-
     /// For group g: where the result, a and b lie.
     fn ranges(&self, g: usize) -> (std::ops::Range<usize>, usize, usize) {
         let out = self.groups.range(g);
@@ -41,18 +37,15 @@ impl Pointwise for Gate {
     }
 
     fn composite(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Tensor> {
-        let parts: Vec<Tensor> = (0..self.groups.count())
-            .map(|g| {
-                let (out, a, b) = self.ranges(g);
-                let a = inputs[0].narrow(2, a, out.len())?;
-                let a = match self.squash {
-                    Squash::Tanh => a.tanh()?,
-                    Squash::Linear => a,
-                };
-                a * sigmoid_of(&inputs[0].narrow(2, b, out.len())?)?
-            })
-            .collect::<candle_core::Result<_>>()?;
-        Ok(Tensor::cat(&parts, 2)?)
+        by_group(&self.groups, |g| {
+            let (out, a, b) = self.ranges(g);
+            let a = inputs[0].narrow(2, a, out.len())?;
+            let a = match self.squash {
+                Squash::Tanh => a.tanh()?,
+                Squash::Linear => a,
+            };
+            a * sigmoid_of(&inputs[0].narrow(2, b, out.len())?)?
+        })
     }
 
     #[inline(always)]

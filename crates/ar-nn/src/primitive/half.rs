@@ -1,19 +1,13 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::pointwise::Pointwise;
+use super::pointwise::{Pointwise, by_group};
 
 /// The first half of each channel group: of an LSTM's states, h.
 #[derive(Debug, Clone)]
 pub(crate) struct Half {
-    groups: ChannelGroups,
-}
-
-impl Half {
-    /// `groups` of the result; the input has twice as many features in each.
-    pub(crate) fn new(groups: ChannelGroups) -> Self {
-        Self { groups }
-    }
+    /// Of the result; the input has twice as many features in each.
+    pub(crate) groups: ChannelGroups,
 }
 
 impl Pointwise for Half {
@@ -22,11 +16,10 @@ impl Pointwise for Half {
     }
 
     fn composite(&self, inputs: &[&Tensor], _: &[Tensor]) -> Result<Tensor> {
-        let halves: Vec<Tensor> = (0..self.groups.count())
-            .map(|g| self.groups.range(g))
-            .map(|own| inputs[0].narrow(2, 2 * own.start, own.len()))
-            .collect::<candle_core::Result<_>>()?;
-        Ok(Tensor::cat(&halves, 2)?)
+        by_group(&self.groups, |g| {
+            let own = self.groups.range(g);
+            inputs[0].narrow(2, 2 * own.start, own.len())
+        })
     }
 
     #[inline(always)]

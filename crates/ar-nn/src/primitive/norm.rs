@@ -1,22 +1,18 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::{D, Tensor};
 
-use super::pointwise::Pointwise;
+use super::pointwise::{Pointwise, by_group};
 
 /// Root-mean-square norm over the features of one position and one channel group, with a gain:
 /// x · g / sqrt(mean x² + ε). Positions and channels never mix, so nothing leaks.
 #[derive(Debug, Clone)]
 pub(crate) struct Norm {
-    groups: ChannelGroups,
+    pub(crate) groups: ChannelGroups,
 }
 
 const EPSILON: f64 = 1e-6;
 
 impl Norm {
-    pub(crate) fn new(groups: ChannelGroups) -> Self {
-        Self { groups }
-    }
-
     #[inline(always)]
     fn inverse_rms(x: &[f32]) -> f32 {
         let mean = x.iter().map(|v| v * v).sum::<f32>() / x.len() as f32;
@@ -30,19 +26,13 @@ impl Pointwise for Norm {
     }
 
     fn composite(&self, inputs: &[&Tensor], weights: &[Tensor]) -> Result<Tensor> {
-        let parts: Vec<Tensor> = (0..self.groups.count())
-            .map(|g| {
-                let range = self.groups.range(g);
-                let x = inputs[0].narrow(2, range.start, range.len())?;
-                let rms = (x.sqr()?.mean_keepdim(D::Minus1)? + EPSILON)?.sqrt()?;
-                x.broadcast_div(&rms)?.broadcast_mul(&weights[0].narrow(
-                    0,
-                    range.start,
-                    range.len(),
-                )?)
-            })
-            .collect::<candle_core::Result<_>>()?;
-        Ok(Tensor::cat(&parts, 2)?)
+        by_group(&self.groups, |g| {
+            let range = self.groups.range(g);
+            let x = inputs[0].narrow(2, range.start, range.len())?;
+            let gain = weights[0].narrow(0, range.start, range.len())?;
+            let rms = (x.sqr()?.mean_keepdim(D::Minus1)? + EPSILON)?.sqrt()?;
+            x.broadcast_div(&rms)?.broadcast_mul(&gain)
+        })
     }
 
     #[inline(always)]

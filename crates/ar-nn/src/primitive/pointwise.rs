@@ -30,6 +30,16 @@ pub(crate) trait Pointwise: Debug + Clone + Send + Sync + 'static {
     );
 }
 
+/// What `of` makes of each channel group, side by side.
+pub(crate) fn by_group(
+    groups: &ChannelGroups,
+    of: impl FnMut(usize) -> candle_core::Result<Tensor>,
+) -> Result<Tensor> {
+    let parts = (0..groups.count()).map(of);
+    let parts = parts.collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(Tensor::cat(&parts, 2)?)
+}
+
 impl<P: Pointwise> Primitive for P {
     fn groups(&self) -> &ChannelGroups {
         Pointwise::groups(self)

@@ -41,15 +41,11 @@ impl Axis {
 /// `(size, c)`.
 #[derive(Debug, Clone)]
 pub(crate) struct Position {
-    groups: ChannelGroups,
-    axes: Vec<Axis>,
+    pub(crate) groups: ChannelGroups,
+    pub(crate) axes: Vec<Axis>,
 }
 
 impl Position {
-    pub(crate) fn new(groups: ChannelGroups, axes: Vec<Axis>) -> Self {
-        Self { groups, axes }
-    }
-
     /// Where the vectors of `position` (counted on through the images) begin among the parameters.
     fn places(&self, position: usize) -> impl Iterator<Item = usize> + '_ {
         let c = self.groups.features();
@@ -68,11 +64,8 @@ impl Primitive for Position {
         let mut sum = inputs[0].clone();
         for (axis, table) in self.axes.iter().zip(weights) {
             let shape = (n / axis.size / axis.stride, axis.size, axis.stride, c);
-            let all = table
-                .reshape((1, axis.size, 1, c))?
-                .broadcast_as(shape)?
-                .reshape((n, c))?;
-            sum = sum.broadcast_add(&all)?;
+            let all = table.reshape((1, axis.size, 1, c))?.broadcast_as(shape)?;
+            sum = sum.broadcast_add(&all.reshape((n, c))?)?;
         }
         Ok(sum)
     }

@@ -132,10 +132,18 @@ impl Builder {
             channels, levels, ..
         } = self.program.domain;
         let groups = self.split(features, "embedding")?;
-        let embedding = Embedding::new(self.program.level_groups.clone(), groups, levels);
+        let from = self.program.level_groups.clone();
         let shape = (channels, levels, features);
         let table = vb.get_with_hints(shape, "weight", normal(1.0))?;
-        Ok(self.push(embedding, &[Value(LEVELS)], vec![table]))
+        Ok(self.push(
+            Embedding {
+                from,
+                groups,
+                levels,
+            },
+            &[Value(LEVELS)],
+            vec![table],
+        ))
     }
 
     /// tanh(a) · sigmoid(b) over the two halves of each channel group of `x`.
@@ -158,7 +166,7 @@ impl Builder {
     fn gate_with(&mut self, x: Value, squash: Squash) -> Result<Value> {
         let problem = "a gate needs an even number of features in each channel group";
         let groups = self.parts(x, 2, problem)?;
-        Ok(self.push(Gate::new(groups, squash), &[x], Vec::new()))
+        Ok(self.push(Gate { groups, squash }, &[x], Vec::new()))
     }
 
     /// elu(x) and elu(-x): twice the features.
@@ -199,7 +207,7 @@ impl Builder {
     pub fn norm(&mut self, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
         let groups = self.groups(x).clone();
         let gain = vb.get_with_hints(groups.features(), "weight", Init::Const(1.0))?;
-        Ok(self.push(Norm::new(groups), &[x], vec![gain]))
+        Ok(self.push(Norm { groups }, &[x], vec![gain]))
     }
 
     /// Adds where a pixel is: a learned vector for its row and one for its column. Without it a
@@ -214,8 +222,8 @@ impl Builder {
         let zero = Init::Const(0.0);
         let rows = vb.get_with_hints((height, groups.features()), "rows", zero)?;
         let columns = vb.get_with_hints((width, groups.features()), "columns", zero)?;
-        let position = Position::new(groups, Axis::rows_and_columns(height, width));
-        Ok(self.push(position, &[x], vec![rows, columns]))
+        let axes = Axis::rows_and_columns(height, width);
+        Ok(self.push(Position { groups, axes }, &[x], vec![rows, columns]))
     }
 
     /// Numbers of its own for every site: `table (sites, c)`, nothing that is learned.
@@ -241,8 +249,8 @@ impl Builder {
     pub fn position_table(&mut self, x: Value, vb: &VarBuilder<'_>) -> Result<Value> {
         let (n, groups) = (self.program.domain.positions(), self.groups(x).clone());
         let table = vb.get_with_hints((n, groups.features()), "weight", normal(0.01))?;
-        let position = Position::new(groups, vec![Axis::every_position(n)]);
-        Ok(self.push(position, &[x], vec![table]))
+        let axes = vec![Axis::every_position(n)];
+        Ok(self.push(Position { groups, axes }, &[x], vec![table]))
     }
 
     /// x + W·h, with h what the image is conditioned on; x itself where that is nothing. Parameter
@@ -260,15 +268,16 @@ impl Builder {
                 (f, 1.0 / (f.max(1) as f64).sqrt())
             }
         };
-        if matches!(conditioning, Conditioning::Map { .. }) {
-            self.same_grid(x, self.condition).map_err(|_| {
-                let problem = "a map has other sites than what it is added to in this model";
-                Error::config("conditioning", problem)
-            })?;
-        }
-        let groups = self.groups(x).clone();
-        let weight = vb.get_with_hints((rows, groups.features()), "weight", normal(stdev))?;
-        let condition = Condition::new(conditioning, groups, self.program.sites(x.0));
+        let is_map = matches!(conditioning, Conditioning::Map { .. });
+        let other_grid = self.program.grid(x.0) != self.program.grid(self.condition.0);
+        let problem = "a map has other sites than what it is added to in this model";
+        refuse_if(is_map && other_grid, "conditioning", problem)?;
+        let weight = vb.get_with_hints((rows, self.features(x)), "weight", normal(stdev))?;
+        let condition = Condition {
+            conditioning,
+            groups: self.groups(x).clone(),
+            positions: self.program.sites(x.0),
+        };
         Ok(self.push(condition, &[x, self.condition], vec![weight]))
     }
 
@@ -281,7 +290,7 @@ impl Builder {
         refuse_if(other_width, "features", "a sum needs equal widths")?;
         self.same_grid(a, b)?;
         let groups = self.groups(a).clone();
-        Ok(self.push(Add::new(groups), &[a, b], Vec::new()))
+        Ok(self.push(Add { groups }, &[a, b], Vec::new()))
     }
 
     /// How many features `x` has.

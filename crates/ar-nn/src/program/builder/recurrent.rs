@@ -85,7 +85,7 @@ impl Builder {
         }
         let states = self.push(recurrent, &[gates], weights);
         Ok(match cell {
-            Cell::Lstm => self.push(Half::new(hidden), &[states], Vec::new()),
+            Cell::Lstm => self.push(Half { groups: hidden }, &[states], Vec::new()),
             Cell::Gru => states,
         })
     }

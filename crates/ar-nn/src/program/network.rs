@@ -6,6 +6,7 @@ use ar_core::{
     nll_of, nll_of_parts,
 };
 use candle_core::{DType, Device, Tensor, TensorId};
+use candle_nn::VarBuilder;
 
 use super::full::Images;
 use super::operations::Fused;
@@ -37,17 +38,11 @@ pub struct Network {
 
 impl Network {
     /// `domain` and `order` are the image's own, also where the program sees sub-pixels.
-    pub(super) fn new(
-        domain: Domain,
-        order: Order,
-        program: Program,
-        dtype: DType,
-        device: &Device,
-    ) -> Self {
-        let route = if device.is_cpu() && dtype == DType::F32 {
-            Route::Fused
-        } else {
-            Route::Composite
+    pub(super) fn new(domain: Domain, order: Order, program: Program, vb: &VarBuilder<'_>) -> Self {
+        let (dtype, device) = (vb.dtype(), vb.device().clone());
+        let route = match dtype {
+            DType::F32 if device.is_cpu() => Route::Fused,
+            _ => Route::Composite,
         };
         Self {
             domain,
@@ -55,7 +50,7 @@ impl Network {
             fused: Fused::new(Arc::new(program)),
             route,
             dtype,
-            device: device.clone(),
+            device,
         }
     }
 
@@ -103,15 +98,18 @@ impl Network {
             let rows = t.flatten_from(2)?.transpose(1, 2)?.to_dtype(self.dtype)?;
             // A sub-pixel has the features of its pixel.
             let (n, all) = (rows.dim(1)?, self.program().sites(CONDITION));
-            let spread = rows.reshape((batch, n, 1, features))?.broadcast_as((
-                batch,
-                n,
-                all / n,
-                features,
-            ))?;
+            let shape = (batch, n, all / n, features);
+            let spread = rows.unsqueeze(2)?.broadcast_as(shape)?;
             Ok(spread.reshape((batch, all, features))?)
         };
         condition.map(rows).transpose()
+    }
+
+    /// Levels and condition as the fused route takes them.
+    fn flat(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<(Vec<u32>, Vec<f32>)> {
+        let x = self.channels_last(levels)?;
+        let rows = self.condition_rows(condition, x.dim(0)?)?;
+        Ok((x.flatten_all()?.to_vec1()?, flat(rows.as_ref())?))
     }
 
     /// What describes every conditional, by tensor operations.
@@ -121,15 +119,12 @@ impl Network {
         condition: Option<&Tensor>,
         pass: Option<[u64; 2]>,
     ) -> Result<Tensor> {
-        let x = self.channels_last(levels)?;
+        let (x, program) = (self.channels_last(levels)?, self.program());
         let rows = self.condition_rows(condition, x.dim(0)?)?;
-        let inner = self.program().domain;
+        let inner = program.domain;
         let x = x.reshape(((), inner.positions(), inner.channels))?;
         let at = Training { pass, first: 0 };
-        let output = self
-            .program()
-            .composite(&x, rows.as_ref(), self.dtype, &at)?;
-        self.by_value(&output)
+        self.by_value(&program.composite(&x, rows.as_ref(), self.dtype, &at)?)
     }
 
     /// New values for parameters that begin with what suits a few images, node by node, each after those
@@ -143,9 +138,7 @@ impl Network {
         levels: &Tensor,
         condition: Option<&Tensor>,
     ) -> Result<Vec<(TensorId, Tensor)>> {
-        let x = self.channels_last(levels)?;
-        let rows = flat(self.condition_rows(condition, x.dim(0)?)?.as_ref())?;
-        let levels = x.flatten_all()?.to_vec1()?;
+        let (levels, rows) = self.flat(levels, condition)?;
         self.program().calibrate(Images::of(&levels, &rows, None))
     }
 
@@ -180,9 +173,8 @@ impl Distribution for Network {
         if !self.is_fused(condition) {
             return nll_of(self, levels, condition);
         }
-        let x = self.channels_last(levels)?;
-        let condition = self.condition_rows(condition, x.dim(0)?)?;
-        Ok(self.fused.nll(&x, flat(condition.as_ref())?)?)
+        let (levels, rows) = self.flat(levels, condition)?;
+        Ok(self.fused.nll(levels, rows)?)
     }
 
     fn loss_and_gradient(
@@ -199,15 +191,16 @@ impl Distribution for Network {
             let nll = nll_of_parts(self, levels, &conditionals, scored)?;
             return Gradients::of_loss(&nll.mean(0)?);
         }
-        let x = self.channels_last(levels)?;
-        let rows = flat(self.condition_rows(condition, batch)?.as_ref())?;
+        let (levels, rows) = self.flat(levels, condition)?;
         // Several sites of the program stand for a pixel where its colours are sites of their own.
         let times = self.program().domain.positions() / self.domain.positions();
         let sites = |r: &Range<usize>| r.start * times..r.end * times;
         let scored = scored.map(|all| all.iter().map(sites).collect::<Vec<_>>());
-        let (loss, gradients) =
-            self.fused
-                .loss_and_gradient(&x, &rows, noise, scored.as_deref())?;
+        let images = Images {
+            scored: scored.as_deref(),
+            ..Images::of(&levels, &rows, noise)
+        };
+        let (loss, gradients) = self.fused.loss_and_gradient(images)?;
         Ok((loss, Gradients::computed(gradients)))
     }
 
@@ -234,20 +227,17 @@ impl Model for Network {
             let flat = p * inner.channels + c;
             outer.dim(flat % outer.channels, flat / outer.channels)
         };
-        self.program()
-            .depends_on(step)
-            .into_iter()
-            .map(value)
-            .collect()
+        let all = self.program().depends_on(step).into_iter();
+        all.map(value).collect()
     }
 
     fn conditionals(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor> {
         if !self.is_fused(condition) {
             return self.composite(levels, condition, None);
         }
-        let x = self.channels_last(levels)?;
-        let rows = self.condition_rows(condition, x.dim(0)?)?;
-        self.by_value(&self.fused.conditionals(&x, &flat(rows.as_ref())?)?)
+        let (levels, rows) = self.flat(levels, condition)?;
+        let images = Images::of(&levels, &rows, None);
+        self.by_value(&self.fused.conditionals(images)?)
     }
 
     fn stepper(&self, batch: usize, condition: Option<&Tensor>) -> Result<Box<dyn Stepper + '_>> {

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::full::{Images, Workspace};
 use super::{CONDITION, Program};
+use crate::kernel::add_assign;
 use crate::primitive::Training;
 
 /// Into how many parts `batch` images are split for the gradient, each with a gradient of its own. It
@@ -92,38 +93,28 @@ impl Fused {
     }
 
     /// The numbers that describe every conditional, `(B, positions, C / V · P)`; no gradient.
-    pub(super) fn conditionals(
-        self: &Arc<Self>,
-        levels: &Tensor,
-        condition: &[f32],
-    ) -> Result<Tensor> {
-        let levels = levels_of(levels)?;
-        let all = Images::of(&levels, condition, None);
-        let program = &self.program;
+    pub(super) fn conditionals(&self, all: Images<'_>) -> Result<Tensor> {
+        let (program, output) = (&self.program, self.program.output);
         let (weights, many) = (self.weights()?.1, program.images_at_once());
-        let (batch, n, c) = (
-            levels.len() / program.domain.dims(),
-            program.sites(program.output),
-            program.width(program.output),
-        );
+        let batch = all.levels.len() / program.domain.dims();
+        let (n, c) = (program.sites(output), program.width(output));
         let mut out = vec![0f32; batch * n * c];
-        out.par_chunks_mut(many * n * c)
-            .enumerate()
-            .for_each(|(i, out)| {
-                let images = i * many..i * many + out.len() / (n * c);
-                self.with_workspace(|work| {
-                    let some = self.some(all, images);
-                    out.copy_from_slice(program.forward(some, &weights, work));
-                });
+        let parts = out.par_chunks_mut(many * n * c).enumerate();
+        parts.for_each(|(i, out)| {
+            let images = i * many..i * many + out.len() / (n * c);
+            self.with_workspace(|work| {
+                let some = self.some(all, images);
+                out.copy_from_slice(program.forward(some, &weights, work));
             });
+        });
         Tensor::from_vec(out, (batch, n, c), &Device::Cpu)
     }
 
     /// Negative log-likelihood of each image, `(B,)`, f64, in nats; differentiable.
-    pub(super) fn nll(self: &Arc<Self>, levels: &Tensor, condition: Vec<f32>) -> Result<Tensor> {
+    pub(super) fn nll(self: &Arc<Self>, levels: Vec<u32>, condition: Vec<f32>) -> Result<Tensor> {
         let operation = Nll {
             fused: self.clone(),
-            levels: levels_of(levels)?,
+            levels,
             condition,
         };
         self.flat_weights()?.apply_op1(operation)
@@ -131,19 +122,11 @@ impl Fused {
 
     /// The mean negative log-likelihood of the images, and its gradient.
     pub(super) fn loss_and_gradient(
-        self: &Arc<Self>,
-        levels: &Tensor,
-        condition: &[f32],
-        pass: Option<[u64; 2]>,
-        scored: Option<&[Range<usize>]>,
+        &self,
+        images: Images<'_>,
     ) -> Result<(f64, Vec<(TensorId, Tensor)>)> {
-        let levels = levels_of(levels)?;
-        let batch = levels.len() / self.program.domain.dims();
+        let batch = images.levels.len() / self.program.domain.dims();
         let (flat, weights) = self.weights()?;
-        let images = Images {
-            scored,
-            ..Images::of(&levels, condition, pass)
-        };
         let scales = vec![1.0 / batch as f32; batch];
         let (nll, gradient) = self.gradient(images, &flat, weights, &scales);
         let mut gradients = Vec::new();
@@ -210,38 +193,30 @@ impl Fused {
         let parts = scales.len().div_ceil(per_part);
         partials.resize_with(parts, || vec![0.0; weights.len()]);
         let mut nll = vec![0f64; scales.len()];
-        nll.par_chunks_mut(per_part)
-            .zip(&mut partials)
-            .enumerate()
-            .for_each(|(part, (nll, grads))| {
-                grads.fill(0.0);
-                self.with_workspace(|work| {
-                    for (i, nll) in nll.chunks_mut(many).enumerate() {
-                        let first = part * per_part + i * many;
-                        let range = first..first + nll.len();
-                        let (some, scales) = (self.some(images, range.clone()), &scales[range]);
-                        self.program
-                            .gradient_of(some, &weights, scales, nll, grads, work);
-                    }
-                });
-            });
-        let mut total = weights;
-        total
-            .par_chunks_mut(4096)
-            .enumerate()
-            .for_each(|(i, total)| {
-                total.fill(0.0);
-                for part in &partials {
-                    crate::kernel::add_assign(total, &part[i * 4096..][..total.len()]);
+        let parts = nll.par_chunks_mut(per_part).zip(&mut partials).enumerate();
+        parts.for_each(|(part, (nll, grads))| {
+            grads.fill(0.0);
+            self.with_workspace(|work| {
+                for (i, nll) in nll.chunks_mut(many).enumerate() {
+                    let first = part * per_part + i * many;
+                    let range = first..first + nll.len();
+                    let (some, scales) = (self.some(images, range.clone()), &scales[range]);
+                    self.program
+                        .gradient_of(some, &weights, scales, nll, grads, work);
                 }
             });
+        });
+        let mut total = weights;
+        let pieces = total.par_chunks_mut(4096).enumerate();
+        pieces.for_each(|(i, total)| {
+            total.fill(0.0);
+            for part in &partials {
+                add_assign(total, &part[i * 4096..][..total.len()]);
+            }
+        });
         *self.partial.lock().unwrap_or_else(PoisonError::into_inner) = partials;
         (nll, self.program.prepare_backward(flat, &total))
     }
-}
-
-fn levels_of(levels: &Tensor) -> Result<Vec<u32>> {
-    levels.flatten_all()?.to_vec1()
 }
 
 /// Likelihoods of images as an operation on all parameters. Its backward pass goes through the images
@@ -259,10 +234,8 @@ impl CustomOp1 for Nll {
 
     fn cpu_fwd(&self, w: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let program = &self.fused.program;
-        let (weights, many) = (
-            program.prepare(contiguous(w.as_slice::<f32>()?, layout)?),
-            program.images_at_once(),
-        );
+        let weights = program.prepare(contiguous(w.as_slice::<f32>()?, layout)?);
+        let many = program.images_at_once();
         let images = Images::of(&self.levels, &self.condition, None);
         let batch = self.levels.len() / program.domain.dims();
         let mut nll = vec![0f64; batch];

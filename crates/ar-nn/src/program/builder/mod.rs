@@ -132,18 +132,14 @@ impl Builder {
             channels, levels, ..
         } = self.program.domain;
         let groups = self.split(features, "embedding")?;
-        let from = self.program.level_groups.clone();
+        let embedding = Embedding {
+            from: self.program.level_groups.clone(),
+            groups,
+            levels,
+        };
         let shape = (channels, levels, features);
         let table = vb.get_with_hints(shape, "weight", normal(1.0))?;
-        Ok(self.push(
-            Embedding {
-                from,
-                groups,
-                levels,
-            },
-            &[Value(LEVELS)],
-            vec![table],
-        ))
+        Ok(self.push(embedding, &[Value(LEVELS)], vec![table]))
     }
 
     /// tanh(a) · sigmoid(b) over the two halves of each channel group of `x`.
@@ -329,14 +325,7 @@ impl Builder {
             );
             return Err(Error::config("mask", problem));
         }
-        let (dtype, device) = (vb.dtype(), vb.device());
-        Ok(Network::new(
-            self.domain,
-            self.order,
-            self.program,
-            dtype,
-            device,
-        ))
+        Ok(Network::new(self.domain, self.order, self.program, vb))
     }
 
     fn groups(&self, value: Value) -> &ChannelGroups {

@@ -40,19 +40,25 @@ pub(super) struct Entry {
     pub(super) site: u32,
 }
 
-/// A group at a site, among `(sites, groups)`.
-fn place(site: usize, group: usize, groups: usize) -> usize {
-    site * groups + group
+/// Where the groups of these sites lie among `(sites, groups)`.
+fn places(sites: &[u32], groups: usize) -> impl DoubleEndedIterator<Item = usize> {
+    let of = move |&site: &u32| site as usize * groups..(site as usize + 1) * groups;
+    sites.iter().flat_map(of)
+}
+
+/// When all groups of a site are known.
+fn latest(ready: &[u32], site: usize, groups: usize) -> u32 {
+    let own = ready[site * groups..][..groups].iter();
+    own.copied().max().unwrap_or(0)
 }
 
 impl Program {
     /// The step after which each level is known, `(sites, groups)`.
     pub(super) fn levels_ready(order: &Order) -> Vec<u32> {
         let groups = order.steps_per_position();
-        let places = (0..order.positions()).flat_map(|p| (0..groups).map(move |g| (p, g)));
-        places
-            .map(|(p, g)| order.step_of(g, p) as u32 + 1)
-            .collect()
+        let places = 0..order.positions() * groups;
+        let after = |place: usize| order.step_of(place % groups, place / groups) as u32 + 1;
+        places.map(after).collect()
     }
 
     /// After how many steps what `primitive` makes of `inputs` is known: when the latest is known that
@@ -68,47 +74,39 @@ impl Program {
         for (i, &value) in inputs.iter().enumerate() {
             let (of, of_groups) = (&self.ready[value], self.groups(value));
             if let Reads::Earlier(memory) = primitive.reads(i) {
-                let known = |site: u32| {
-                    let of = &of[site as usize * of_groups..][..of_groups];
-                    of.iter().copied().max().unwrap_or(0)
-                };
+                let known = |site: u32| latest(of, site as usize, of_groups);
                 for block in &memory.blocks {
                     let before = memory.sites(block)[..block.before()].iter();
-                    let mut latest = before.map(|&site| known(site)).max().unwrap_or(0);
+                    let mut so_far = before.map(|&site| known(site)).max().unwrap_or(0);
                     for &site in memory.queries(block) {
-                        let with = latest.max(known(site));
+                        let with = so_far.max(known(site));
                         let seen = match memory.mask {
-                            MaskType::A => latest,
+                            MaskType::A => so_far,
                             MaskType::B => with,
                         };
                         let own = ready[site as usize * groups..][..groups].iter_mut();
                         own.for_each(|r| *r = seen.max(*r));
-                        latest = with;
+                        so_far = with;
                     }
                 }
                 continue;
             }
             for (place, ready) in ready.iter_mut().enumerate() {
                 let at = [place / groups, place % groups];
-                let mut latest = *ready;
                 primitive.reads(i).each(at, of_groups, &mut |site, group| {
-                    latest = latest.max(of[site * of_groups + group]);
+                    *ready = (*ready).max(of[site * of_groups + group]);
                 });
                 if let Some(above) = primitive.reads(i).row_above(at[0]) {
-                    let row = of[above * of_groups..][..of_groups].iter();
-                    latest = row.copied().fold(latest, u32::max);
+                    *ready = (*ready).max(latest(of, above, of_groups));
                 }
-                *ready = latest;
             }
         }
         if let Some((own, visit)) = primitive.own_reads() {
-            for (site, g) in visit.iter().flat_map(|&s| (0..groups).map(move |g| (s, g))) {
-                let at = [site as usize, g];
-                let mut latest = ready[place(at[0], g, groups)];
+            for place in places(visit, groups) {
+                let at = [place / groups, place % groups];
                 own.each(at, groups, &mut |site, group| {
-                    latest = latest.max(ready[place(site, group, groups)]);
+                    ready[place] = ready[place].max(ready[site * groups + group]);
                 });
-                ready[place(at[0], g, groups)] = latest;
             }
         }
         ready
@@ -118,66 +116,51 @@ impl Program {
     fn wanted(&self) -> Vec<u32> {
         let groups = self.groups(self.output);
         let places = 0..self.sites(self.output) * groups;
-        places
-            .map(|i| self.order.step_of(i % groups, i / groups) as u32)
-            .collect()
+        let step = |place: usize| self.order.step_of(place % groups, place / groups) as u32;
+        places.map(step).collect()
     }
 
     /// A step whose conditional sees what it predicts, or what comes later, if there is one.
     pub(super) fn leak(&self) -> Option<usize> {
-        let ready = &self.ready[self.output];
-        let mut late = ready
-            .iter()
-            .zip(self.wanted())
-            .filter(|(ready, step)| *ready > step);
-        late.next().map(|(_, step)| step as usize)
+        let mut pairs = self.ready[self.output].iter().zip(self.wanted());
+        let late = pairs.find(|(ready, step)| *ready > step);
+        late.map(|(_, step)| step as usize)
     }
 
     /// Whether all of a value is known before the first value of its own pixel is drawn.
     pub(super) fn is_complete(&self, value: usize) -> bool {
         let groups = self.groups(value);
-        let ready = self.ready[value].iter().enumerate();
+        let mut ready = self.ready[value].iter().enumerate();
+        let first = |place: usize| self.order.step_of(0, place / groups);
         self.sites(value) == self.order.positions()
-            && ready
-                .into_iter()
-                .all(|(i, ready)| *ready as usize <= self.order.step_of(0, i / groups))
+            && ready.all(|(place, ready)| *ready as usize <= first(place))
     }
 
     /// The values of an image, `(channel, position)` of what the nodes see, that `step` depends on.
     pub(super) fn depends_on(&self, step: usize) -> Vec<[usize; 2]> {
-        let mut marks: Vec<Vec<bool>> = self
-            .ready
-            .iter()
-            .map(|ready| vec![false; ready.len()])
-            .collect();
-        let here = self.order.step(step);
+        let all = self.ready.iter().map(|ready| vec![false; ready.len()]);
+        let mut marks: Vec<Vec<bool>> = all.collect();
+        let (here, groups) = (self.order.step(step), self.groups(self.output));
         for &p in here.positions {
-            marks[self.output][place(p as usize, here.channel, self.groups(self.output))] = true;
+            marks[self.output][p as usize * groups + here.channel] = true;
         }
         for (i, node) in self.nodes.iter().enumerate().rev() {
             let groups = node.primitive.groups().count();
             let mut own = std::mem::take(&mut marks[i + INPUTS]);
             if let Some((reads, visit)) = node.primitive.own_reads() {
-                for (site, g) in visit
-                    .iter()
-                    .rev()
-                    .flat_map(|&s| (0..groups).map(move |g| (s, g)))
-                {
-                    let at = [site as usize, g];
-                    if own[place(at[0], g, groups)] {
-                        reads.each(at, groups, &mut |s, g| own[place(s, g, groups)] = true);
+                for place in places(visit, groups).rev() {
+                    if own[place] {
+                        let at = [place / groups, place % groups];
+                        reads.each(at, groups, &mut |s, g| own[s * groups + g] = true);
                     }
                 }
             }
             for (input, &value) in node.inputs.iter().enumerate() {
                 let (of_groups, marks) = (self.groups(value), &mut marks[value]);
                 let reads = node.primitive.reads(input);
-                let at = (0..own.len())
-                    .filter(|at| own[*at])
-                    .map(|at| [at / groups, at % groups]);
-                let mut visit = |site: usize, group: usize| {
-                    marks[place(site, group, of_groups)] = true;
-                };
+                let at = (0..own.len()).filter(|place| own[*place]);
+                let at = at.map(|place| [place / groups, place % groups]);
+                let mut visit = |site, group| marks[site * of_groups + group] = true;
                 let Reads::Earlier(memory) = reads else {
                     at.for_each(|at| reads.each(at, of_groups, &mut visit));
                     continue;
@@ -194,14 +177,12 @@ impl Program {
             }
         }
         let groups = self.level_groups.count();
-        let marked = marks[LEVELS]
-            .iter()
-            .enumerate()
-            .filter(|(_, marked)| **marked);
-        let channels = |i: usize| self.level_groups.range(i % groups);
-        marked
-            .flat_map(|(i, _)| channels(i).map(move |c| [c, i / groups]))
-            .collect()
+        let marked = (0..marks[LEVELS].len()).filter(|place| marks[LEVELS][*place]);
+        let values = |place: usize| {
+            let channels = self.level_groups.range(place % groups);
+            channels.map(move |c| [c, place / groups])
+        };
+        marked.flat_map(values).collect()
     }
 
     pub(super) fn schedule(&self) -> &Schedule {
@@ -212,9 +193,8 @@ impl Program {
 impl Schedule {
     fn of(program: &Program) -> Self {
         // Of each site of each value: the last step at which it is read.
-        let mut last: Vec<Vec<u32>> = (0..program.values())
-            .map(|v| vec![0; program.sites(v)])
-            .collect();
+        let values = 0..program.values();
+        let mut last: Vec<_> = values.clone().map(|v| vec![0; program.sites(v)]).collect();
         let mut remembered = vec![false; program.values()];
         let groups = program.groups(program.output);
         let ready = &program.ready[program.output];
@@ -231,15 +211,12 @@ impl Schedule {
             for (reads, from) in read {
                 let (groups, of_groups) = (program.groups(value), program.groups(from));
                 if let Reads::Earlier(memory) = reads {
-                    let ready = |site: u32| {
-                        let of = &program.ready[value][site as usize * groups..][..groups];
-                        of.iter().copied().max().unwrap_or(0)
-                    };
+                    let ready = |&site: &u32| latest(&program.ready[value], site as usize, groups);
                     for block in &memory.blocks {
-                        let latest = memory.queries(block).iter().map(|&s| ready(s)).max();
+                        let end = memory.queries(block).iter().map(ready).max();
                         for &site in memory.sites(block) {
                             let last = &mut last[from][site as usize];
-                            *last = (*last).max(latest.unwrap_or(0));
+                            *last = (*last).max(end.unwrap_or(0));
                         }
                     }
                     remembered[from] = true;
@@ -256,9 +233,7 @@ impl Schedule {
                 remembered[from] |= later;
             }
         }
-        let slots = (0..program.values())
-            .map(|v| slots(program, v, &last[v]))
-            .collect();
+        let slots = values.map(|v| slots(program, v, &last[v])).collect();
         let nodes = (0..program.nodes.len()).map(|i| Runs {
             entries: entries(program, i),
             remembered: remembered[i + INPUTS],
@@ -297,18 +272,15 @@ fn slots(program: &Program, value: usize, last: &[u32]) -> usize {
 fn entries(program: &Program, i: usize) -> Vec<Entry> {
     let (node, ready) = (&program.nodes[i], &program.ready[i + INPUTS]);
     let groups = node.primitive.groups().count();
-    let of = |site: u32, group: usize| Entry {
-        ready: ready[place(site as usize, group, groups)],
-        group: group as u32,
-        site,
+    let of = |place: usize| Entry {
+        ready: ready[place],
+        group: (place % groups) as u32,
+        site: (place / groups) as u32,
     };
-    let mut entries: Vec<Entry> = if let Some((_, visit)) = node.primitive.own_reads() {
-        let places = visit.iter().flat_map(|&s| (0..groups).map(move |g| (s, g)));
-        places.map(|(s, g)| of(s, g)).collect()
-    } else {
-        let sites = 0..node.grid.sites() as u32;
-        let places = (0..groups).flat_map(|g| sites.clone().map(move |s| (s, g)));
-        places.map(|(s, g)| of(s, g)).collect()
+    let by_group = |g: usize| (g..ready.len()).step_by(groups);
+    let mut entries: Vec<Entry> = match node.primitive.own_reads() {
+        Some((_, visit)) => places(visit, groups).map(of).collect(),
+        None => (0..groups).flat_map(by_group).map(of).collect(),
     };
     entries.sort_by_key(|entry| entry.ready);
     entries

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::f64::consts::SQRT_2;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use ar_core::elementary::{exp_f64, ln_f64, sin_cos_of_turns};
 use ar_core::random::stream;
 use ar_core::{Domain, Weights};
-use candle_core::{DType, Device, Result, Shape, Tensor, Var};
+use candle_core::{DType, Device, Error, Result, Shape, Tensor, Var};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder};
 use rand::Rng;
 use rand_distr::StandardNormal;
+
+use crate::lock;
 
 /// A normal distribution around zero.
 pub(crate) fn normal(stdev: f64) -> Init {
@@ -52,32 +54,25 @@ impl Initializer {
 
     /// All parameters created so far, by name.
     pub fn into_vars(self) -> BTreeMap<String, Var> {
-        self.vars
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.vars).clone()
     }
 
     /// A name for which values were given and that nobody has asked for.
     pub fn unused(&self) -> Option<&str> {
-        let vars = self.vars.lock().unwrap_or_else(PoisonError::into_inner);
-        self.given
-            .keys()
-            .find(|name| !vars.contains_key(*name))
-            .map(String::as_str)
+        let vars = lock(&self.vars);
+        let mut names = self.given.keys().map(String::as_str);
+        names.find(|name| !vars.contains_key(*name))
     }
 
     fn draw(&self, shape: &Shape, name: &str, init: Init) -> Result<Vec<f32>> {
         let n = shape.elem_count();
         if let Some(values) = self.given.get(name) {
-            return if values.len() == n {
-                Ok(values.clone())
-            } else {
-                Err(candle_core::Error::Msg(format!(
-                    "{name}: {} values to begin with, {shape:?} needs {n}",
-                    values.len()
-                )))
-            };
+            let got = values.len();
+            if got == n {
+                return Ok(values.clone());
+            }
+            let problem = format!("{name}: {got} values to begin with, {shape:?} needs {n}");
+            return Err(Error::Msg(problem));
         }
         let mut rng = stream(self.seed, &format!("init {name}"), &[]);
         match init {
@@ -88,7 +83,7 @@ impl Initializer {
             Init::Randn { mean, stdev } => Ok((0..n)
                 .map(|_| (mean + stdev * rng.sample::<f64, _>(StandardNormal)) as f32)
                 .collect()),
-            Init::Kaiming { .. } => Err(candle_core::Error::Msg(format!(
+            Init::Kaiming { .. } => Err(Error::Msg(format!(
                 "{name}: give the scale of the initialisation explicitly"
             ))),
         }
@@ -104,13 +99,12 @@ impl SimpleBackend for Initializer {
         dtype: DType,
         device: &Device,
     ) -> Result<Tensor> {
-        let mut vars = self.vars.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut vars = lock(&self.vars);
         if let Some(var) = vars.get(name) {
             return same_shape(name, var.as_tensor(), &shape);
         }
-        let values =
-            Tensor::from_vec(self.draw(&shape, name, init)?, shape, device)?.to_dtype(dtype)?;
-        let var = Var::from_tensor(&values)?;
+        let values = Tensor::from_vec(self.draw(&shape, name, init)?, shape, device)?;
+        let var = Var::from_tensor(&values.to_dtype(dtype)?)?;
         vars.insert(name.to_owned(), var.clone());
         Ok(var.as_tensor().clone())
     }
@@ -136,10 +130,7 @@ impl Shapes {
 
     /// Of every parameter asked for so far, by name.
     pub fn into_map(self) -> BTreeMap<String, Vec<usize>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.0).clone()
     }
 }
 
@@ -152,8 +143,7 @@ impl SimpleBackend for Shapes {
         dtype: DType,
         device: &Device,
     ) -> Result<Tensor> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(name.to_owned(), shape.dims().to_vec());
+        lock(&self.0).insert(name.to_owned(), shape.dims().to_vec());
         Tensor::zeros((), dtype, device)?.broadcast_as(shape)
     }
 
@@ -174,11 +164,8 @@ impl SimpleBackend for Shapes {
 /// odd feature at the end is zero. Periods run from 4 to four times the size of the axis, in equal
 /// ratios.
 pub fn sinusoids(domain: &Domain, features: usize) -> Vec<f32> {
-    waves(
-        domain,
-        features,
-        [domain.height, domain.width, domain.channels],
-    )
+    let longest = [domain.height, domain.width, domain.channels];
+    waves(domain, features, longest)
 }
 
 /// As [`sinusoids`], but with the same waves for images of every size: their periods run to 256 rows or
@@ -190,13 +177,9 @@ pub fn coordinates(domain: &Domain, features: usize) -> Vec<f32> {
 /// With periods from 4 to four times `longest`, along rows, columns and channels.
 fn waves(domain: &Domain, features: usize, longest: [usize; 3]) -> Vec<f32> {
     let (width, channels) = (domain.width, domain.channels);
-    let strides = [
-        (domain.height, width * channels),
-        (width, channels),
-        (channels, 1),
-    ];
-    let axes = strides.into_iter().zip(longest);
-    let axes: Vec<_> = axes.filter(|(_, longest)| *longest > 1).collect();
+    let sizes = [domain.height, width, channels];
+    let axes = sizes.into_iter().zip([width * channels, channels, 1]);
+    let axes: Vec<_> = axes.zip(longest).filter(|axis| axis.1 > 1).collect();
     let mut table = vec![0.0; domain.dims() * features];
     let pairs = features / 2;
     for (a, &((size, stride), longest)) in axes.iter().enumerate() {
@@ -246,8 +229,8 @@ impl SimpleBackend for Existing {
     }
 }
 
-fn missing(name: &str) -> candle_core::Error {
-    candle_core::Error::Msg(format!("parameter {name} is missing"))
+fn missing(name: &str) -> Error {
+    Error::Msg(format!("parameter {name} is missing"))
 }
 
 fn same_shape(name: &str, tensor: &Tensor, shape: &Shape) -> Result<Tensor> {
@@ -255,9 +238,8 @@ fn same_shape(name: &str, tensor: &Tensor, shape: &Shape) -> Result<Tensor> {
         return Ok(tensor.clone());
     }
     let (expected, got) = (shape.dims(), tensor.dims());
-    Err(candle_core::Error::Msg(format!(
-        "parameter {name}: expected shape {expected:?}, got {got:?}"
-    )))
+    let problem = format!("parameter {name}: expected shape {expected:?}, got {got:?}");
+    Err(Error::Msg(problem))
 }
 
 #[cfg(test)]

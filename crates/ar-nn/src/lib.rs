@@ -20,6 +20,8 @@ mod masked;
 mod primitive;
 mod program;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 pub use activation::Activation;
 #[cfg(feature = "every-width")]
 pub use kernel::Width;
@@ -32,6 +34,11 @@ fn host(t: &candle_core::Tensor) -> ar_core::Result<Vec<f32>> {
     Ok(t.flatten_all()?
         .to_dtype(candle_core::DType::F32)?
         .to_vec1()?)
+}
+
+/// What it guards, also after a panic elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// [`ar_core::Error::Config`] for `field` where something is `wrong`.

@@ -1,4 +1,4 @@
-use ar_core::{Error, Result};
+use ar_core::Result;
 use rand::Rng;
 
 use crate::refuse_if;
@@ -56,17 +56,13 @@ impl Degrees {
     }
 
     /// # Errors
-    /// [`Error::Config`] when a layer is empty or a unit's degree is not below `steps`.
+    /// [`Error::Config`](ar_core::Error::Config) when a layer is empty or a unit's degree is not below `steps`.
     pub(super) fn validate(&self, steps: usize) -> Result<()> {
         let is_empty = self.layers.iter().any(Vec::is_empty);
         refuse_if(is_empty, "hidden", "a layer needs at least one unit")?;
-        match self.layers.iter().flatten().find(|&&m| m as usize >= steps) {
-            None => Ok(()),
-            Some(m) => Err(Error::config(
-                "degrees",
-                format!("must be below the number of steps, {steps}, not {m}"),
-            )),
-        }
+        let high = self.layers.iter().flatten().find(|&&m| m as usize >= steps);
+        let problem = high.map(|m| format!("must be below the number of steps, {steps}, not {m}"));
+        refuse_if(high.is_some(), "degrees", problem.unwrap_or_default())
     }
 }
 

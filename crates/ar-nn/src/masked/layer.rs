@@ -130,11 +130,10 @@ impl Layer {
                 mask: Mask::new([&known, &units]),
             })
         };
+        let condition = conditioning != Conditioning::None;
         Ok(Self {
             bias: vb.get_with_hints(units.len(), "bias", Init::Const(0.0))?,
-            condition: (conditioning != Conditioning::None)
-                .then(weight)
-                .transpose()?,
+            condition: condition.then(weight).transpose()?,
             conditioning,
             units,
             connections,
@@ -165,10 +164,8 @@ impl Layer {
         };
         let (weight, is_class) = (host(&c.weight)?, h.rank() == 1);
         let h = host(h)?;
-        for (added, h) in added
-            .chunks_exact_mut(n)
-            .zip(h.chunks_exact(h.len() / batch))
-        {
+        let images = h.chunks_exact(h.len() / batch);
+        for (added, h) in added.chunks_exact_mut(n).zip(images) {
             if is_class {
                 for row in self.conditioning.rows_of(h[0] as usize) {
                     add_assign(added, &weight[row * n..][..n]);

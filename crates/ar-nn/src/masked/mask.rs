@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use candle_core::{
     CpuStorage, CustomOp2, DType, Device, Error, Layout, Result, Shape, Storage, Tensor,
@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::layer::Units;
 use crate::kernel::{GRADIENT_ROWS, SIDE, Staircase, outer};
+use crate::lock;
 
 /// Which weights `(in, out)` are live: those from a unit that is known no later than the other.
 ///
@@ -80,9 +81,8 @@ impl Mask {
             }
         }
         let mut by_degree: Vec<Option<&mut [f32]>> = all.chunks_exact_mut(n).map(Some).collect();
-        let mut sorted: Vec<&mut [f32]> = (0..k)
-            .filter_map(|i| by_degree[self.from.unit(i)].take())
-            .collect();
+        let sorted = (0..k).filter_map(|i| by_degree[self.from.unit(i)].take());
+        let mut sorted: Vec<&mut [f32]> = sorted.collect();
         sorted
             .par_chunks_mut(GRADIENT_ROWS)
             .zip(rows.par_chunks(GRADIENT_ROWS * batch))
@@ -93,11 +93,8 @@ impl Mask {
                 line.resize(GRADIENT_ROWS * blocks * SIDE, 0.0);
                 let line = &mut line[..out.len() * blocks * SIDE];
                 outer(x, batch, &columns, first(0) / SIDE..blocks, line);
-                for (r, (out, line)) in out
-                    .iter_mut()
-                    .zip(line.chunks_exact(blocks * SIDE))
-                    .enumerate()
-                {
+                let rows = out.iter_mut().zip(line.chunks_exact(blocks * SIDE));
+                for (r, (out, line)) in rows.enumerate() {
                     let first = first(r);
                     match &self.to.places {
                         None => out[first..].copy_from_slice(&line[first..n]),
@@ -115,13 +112,11 @@ impl Mask {
 
 /// Rows `(B, units)` with units in order of degrees and images side by side: `(B / SIDE, units, SIDE)`.
 fn side_by_side(rows: &[f32], units: &Units) -> Vec<f32> {
-    let n = units.len();
-    let batch = rows.len() / n.max(1);
+    let n = units.len().max(1);
+    let batch = rows.len() / n;
     let mut all = vec![0.0; batch.div_ceil(SIDE) * n * SIDE];
-    for (block, rows) in all
-        .chunks_exact_mut((n * SIDE).max(1))
-        .zip(rows.chunks(SIDE * n))
-    {
+    let blocks = all.chunks_exact_mut(n * SIDE);
+    for (block, rows) in blocks.zip(rows.chunks(SIDE * n)) {
         for (i, out) in block.chunks_exact_mut(SIDE).enumerate() {
             let own = rows[units.unit(i)..].iter().step_by(n);
             out.iter_mut().zip(own).for_each(|(out, x)| *out = *x);
@@ -134,10 +129,8 @@ fn side_by_side(rows: &[f32], units: &Units) -> Vec<f32> {
 fn one_by_one(blocks: &[f32], units: &Units, batch: usize) -> Vec<f32> {
     let n = units.len();
     let mut rows = vec![0.0; batch * n];
-    for (rows, block) in rows
-        .chunks_mut(SIDE * n)
-        .zip(blocks.chunks_exact((n * SIDE).max(1)))
-    {
+    let blocks = blocks.chunks_exact((n * SIDE).max(1));
+    for (rows, block) in rows.chunks_mut(SIDE * n).zip(blocks) {
         for (i, own) in block.chunks_exact(SIDE).enumerate() {
             let out = rows[units.unit(i)..].iter_mut().step_by(n);
             out.zip(own).for_each(|(out, x)| *out = *x);
@@ -153,12 +146,11 @@ pub(super) struct Apart(Arc<Mutex<Vec<(Tensor, Tensor)>>>);
 
 impl Apart {
     pub(super) fn take(&self) -> Vec<(Tensor, Tensor)> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.0))
     }
 
     fn put(&self, weight: &Tensor, gradient: Tensor) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push((weight.clone(), gradient));
+        lock(&self.0).push((weight.clone(), gradient));
     }
 }
 
@@ -189,7 +181,7 @@ impl CustomOp2 for Live {
         let x = side_by_side(x, from);
         let mut y = vec![0.0; batch.div_ceil(SIDE) * to.len() * SIDE];
         packed.product(&x, from.len(), &mut y);
-        *self.packed.lock().unwrap_or_else(PoisonError::into_inner) = Some(packed);
+        *lock(&self.packed) = Some(packed);
         let rows = one_by_one(&y, to, batch);
         Ok((CpuStorage::F32(rows), Shape::from((batch, to.len()))))
     }
@@ -210,7 +202,7 @@ impl CustomOp2 for Live {
         };
         let (xs, g) = (dense(xs, x_layout)?, dense(g, g_layout)?);
         let by_x = || {
-            let packed = self.packed.lock().unwrap_or_else(PoisonError::into_inner);
+            let packed = lock(&self.packed);
             let packed = packed.as_ref().ok_or_else(not_here)?;
             let mut back = vec![0.0; batch.div_ceil(SIDE) * from.len() * SIDE];
             packed.product_back(&side_by_side(g, to), from.len(), &mut back);
@@ -223,13 +215,11 @@ impl CustomOp2 for Live {
         );
         self.mask.gradient(xs, g, batch, &mut by_weight);
         let by_weight = Tensor::from_vec(by_weight, weight.shape(), &Device::Cpu)?;
-        match &self.apart {
-            None => Ok((by_x?, Some(by_weight))),
-            Some(apart) => {
-                apart.put(weight, by_weight);
-                Ok((by_x?, None))
-            }
-        }
+        let Some(apart) = &self.apart else {
+            return Ok((by_x?, Some(by_weight)));
+        };
+        apart.put(weight, by_weight);
+        Ok((by_x?, None))
     }
 }
 

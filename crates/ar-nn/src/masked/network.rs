@@ -129,13 +129,8 @@ impl MaskedNetwork {
             values.push(layer.forward(&values, condition.as_ref(), apart)?.relu()?);
         }
         let outputs = self.output.forward(&values, condition.as_ref(), apart)?; // (B, C·H·W·P)
-        let Domain {
-            channels,
-            height,
-            width,
-            ..
-        } = self.domain;
-        let shape = (batch, channels, height, width, self.likelihood.parameters());
+        let (domain, p) = (self.domain, self.likelihood.parameters());
+        let shape = (batch, domain.channels, domain.height, domain.width, p);
         Ok(outputs.reshape(shape)?)
     }
 
@@ -165,11 +160,8 @@ impl MaskedNetwork {
         for layer in self.hidden.iter().chain([&self.output]) {
             let furthest = |&degree: &u32| {
                 let connected = layer.connections.iter().map(|c| {
-                    let from = if c.from == 0 {
-                        &self.inputs
-                    } else {
-                        &self.hidden[c.from - 1].units
-                    };
+                    let before = c.from.checked_sub(1).map(|i| &self.hidden[i].units);
+                    let from = before.unwrap_or(&self.inputs);
                     // Ascending: the last connected one reaches furthest.
                     match from.below(degree + 1) {
                         0 => 0,
@@ -247,9 +239,8 @@ impl Model for MaskedNetwork {
         let (reach, p) = (self.reach(), self.likelihood.parameters());
         let known = |d: usize| reach[self.output.units.place(d * p)];
         let seen = self.order.dims_of(step).map(known).max().unwrap_or(0);
-        let mut all: Vec<usize> = (0..seen as usize)
-            .flat_map(|s| self.order.dims_of(s))
-            .collect();
+        let all = (0..seen as usize).flat_map(|s| self.order.dims_of(s));
+        let mut all: Vec<usize> = all.collect();
         all.sort_unstable();
         all
     }

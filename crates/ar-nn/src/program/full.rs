@@ -219,41 +219,31 @@ impl Program {
     ) {
         let (dims, sites) = (self.domain.dims(), self.domain.positions());
         let described = dims / self.likelihood.values() * self.likelihood.parameters();
-        let each = images
-            .levels
-            .chunks_exact(dims)
-            .zip(conditionals.chunks_exact_mut(described));
-        for (i, (nll, (levels, conditionals))) in nll.iter_mut().zip(each).enumerate() {
+        let all = images.levels.chunks_exact(dims);
+        let all = all.zip(conditionals.chunks_exact_mut(described));
+        for (i, (nll, (levels, conditionals))) in nll.iter_mut().zip(all).enumerate() {
             let scored = images.scored.map_or(0..sites, |scored| scored[i].clone());
             let of = |n: usize| scored.start * (n / sites)..scored.end * (n / sites);
             let (own, scale) = (of(described), scales.map(|s| s[i]));
             conditionals[..own.start].fill(0.0);
             conditionals[own.end..].fill(0.0);
             let (conditionals, levels) = (&mut conditionals[own], &levels[of(dims)]);
-            *nll = nll_and_gradient(self.likelihood, conditionals, levels, scale);
+            *nll = match self.likelihood {
+                Likelihood::LogisticMixture(mixture) => mixture.nll(conditionals, levels, scale),
+                likelihood => dispatch(Nll {
+                    likelihood,
+                    conditionals,
+                    levels,
+                    scale,
+                }),
+            };
         }
     }
 }
 
-/// Negative log-likelihood in nats of `levels` under `conditionals`, P for each. With a scale, the
-/// conditionals are replaced by their gradient times it; otherwise they are destroyed.
-fn nll_and_gradient(
-    likelihood: Likelihood,
-    conditionals: &mut [f32],
-    levels: &[u32],
-    scale: Option<f32>,
-) -> f64 {
-    match likelihood {
-        Likelihood::LogisticMixture(mixture) => mixture.nll(conditionals, levels, scale),
-        Likelihood::Bernoulli | Likelihood::Categorical { .. } => dispatch(Nll {
-            likelihood,
-            conditionals,
-            levels,
-            scale,
-        }),
-    }
-}
-
+/// Negative log-likelihood in nats of `levels` under `conditionals`, P for each, of a Bernoulli or a
+/// categorical distribution. With a scale, the conditionals are replaced by their gradient times it;
+/// otherwise they are destroyed.
 struct Nll<'a> {
     likelihood: Likelihood,
     conditionals: &'a mut [f32],
@@ -275,11 +265,9 @@ impl WithSimd for Nll<'_> {
             }
             return nll;
         }
-        for (logits, &level) in self
-            .conditionals
-            .chunks_exact_mut(self.likelihood.parameters())
-            .zip(self.levels)
-        {
+        let n = self.likelihood.parameters();
+        let all = self.conditionals.chunks_exact_mut(n);
+        for (logits, &level) in all.zip(self.levels) {
             let (top, own) = (max(logits), logits[level as usize]);
             let sum = exp_sum(logits, top);
             nll += f64::from(top - own) + f64::from(sum).ln();

@@ -71,17 +71,13 @@ impl Network {
 
     /// `(B, positions, C / V · P)` to `(B, C / V, H, W, P)`.
     fn by_value(&self, output: &Tensor) -> Result<Tensor> {
-        let Domain {
-            channels,
-            height,
-            width,
-            ..
-        } = self.domain;
-        let (p, v) = (self.likelihood().parameters(), self.likelihood().values());
-        Ok(output
-            .reshape(((), height, width, channels / v, p))?
-            .permute((0, 3, 1, 2, 4))?
-            .contiguous()?)
+        let (domain, likelihood) = (self.domain, self.likelihood());
+        let (p, values) = (
+            likelihood.parameters(),
+            domain.channels / likelihood.values(),
+        );
+        let output = output.reshape(((), domain.height, domain.width, values, p))?;
+        Ok(output.permute((0, 3, 1, 2, 4))?.contiguous()?)
     }
 
     /// The condition as the program sees it: `(B, 1 or its sites, f)`.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use candle_core::{
     CpuStorage, CustomOp1, DType, Device, Error, Layout, Result, Shape, Storage, Tensor, TensorId,
@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::full::{Images, Workspace};
 use super::{CONDITION, Program};
 use crate::kernel::add_assign;
+use crate::lock;
 use crate::primitive::Training;
 
 /// Into how many parts `batch` images are split for the gradient, each with a gradient of its own. It
@@ -32,7 +33,7 @@ type Pool = Mutex<Vec<Workspace>>;
 
 fn pool() -> Arc<Pool> {
     static POOL: Mutex<Weak<Pool>> = Mutex::new(Weak::new());
-    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut pool = lock(&POOL);
     pool.upgrade().unwrap_or_else(|| {
         let new = Arc::default();
         *pool = Arc::downgrade(&new);
@@ -65,7 +66,7 @@ impl Fused {
     }
 
     fn with_workspace<T>(&self, f: impl FnOnce(&mut Workspace) -> T) -> T {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = lock(&self.idle);
         let suits = idle.iter().rposition(|work| work.suits(&self.program));
         if suits.is_none() {
             // Networks of many sizes, as of recordings, leave one set of buffers after the other.
@@ -75,10 +76,7 @@ impl Fused {
         let mut work = suits.map(|i| idle.swap_remove(i)).unwrap_or_default();
         drop(idle);
         let result = f(&mut work);
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(work);
+        lock(&self.idle).push(work);
         result
     }
 
@@ -188,8 +186,7 @@ impl Fused {
     ) -> (Vec<f64>, Vec<f32>) {
         let many = self.program.images_at_once();
         let per_part = scales.len().div_ceil(parts_of(&self.program, scales.len()));
-        let mut partials =
-            std::mem::take(&mut *self.partial.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut partials = std::mem::take(&mut *lock(&self.partial));
         let parts = scales.len().div_ceil(per_part);
         partials.resize_with(parts, || vec![0.0; weights.len()]);
         let mut nll = vec![0f64; scales.len()];
@@ -214,7 +211,7 @@ impl Fused {
                 add_assign(total, &part[i * 4096..][..total.len()]);
             }
         });
-        *self.partial.lock().unwrap_or_else(PoisonError::into_inner) = partials;
+        *lock(&self.partial) = partials;
         (nll, self.program.prepare_backward(flat, &total))
     }
 }

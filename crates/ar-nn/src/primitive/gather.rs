@@ -6,7 +6,6 @@ use ar_core::Taps;
 use pulp::{Simd, WithSimd};
 
 use crate::Activation;
-use crate::kernel::dispatch;
 
 /// For each of `positions`, copies what these of its taps read from `x (n, c)` into a row of `taps · c`.
 /// Position p lies in slot p mod n: a ring, where `x` holds fewer than all of them.
@@ -60,12 +59,6 @@ pub(crate) struct ScatterAdd<'a> {
     pub(crate) x: &'a [f32],
     pub(crate) c: usize,
     pub(crate) out: &'a mut [f32],
-}
-
-impl ScatterAdd<'_> {
-    pub(crate) fn run(self) {
-        dispatch(self);
-    }
 }
 
 impl WithSimd for ScatterAdd<'_> {

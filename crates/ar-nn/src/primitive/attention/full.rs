@@ -208,15 +208,8 @@ impl Pass for Forward<'_> {
         let own = self.attention;
         let n = own.memory.order.positions();
         let [queries, sites, e, f] = own.padded(L);
-        let sizes = [
-            queries * e,
-            sites * e,
-            sites * f,
-            queries * f,
-            e * L,
-            sites * L,
-            f * L,
-        ];
+        let [of_q, of_k, of_v, of_a] = [queries * e, sites * e, sites * f, queries * f];
+        let sizes = [of_q, of_k, of_v, of_a, e * L, sites * L, f * L];
         let [q, k, v, answers, columns, weights, sums] = parts(self.scratch, sizes);
         let images = self.queries.chunks_exact(n * own.queries);
         let images = images.zip(self.keys_values.chunks_exact(n * own.pair()));
@@ -265,35 +258,13 @@ impl Pass for BackwardPass<'_> {
         let n = own.memory.order.positions();
         let [queries, sites, e, f] = own.padded(L);
         let [of_q, of_a] = [queries * e, queries * f];
-        let [of_k, of_v, scores] = [sites * e, sites * f, sites * L];
+        let [of_k, of_v] = [sites * e, sites * f];
+        let [of_e, of_f, scores] = [e * L, f * L, sites * L];
         let sizes = [
-            of_q,
-            of_k,
-            of_v,
-            of_a,
-            of_a,
-            of_k,
-            of_v,
-            e * L,
-            f * L,
-            e * L,
-            scores,
-            scores,
+            of_q, of_k, of_v, of_a, of_a, of_k, of_v, of_e, of_f, of_e, scores, scores,
         ];
-        let [
-            q,
-            k,
-            v,
-            answers,
-            grad,
-            dk,
-            dv,
-            columns,
-            grad_columns,
-            q_columns,
-            weights,
-            grads,
-        ] = parts(self.scratch, sizes);
+        let [q, k, v, answers, grad, dk, dv, rest @ ..] = parts(self.scratch, sizes);
+        let [columns, grad_columns, q_columns, weights, grads] = rest;
         // Of a site that several blocks read, all that they leave is added.
         self.kv_grad.fill(0.0);
         let image = |i: usize, width: usize| i * n * width..(i + 1) * n * width;
@@ -307,12 +278,8 @@ impl Pass for BackwardPass<'_> {
                     let tiles = queries.len().next_multiple_of(L);
                     let (k, v) = (&mut k[..sites.len() * e], &mut v[..sites.len() * f]);
                     let (dk, dv) = (&mut dk[..k.len()], &mut dv[..v.len()]);
-                    of_query.take(
-                        &self.queries[of_queries.clone()],
-                        queries,
-                        &mut q[..tiles * e],
-                        e,
-                    );
+                    let own_queries = &self.queries[of_queries.clone()];
+                    of_query.take(own_queries, queries, &mut q[..tiles * e], e);
                     of_key.take(kv, sites, k, e);
                     of_value.take(kv, sites, v, f);
                     let (answers, grad) = (&mut answers[..tiles * f], &mut grad[..tiles * f]);

@@ -31,29 +31,20 @@ impl Conv {
             .reshape((b, h, w, c))?
             .pad_with_zeros(1, top, bottom)?
             .pad_with_zeros(2, left, right)?;
-        let taps: Vec<Tensor> = self
-            .taps
-            .offsets()
-            .iter()
-            .map(|&(dy, dx)| {
-                let (y, x) = (top as isize + dy, left as isize + dx);
-                padded.narrow(1, y as usize, h)?.narrow(2, x as usize, w)
-            })
-            .collect::<candle_core::Result<_>>()?;
+        let taps = self.taps.offsets().iter().map(|&(dy, dx)| {
+            let (y, x) = (top as isize + dy, left as isize + dx);
+            padded.narrow(1, y as usize, h)?.narrow(2, x as usize, w)
+        });
+        let taps = taps.collect::<candle_core::Result<Vec<_>>>()?;
         Ok(Tensor::cat(&taps, 3)?.reshape((b, n, self.k()))?)
     }
 
     /// Any order: by index, from the map with a row of zeros after it.
     pub(super) fn indexed(&self, x: &Tensor) -> Result<Tensor> {
         let (b, n, zeros) = (x.dim(0)?, self.sites_out(), self.sites as u32);
-        let index = (0..n)
-            .flat_map(|p| self.taps.sources(p))
-            .map(|&s| if s == Taps::NONE { zeros } else { s });
-        let index = Tensor::from_vec(
-            index.collect::<Vec<u32>>(),
-            n * self.taps.count(),
-            x.device(),
-        )?;
+        let all = (0..n).flat_map(|p| self.taps.sources(p));
+        let index = all.map(|&s| if s == Taps::NONE { zeros } else { s });
+        let index = Tensor::from_iter(index, x.device())?;
         Ok(x.pad_with_zeros(1, 0, 1)?
             .contiguous()?
             .index_select(&index, 1)?

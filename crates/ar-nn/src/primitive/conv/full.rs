@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use super::step::ConvStep;
 use super::{Conv, weight_norm};
 use crate::Activation;
-use crate::kernel::{add_column_sums, product, product_nt, product_tn};
+use crate::kernel::{add_column_sums, dispatch, product, product_nt, product_tn};
 use crate::primitive::gather::{ScatterAdd, gather};
 use crate::primitive::{
     Backward, Primitive, Reads, Room, StepPrimitive, TensorStep, Training, rows_product,
@@ -16,16 +16,11 @@ use crate::primitive::{
 const BLOCK: usize = 192 * 1024;
 
 impl Conv {
-    fn block_positions(&self) -> usize {
-        (BLOCK / self.k()).max(16)
-    }
-
     /// Positions in pieces.
     fn blocks(&self, positions: Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (end, block) = (positions.end, self.block_positions());
-        positions
-            .step_by(block)
-            .map(move |first| first..end.min(first + block))
+        let (end, block) = (positions.end, (BLOCK / self.k()).max(16));
+        let firsts = positions.step_by(block);
+        firsts.map(move |first| first..end.min(first + block))
     }
 
     /// The rows of the product for `positions`: the input itself, or gathered into `scratch`.
@@ -163,24 +158,15 @@ impl Primitive for Conv {
     }
 
     fn backward(&self, pass: Backward<'_>) {
-        let Backward {
-            inputs,
-            out,
-            values,
-            weights,
-            mut grad,
-            gradients,
-            weight_grads,
-            room,
-        } = pass;
+        let (inputs, gradients, mut grad) = (pass.inputs, pass.gradients, pass.grad);
         let (k, c, c_out, n) = (self.k(), self.c_in(), self.c_out(), self.sites_out());
-        let (images, needed) = (grad.len() / (n * c_out), room.needed_of(n));
-        let scratch = &mut room.floats;
-        let weight = &weights[..k * c_out];
-        let (weight_grad, bias_grad) = weight_grads.split_at_mut(k * c_out);
-        self.after.backward_from_output(&mut grad, out);
+        let (images, needed) = (grad.len() / (n * c_out), pass.room.needed_of(n));
+        let scratch = &mut pass.room.floats;
+        let weight = &pass.weights[..k * c_out];
+        let (weight_grad, bias_grad) = pass.weight_grads.split_at_mut(k * c_out);
+        self.after.backward_from_output(&mut grad, pass.out);
         add_column_sums(bias_grad, &grad);
-        let x = &values[inputs[0]];
+        let x = &pass.values[inputs[0]];
         // Added to what other readers of x left there, or begun by the first.
         let mut x_grad = gradients
             .wanted(inputs[0])
@@ -210,22 +196,20 @@ impl Primitive for Conv {
             // The gathered rows are not needed any more: their gradient takes their place.
             let rows = &mut scratch[..m * k];
             product_nt([m, c_out, k], grad, weight, rows, false);
+            let activation = self.before;
             if self.taps.is_pointwise() {
-                self.before
-                    .add_backward(&mut target[own.clone()], rows, &x[own]);
-            } else {
-                let activation = self.before;
-                ScatterAdd {
-                    taps: &self.taps,
-                    positions,
-                    rows,
-                    activation,
-                    x,
-                    c,
-                    out: target,
-                }
-                .run();
+                activation.add_backward(&mut target[own.clone()], rows, &x[own]);
+                continue;
             }
+            dispatch(ScatterAdd {
+                taps: &self.taps,
+                positions,
+                rows,
+                activation,
+                x,
+                c,
+                out: target,
+            });
         }
         if let Some((target, _)) = x_grad {
             gradients.close(inputs[0], target);

@@ -22,10 +22,8 @@ fn by_group(x: &Tensor, groups: &ChannelGroups, parts: usize) -> Result<Tensor> 
 fn by_group_index(groups: &ChannelGroups, parts: usize) -> Vec<u32> {
     let h = groups.features();
     let parts_of = |g| (0..parts).flat_map(move |part| groups.range(g).map(move |j| part * h + j));
-    (0..groups.count())
-        .flat_map(parts_of)
-        .map(|f| f as u32)
-        .collect()
+    let all = (0..groups.count()).flat_map(parts_of);
+    all.map(|f| f as u32).collect()
 }
 
 fn select_features(
@@ -113,11 +111,8 @@ impl Recurrent {
         let weights = self.by_gate(weights)?;
         let read = waves.positions().iter();
         let read = read.filter_map(|&p| waves.input(p as usize).map(|i| i as u32));
-        let x = by_part(
-            &select(x, read.collect(), 1)?,
-            &self.hidden,
-            self.cell.gates(),
-        )?;
+        let x = select(x, read.collect(), 1)?;
+        let x = by_part(&x, &self.hidden, self.cell.gates())?;
         let lengths: Vec<usize> = waves.iter().map(<[u32]>::len).collect();
         let mut inputs = Vec::with_capacity(lengths.len());
         pieces(&x, &lengths, &mut inputs)?;
@@ -129,13 +124,7 @@ impl Recurrent {
         let mut before = vec![zeros; parts];
         let mut all = Vec::with_capacity(lengths.len());
         for (wave, x) in waves.iter().zip(&inputs) {
-            let place = |s: &u32| {
-                if *s == Taps::NONE {
-                    *s
-                } else {
-                    waves.place(*s)
-                }
-            };
+            let place = |&s: &u32| if s == Taps::NONE { s } else { waves.place(s) };
             let sources = wave.iter().flat_map(|&p| waves.sources(p as usize));
             let places: Vec<u32> = sources.map(place).collect();
             let carried = places.iter().skip(waves.predecessor_tap);
@@ -146,10 +135,8 @@ impl Recurrent {
             let states = self.states_of(x, &rows, &carried, &weights)?;
             all.push(Tensor::cat(&states, 2)?);
             let len = wave.len();
-            before = states
-                .into_iter()
-                .map(|states| Padded { states, len })
-                .collect();
+            let padded = states.into_iter().map(|states| Padded { states, len });
+            before = padded.collect();
         }
         let mut place = vec![Taps::NONE; n];
         for (i, &p) in waves.positions().iter().enumerate() {

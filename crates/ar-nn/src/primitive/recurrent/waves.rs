@@ -62,11 +62,9 @@ impl Waves {
             Flow::Diagonal(Direction::Right) => Self::of(here, at(vec![(0, -1), (-1, 0)]), None, 0),
             Flow::Diagonal(Direction::Left) => {
                 // Shifted down: the input comes from the row above, and the first row has no state.
-                let leftward = (0..n)
-                    .map(|p| (p / w * w + (w - 1 - p % w)) as u32)
-                    .collect();
+                let leftward = (0..n).map(|p| (p / w * w + (w - 1 - p % w)) as u32);
                 let (states, input) = (at(vec![(0, 1), (-1, 0)]), at(vec![(-1, 0)]));
-                Self::of(leftward, states, Some(input), 0)
+                Self::of(leftward.collect(), states, Some(input), 0)
             }
             Flow::Sequence => {
                 let before = Taps::before(order)?;
@@ -79,15 +77,10 @@ impl Waves {
     fn of(sites: Vec<u32>, states: Taps, inputs: Option<Taps>, predecessor_tap: usize) -> Self {
         let (n, taps) = (sites.len(), states.count());
         let is_empty = |p: usize| inputs.as_ref().is_some_and(|i| i.live(p).next().is_none());
-        let known = |s: u32| {
-            if s == Taps::NONE || is_empty(s as usize) {
-                Taps::NONE
-            } else {
-                s
-            }
-        };
+        let is_known = |s: u32| s != Taps::NONE && !is_empty(s as usize);
         let all = (0..n).flat_map(|p| states.sources(p));
-        let sources: Vec<u32> = all.map(|&s| known(s)).collect();
+        let known = all.map(|&s| if is_known(s) { s } else { Taps::NONE });
+        let sources: Vec<u32> = known.collect();
         let (mut levels, mut waves) = (vec![0; n], Vec::<Vec<u32>>::new());
         let (mut places, mut visit) = (vec![0; n], Vec::with_capacity(n));
         for p in sites {

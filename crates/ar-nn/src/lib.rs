@@ -22,6 +22,8 @@ mod program;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use candle_core::{DType, Tensor};
+
 pub use activation::Activation;
 #[cfg(feature = "every-width")]
 pub use kernel::Width;
@@ -30,10 +32,8 @@ pub use primitive::{AttentionConfig, ConvConfig, Direction, Neighbourhood, Reach
 pub use program::{Builder, Network, Route, Value};
 
 /// The numbers of a tensor, row-major.
-fn host(t: &candle_core::Tensor) -> ar_core::Result<Vec<f32>> {
-    Ok(t.flatten_all()?
-        .to_dtype(candle_core::DType::F32)?
-        .to_vec1()?)
+fn host(t: &Tensor) -> ar_core::Result<Vec<f32>> {
+    Ok(t.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?)
 }
 
 /// What it guards, also after a panic elsewhere.

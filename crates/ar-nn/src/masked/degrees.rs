@@ -33,11 +33,8 @@ impl Degrees {
     /// 1, 2, 3, .. and again from 1: as evenly as can be, and the same in every layer.
     pub fn cyclic(steps: usize, hidden: &[usize]) -> Self {
         let (least, most) = bounds(steps);
-        let layer = |&units: &usize| {
-            (0..units as u32)
-                .map(|i| least + i % (most - least + 1))
-                .collect()
-        };
+        let degree = |i: u32| least + i % (most - least + 1);
+        let layer = |&units: &usize| (0..units as u32).map(degree).collect();
         Self {
             layers: hidden.iter().map(layer).collect(),
         }

@@ -34,9 +34,8 @@ impl Dropout {
         let Some([seed, step]) = at.pass else { return };
         for (i, image) in x.chunks_exact_mut(self.size).enumerate() {
             let image_number = (at.first + i) as u64;
-            let key = [step, image_number, self.node]
-                .into_iter()
-                .fold(mix(seed), |k, v| mix(k ^ v));
+            let counters = [step, image_number, self.node].into_iter();
+            let key = counters.fold(mix(seed), |k, v| mix(k ^ v));
             for (place, v) in image.iter_mut().enumerate() {
                 let random = (mix(key.wrapping_add(place as u64)) >> 32) as u32;
                 *v *= if random < self.below { 0.0 } else { self.scale };

@@ -107,11 +107,8 @@ impl Primitive for Previous {
         let class = pass.inputs.get(1).map(|&v| &pass.values[v][..]);
         let mut target = pass.gradients.buffer(pass.grad.len());
         target.fill(0.0);
-        let all = pass
-            .grad
-            .chunks_exact(size)
-            .zip(target.chunks_exact_mut(size));
-        for (i, (grad, target)) in all.enumerate() {
+        let all = pass.grad.chunks_exact(size).enumerate();
+        for ((i, grad), target) in all.zip(target.chunks_exact_mut(size)) {
             for (p, grad) in grad.chunks_exact(c).enumerate() {
                 match self.before(p) {
                     Some(before) => target[before * c..][..c].copy_from_slice(grad),

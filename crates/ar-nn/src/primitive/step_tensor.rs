@@ -51,11 +51,8 @@ impl StepTensor {
     /// Zeros `(B, rows, c)`.
     pub(crate) fn zeros(&self, rows: usize) -> Result<Tensor> {
         let (b, _, c) = self.current.dims3()?;
-        Ok(Tensor::zeros(
-            (b, rows, c),
-            self.current.dtype(),
-            self.current.device(),
-        )?)
+        let (dtype, device) = (self.current.dtype(), self.device());
+        Ok(Tensor::zeros((b, rows, c), dtype, device)?)
     }
 
     /// Features at `sites`, `(B, sites, c)`.

@@ -19,9 +19,8 @@ impl Program {
                 continue;
             }
             for (input, &value) in node.inputs.iter().enumerate() {
-                let read = primitive
-                    .reads(input)
-                    .within(own.clone(), self.sites(value));
+                let reads = primitive.reads(input);
+                let read = reads.within(own.clone(), self.sites(value));
                 needed[value] = join(&needed[value], read);
             }
         }

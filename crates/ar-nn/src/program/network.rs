@@ -105,7 +105,8 @@ impl Network {
     fn flat(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<(Vec<u32>, Vec<f32>)> {
         let x = self.channels_last(levels)?;
         let rows = self.condition_rows(condition, x.dim(0)?)?;
-        Ok((x.flatten_all()?.to_vec1()?, flat(rows.as_ref())?))
+        let rows = rows.as_ref().map_or(Ok(Vec::new()), host)?;
+        Ok((x.flatten_all()?.to_vec1()?, rows))
     }
 
     /// What describes every conditional, by tensor operations.
@@ -142,10 +143,6 @@ impl Network {
     fn is_fused(&self, condition: Option<&Tensor>) -> bool {
         self.route == Route::Fused && !condition.is_some_and(Tensor::track_op)
     }
-}
-
-fn flat(condition: Option<&Tensor>) -> Result<Vec<f32>> {
-    condition.map_or(Ok(Vec::new()), host)
 }
 
 impl Distribution for Network {
@@ -240,7 +237,10 @@ impl Model for Network {
         let condition = self.condition_rows(condition, batch)?;
         let condition = condition.as_ref();
         Ok(match self.route {
-            Route::Fused => Box::new(ProgramStepper::new(&self.fused, batch, flat(condition)?)?),
+            Route::Fused => {
+                let rows = condition.map_or(Ok(Vec::new()), host)?;
+                Box::new(ProgramStepper::new(&self.fused, batch, rows)?)
+            }
             Route::Composite => {
                 let (program, dtype, device) = (self.program(), self.dtype, &self.device);
                 Box::new(TensorStepper::new(

@@ -143,9 +143,8 @@ impl Fused {
         for tensor in self.program.nodes.iter().flat_map(|n| &n.parameters) {
             let (storage, layout) = tensor.storage_and_layout();
             let Storage::Cpu(CpuStorage::F32(all)) = &*storage else {
-                return Err(Error::Msg(
-                    "the fused route runs in f32 on a CPU only".into(),
-                ));
+                let problem = "the fused route runs in f32 on a CPU only";
+                return Err(Error::Msg(problem.into()));
             };
             match layout.contiguous_offsets() {
                 Some((start, end)) => flat.extend_from_slice(&all[start..end]),
@@ -230,16 +229,15 @@ impl CustomOp1 for Nll {
     }
 
     fn cpu_fwd(&self, w: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let program = &self.fused.program;
+        let (fused, program) = (&self.fused, &self.fused.program);
         let weights = program.prepare(contiguous(w.as_slice::<f32>()?, layout)?);
         let many = program.images_at_once();
         let images = Images::of(&self.levels, &self.condition, None);
         let batch = self.levels.len() / program.domain.dims();
         let mut nll = vec![0f64; batch];
         nll.par_chunks_mut(many).enumerate().for_each(|(i, nll)| {
-            let some = self.fused.some(images, i * many..i * many + nll.len());
-            self.fused
-                .with_workspace(|work| program.nll_of(some, &weights, nll, work));
+            let some = fused.some(images, i * many..i * many + nll.len());
+            fused.with_workspace(|work| program.nll_of(some, &weights, nll, work));
         });
         Ok((CpuStorage::F64(nll), batch.into()))
     }
@@ -255,8 +253,7 @@ impl CustomOp1 for Nll {
 }
 
 fn contiguous<'a, T>(data: &'a [T], layout: &Layout) -> Result<&'a [T]> {
-    let (start, end) = layout
-        .contiguous_offsets()
-        .ok_or_else(|| Error::Msg("expected contiguous data".into()))?;
-    Ok(&data[start..end])
+    let offsets = layout.contiguous_offsets();
+    let own = offsets.map(|(start, end)| &data[start..end]);
+    own.ok_or_else(|| Error::Msg("expected contiguous data".into()))
 }

@@ -253,10 +253,9 @@ fn slots(program: &Program, value: usize, last: &[u32]) -> usize {
     let groups = program.groups(value);
     // A level is written at the end of its step, before it counts as known.
     let early = u32::from(value == LEVELS);
-    let mut born: Vec<u32> = program.ready[value]
-        .chunks_exact(groups)
-        .map(|ready| ready.iter().copied().min().unwrap_or(0) - early)
-        .collect();
+    let first = |ready: &[u32]| ready.iter().copied().min().unwrap_or(0) - early;
+    let sites = program.ready[value].chunks_exact(groups);
+    let mut born: Vec<u32> = sites.map(first).collect();
     // A site that nobody reads is written all the same, and must not be written over another.
     let last: Vec<u32> = last.iter().zip(&born).map(|(l, b)| *l.max(b)).collect();
     for i in (1..born.len()).rev() {

@@ -38,9 +38,8 @@ impl<'p> TensorStepper<'p> {
             let dtype = if v == LEVELS { DType::U32 } else { dtype };
             StepTensor::new(batch, slots[v], program.width(v), dtype, device)
         };
-        let mut values = (0..program.values())
-            .map(value)
-            .collect::<Result<Vec<_>>>()?;
+        let values = (0..program.values()).map(value);
+        let mut values = values.collect::<Result<Vec<_>>>()?;
         if let Some(condition) = condition {
             values[CONDITION] = StepTensor::of(condition)?;
         }

@@ -21,9 +21,8 @@ impl Attention {
         let v = self.groups.features();
         let by_head = |x: &Tensor| -> candle_core::Result<Tensor> {
             let (_, rows, width) = x.dims3()?;
-            x.reshape((b, rows, self.heads, width / self.heads))?
-                .transpose(1, 2)?
-                .contiguous()
+            let x = x.reshape((b, rows, self.heads, width / self.heads))?;
+            x.transpose(1, 2)?.contiguous()
         };
         let q = (by_head(q)? * f64::from(self.scale()))?; // (B, heads, m, d / heads)
         let keys = by_head(&kv.narrow(2, 0, d)?)?;
@@ -41,10 +40,8 @@ impl Attention {
                 }
             }
         };
-        Ok(weights
-            .matmul(&values)?
-            .transpose(1, 2)?
-            .reshape((b, m, v))?)
+        let answers = weights.matmul(&values)?.transpose(1, 2)?;
+        Ok(answers.reshape((b, m, v))?)
     }
 }
 

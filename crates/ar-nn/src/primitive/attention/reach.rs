@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use ar_core::{Error, Grid, MaskType, Order, Result};
+use ar_core::{Grid, MaskType, Order, Result};
+
+use crate::refuse_if;
 
 /// How far attention reaches among the sites that come earlier (Parmar et al. 2018, Image Transformer,
 /// arXiv:1802.05751, section 3.3). Queries come in blocks, and all of a block read the same memory, of
@@ -61,7 +63,7 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// # Errors
-    /// [`Error::Config`] when rectangles would list too many sites.
+    /// [`Error::Config`](ar_core::Error::Config) when rectangles would list too many sites.
     pub(crate) fn new(order: &Order, reach: Reach, mask: MaskType) -> Result<Self> {
         let n = order.positions();
         let recent = |queries: usize, memory: usize| {
@@ -137,9 +139,8 @@ fn rectangles(
         let (row, column) = (site as usize / grid.width, site as usize % grid.width);
         [row / sides[0], column / sides[1]]
     };
-    let visits = order
-        .sequence()
-        .chunk_by(|a, b| rectangle(*a) == rectangle(*b));
+    let sites = order.sequence();
+    let visits = sites.chunk_by(|a, b| rectangle(*a) == rectangle(*b));
     let (mut blocks, mut lists, mut first) = (Vec::new(), Vec::new(), 0);
     for queries in visits {
         let ranks = first..first + queries.len();
@@ -156,11 +157,8 @@ fn rectangles(
         lists.extend(around.filter(|site| order.rank(*site as usize) < ranks.start));
         lists[start..].sort_by_key(|site| order.rank(*site as usize));
         lists.extend_from_slice(queries);
-        if lists.len() > MOST_LISTED {
-            let problem =
-                "so many small blocks read too much each; take larger blocks or less memory";
-            return Err(Error::config("memory", problem));
-        }
+        let problem = "so many small blocks read too much each; take larger blocks or less memory";
+        refuse_if(lists.len() > MOST_LISTED, "memory", problem)?;
         blocks.push(Block {
             ranks,
             listed: start..lists.len(),

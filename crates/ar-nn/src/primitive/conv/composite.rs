@@ -27,10 +27,8 @@ impl Conv {
         };
         let (top, bottom) = (most(|o| -o.0), most(|o| o.0));
         let (left, right) = (most(|o| -o.1), most(|o| o.1));
-        let padded = x
-            .reshape((b, h, w, c))?
-            .pad_with_zeros(1, top, bottom)?
-            .pad_with_zeros(2, left, right)?;
+        let padded = x.reshape((b, h, w, c))?.pad_with_zeros(1, top, bottom)?;
+        let padded = padded.pad_with_zeros(2, left, right)?;
         let taps = self.taps.offsets().iter().map(|&(dy, dx)| {
             let (y, x) = (top as isize + dy, left as isize + dx);
             padded.narrow(1, y as usize, h)?.narrow(2, x as usize, w)
@@ -45,9 +43,7 @@ impl Conv {
         let all = (0..n).flat_map(|p| self.taps.sources(p));
         let index = all.map(|&s| if s == Taps::NONE { zeros } else { s });
         let index = Tensor::from_iter(index, x.device())?;
-        Ok(x.pad_with_zeros(1, 0, 1)?
-            .contiguous()?
-            .index_select(&index, 1)?
-            .reshape((b, n, self.k()))?)
+        let padded = x.pad_with_zeros(1, 0, 1)?.contiguous()?;
+        Ok(padded.index_select(&index, 1)?.reshape((b, n, self.k()))?)
     }
 }

@@ -168,9 +168,8 @@ impl Primitive for Conv {
         add_column_sums(bias_grad, &grad);
         let x = &pass.values[inputs[0]];
         // Added to what other readers of x left there, or begun by the first.
-        let mut x_grad = gradients
-            .wanted(inputs[0])
-            .then(|| gradients.open(inputs[0], x.len()));
+        let wanted = gradients.wanted(inputs[0]);
+        let mut x_grad = wanted.then(|| gradients.open(inputs[0], x.len()));
         if let Some((target, true)) = &mut x_grad
             && (!self.reads_in_place() || needed != (0..n))
         {

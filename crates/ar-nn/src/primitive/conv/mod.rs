@@ -76,40 +76,29 @@ impl ConvConfig {
     }
 
     /// A window whose result lies on another grid.
-    pub fn strided(self, by: Stride) -> Self {
-        let neighbourhood = match self.neighbourhood {
-            Neighbourhood::Window { rows, columns, .. } => Neighbourhood::Window {
-                rows,
-                columns,
-                stride: by,
-            },
-            other => other,
-        };
-        Self {
-            neighbourhood,
-            ..self
+    pub fn strided(mut self, by: Stride) -> Self {
+        if let Neighbourhood::Window { stride, .. } = &mut self.neighbourhood {
+            *stride = by;
         }
+        self
     }
 
     /// With a weight of a direction and a length for each feature.
-    pub fn weight_normalised(self) -> Self {
-        Self {
-            weight_norm: true,
-            ..self
-        }
+    pub fn weight_normalised(mut self) -> Self {
+        self.weight_norm = true;
+        self
     }
 
     /// `size x size` taps.
     pub fn square(size: usize, mask: MaskType, features: usize) -> Self {
-        let (before, after) = (Activation::Identity, Activation::Identity);
         Self {
             kernel: Kernel::square(size),
             mask,
             neighbourhood: Neighbourhood::Plane,
             parts: 1,
             features,
-            before,
-            after,
+            before: Activation::Identity,
+            after: Activation::Identity,
             scale: 1.0,
             weight_norm: false,
         }
@@ -122,11 +111,9 @@ impl ConvConfig {
 
     /// In a vertical stack: whole lines before, rows above in a raster, and for type B the line itself,
     /// of a value that knows nothing but lines before.
-    pub fn vertical(self) -> Self {
-        Self {
-            neighbourhood: Neighbourhood::Rows,
-            ..self
-        }
+    pub fn vertical(mut self) -> Self {
+        self.neighbourhood = Neighbourhood::Rows;
+        self
     }
 
     /// `size` taps along the generation order, `dilation` apart.
@@ -158,28 +145,21 @@ impl ConvConfig {
         self.in_parts(3)
     }
 
-    fn in_parts(self, parts: usize) -> Self {
-        Self {
-            parts,
-            features: parts * self.features,
-            ..self
-        }
+    fn in_parts(mut self, parts: usize) -> Self {
+        (self.parts, self.features) = (parts, parts * self.features);
+        self
     }
 
     /// With `activation` on the input.
-    pub fn before(self, activation: Activation) -> Self {
-        Self {
-            before: activation,
-            ..self
-        }
+    pub fn before(mut self, activation: Activation) -> Self {
+        self.before = activation;
+        self
     }
 
     /// With `activation` on the result.
-    pub fn after(self, activation: Activation) -> Self {
-        Self {
-            after: activation,
-            ..self
-        }
+    pub fn after(mut self, activation: Activation) -> Self {
+        self.after = activation;
+        self
     }
 
     /// With initial weights `by` times as large.

@@ -2,11 +2,8 @@
 
 /// Turns the directions in the columns of `weight (k, c)` into weights of these lengths.
 pub(super) fn normalise(weight: &mut [f32], gain: &[f32]) {
-    let by: Vec<f32> = gain
-        .iter()
-        .zip(lengths(weight, gain.len()))
-        .map(|(g, l)| g / l)
-        .collect();
+    let pairs = gain.iter().zip(lengths(weight, gain.len()));
+    let by: Vec<f32> = pairs.map(|(g, l)| g / l).collect();
     for row in weight.chunks_exact_mut(gain.len()) {
         row.iter_mut().zip(&by).for_each(|(w, by)| *w *= by);
     }

@@ -116,9 +116,8 @@ impl Primitive for Recurrent {
         let x = &pass.values[input];
         let mut x_grad = pass.gradients.buffer(x.len());
         x_grad.fill(0.0); // Not every input is read.
-        let transposed: Vec<f32> = (0..gates)
-            .flat_map(|j| (0..k).map(move |i| weight[i * gates + j]))
-            .collect();
+        let column = |j: usize| (0..k).map(move |i| weight[i * gates + j]);
+        let transposed: Vec<f32> = (0..gates).flat_map(column).collect();
         let panels = Panels::new(&transposed, gates, k);
         let mut end = m;
         for wave in self.waves.iter().rev() {

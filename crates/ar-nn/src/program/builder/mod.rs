@@ -92,10 +92,8 @@ impl Builder {
 
     /// Levels as numbers 0..=1, black as zero: what taps beyond the border read as well.
     pub fn scaled_levels(&mut self) -> Value {
-        let scale = Scale::new(
-            self.program.level_groups.clone(),
-            self.program.domain.levels,
-        );
+        let groups = self.program.level_groups.clone();
+        let scale = Scale::new(groups, self.program.domain.levels);
         self.push(scale, &[Value(LEVELS)], Vec::new())
     }
 
@@ -115,10 +113,8 @@ impl Builder {
         let is_separate = self.program.level_groups.count() > 1;
         let problem = "the channels have to be drawn together";
         refuse_if(is_separate, "order", problem)?;
-        let Domain {
-            channels, levels, ..
-        } = self.program.domain;
-        let scale = Scale::with_one(channels, levels);
+        let domain = self.program.domain;
+        let scale = Scale::with_one(domain.channels, domain.levels);
         Ok(self.push(scale, &[Value(LEVELS)], Vec::new()))
     }
 
@@ -128,16 +124,13 @@ impl Builder {
     /// # Errors
     /// What `vb` gives for the parameter.
     pub fn embedded_levels(&mut self, features: usize, vb: &VarBuilder<'_>) -> Result<Value> {
-        let Domain {
-            channels, levels, ..
-        } = self.program.domain;
-        let groups = self.split(features, "embedding")?;
+        let domain = self.program.domain;
         let embedding = Embedding {
             from: self.program.level_groups.clone(),
-            groups,
-            levels,
+            groups: self.split(features, "embedding")?,
+            levels: domain.levels,
         };
-        let shape = (channels, levels, features);
+        let shape = (domain.channels, domain.levels, features);
         let table = vb.get_with_hints(shape, "weight", normal(1.0))?;
         Ok(self.push(embedding, &[Value(LEVELS)], vec![table]))
     }

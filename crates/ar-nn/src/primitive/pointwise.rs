@@ -68,7 +68,9 @@ impl<P: Pointwise> Primitive for P {
         let sources: Vec<&[f32]> = inputs.iter().map(|&i| &pass.values[i][..]).collect();
         let targets = sources.iter().map(|x| gradients.buffer(x.len()));
         let mut targets: Vec<Vec<f32>> = targets.collect();
-        targets.iter_mut().for_each(|target| target.fill(0.0));
+        for target in &mut targets {
+            target.fill(0.0);
+        }
         dispatch(Reverse {
             primitive: self,
             inputs: &sources,

@@ -99,7 +99,8 @@ impl Primitive for Conv {
             weight = (weight * live)?;
         }
         if self.weight_norm {
-            let length = weight.sqr()?.sum_keepdim(0)?.sqrt()?;
+            // As `weight_norm` has it: a direction that is zero stays so.
+            let length = weight.sqr()?.sum_keepdim(0)?.sqrt()?.maximum(1e-12)?;
             weight = weight.broadcast_mul(&parameters[1].unsqueeze(0)?.div(&length)?)?;
         }
         Ok(vec![weight, parameters[parameters.len() - 1].clone()])

@@ -95,7 +95,11 @@ impl<const ON: bool> Product<'_, ON> {
     fn tile<S: Simd, const V: usize, const R: usize>(&mut self, simd: S, j: usize, r: usize) {
         let Panels { k, n, ref data } = *self.panels;
         let panel = &data[j * k * WIDTH..][..k * WIDTH];
-        let x: [&[f32]; R] = std::array::from_fn(|i| &self.x[(r + i) * k..][..k]);
+        // Not `array::from_fn`, which may stay a call.
+        let mut x: [&[f32]; R] = [&[]; R];
+        for (i, x) in x.iter_mut().enumerate() {
+            *x = &self.x[(r + i) * k..][..k];
+        }
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
         let columns = WIDTH.min(n - j * WIDTH);
         if ON {

@@ -23,14 +23,16 @@ type Lanes = [f32; LANES];
 /// Lanes from feature `at` on of `N` parts of `n` features each; zeros beyond the last.
 #[inline(always)]
 fn load<const N: usize>(x: &[f32], n: usize, at: usize) -> [Lanes; N] {
-    std::array::from_fn(|part| {
+    // Not `array::from_fn`, which may stay a call without vectors.
+    let mut all = [[0.0; LANES]; N];
+    for (part, lanes) in all.iter_mut().enumerate() {
         let own = &x[part * n + at..(part + 1) * n];
-        own.first_chunk().copied().unwrap_or_else(|| {
-            let mut lanes = [0.0; LANES];
-            lanes[..own.len()].copy_from_slice(own);
-            lanes
-        })
-    })
+        match own.first_chunk() {
+            Some(own) => *lanes = *own,
+            None => lanes[..own.len()].copy_from_slice(own),
+        }
+    }
+    all
 }
 
 /// The reverse of [`load`].

@@ -178,7 +178,7 @@ impl Drawing {
         let most = MOST_VALUES / domain.dims();
         if count > most {
             return Err(usage(format!(
-                "at most {most} images of this size in one call; -n and what multiplies it ask for {count}"
+                "-n: at most {most} images of this size in one call; with what multiplies them, {count} are asked for"
             )));
         }
         let tempering = Tempering {

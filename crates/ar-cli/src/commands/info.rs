@@ -151,15 +151,15 @@ fn tell(report: &Report<'_>, output: &Output) -> Result<()> {
     if report.conditioning != Conditioning::None {
         output.say(format_args!("given: {}", in_words(report.conditioning)))?;
     }
-    let of_first = if report.members > 1 {
+    let orders = if report.members > 1 {
         let members = report.members;
         output.say(format_args!("an equal mixture of {members} models"))?;
-        " (of the first)"
+        "orders"
     } else {
-        ""
+        "order"
     };
     output.say(format_args!(
-        "order{of_first}: {}, {} steps an image",
+        "{orders}: {}, {} steps an image",
         report.order, report.steps_per_image
     ))?;
     let likelihood = match report.likelihood {

@@ -51,11 +51,11 @@ impl Known {
         if conv.taps.rows_above() > 0 {
             return Self::Rows(conv.taps.rows_above());
         }
-        let at_once = (AHEAD / batch.max(1)).min(conv.taps.lead());
-        if at_once > 1 {
-            Self::Sites(at_once)
-        } else {
-            Self::Nothing
+        // More images read each weight seldom enough.
+        let most = if batch <= 4 { AHEAD / batch.max(1) } else { 0 };
+        match conv.taps.lead().min(most) {
+            0 | 1 => Self::Nothing,
+            at_once => Self::Sites(at_once),
         }
     }
 
@@ -191,23 +191,24 @@ impl ConvStep {
         let columns = self.weights.conv.to.range(group);
         let (m, n) = (sites.len(), columns.len());
         self.sums.resize(images.len() * m * n, 0.0);
-        let weights = Arc::clone(&self.weights);
-        let (bias, beside) = (&weights.bias[columns.clone()], &weights.beside[group]);
-        if let Known::Sites(_) = weights.known {
+        let known = self.weights.known;
+        if let Known::Sites(_) = known {
             // One sum over all taps in order, as without anything ahead, and the bias last.
             self.sums.fill(0.0);
             self.add_ahead(sites, columns.clone(), inputs[0]);
-            beside.go_on(&self.rows, &mut self.sums);
+            self.weights.beside[group].go_on(&self.rows, &mut self.sums);
+            let bias = &self.weights.bias[columns.clone()];
             for sums in self.sums.chunks_exact_mut(n) {
                 sums.iter_mut().zip(bias).for_each(|(s, b)| *s += b);
             }
         } else {
+            let bias = &self.weights.bias[columns.clone()];
             let all = self.sums.chunks_exact_mut(n);
             all.for_each(|sums| sums.copy_from_slice(bias));
-            if weights.known != Known::Nothing {
+            if known != Known::Nothing {
                 self.add_ahead(sites, columns.clone(), inputs[0]);
             }
-            beside.product(&self.rows, &mut self.sums);
+            self.weights.beside[group].product(&self.rows, &mut self.sums);
         }
         self.weights.conv.after.apply(&mut self.sums);
         for (i, site) in sites.iter().map(|&s| s as usize).enumerate() {

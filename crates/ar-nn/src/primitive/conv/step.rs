@@ -141,6 +141,8 @@ impl ConvStep {
     }
 
     /// Adds to the sums what is known ahead of `sites` in `columns`.
+    // Inlined, it would cost those that know nothing ahead registers.
+    #[inline(never)]
     fn add_ahead(&mut self, sites: &[u32], columns: Range<usize>, x: &StepValue) {
         let c_out = self.weights.conv.c_out();
         let (m, n) = (sites.len(), columns.len());

@@ -16,7 +16,7 @@ use crate::destination::Destinations;
 use crate::failure::usage;
 use crate::output::Output;
 use crate::run::Run;
-use crate::scored::with_bar;
+use crate::scored::{unit_of, with_bar};
 use crate::words::counted;
 
 /// Classify images under a model conditioned on classes
@@ -136,7 +136,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         "{} {}: {}",
         data.name,
         split.name(),
-        report.line()
+        report.line(unit_of(&run.encoding))
     ))?;
     for kind in &report.kinds {
         output.say(kind.line())?;
@@ -296,16 +296,17 @@ impl OfKind {
 }
 
 impl Report {
-    fn line(&self) -> String {
+    /// The result for people; `unit` is what was told apart, "images" or "recordings".
+    fn line(&self, unit: &str) -> String {
         let prior = match self.prior {
-            Prior::Uniform => "uniform",
-            Prior::Train => "that of the training images",
+            Prior::Uniform => "uniform".to_owned(),
+            Prior::Train => format!("that of the training {unit}"),
         };
         format!(
             "{:.2} ± {:.2} % right ({}, prior {prior}), {:.3} nats/label",
             100.0 * self.accuracy,
             100.0 * self.standard_error,
-            counted(self.images, "image"),
+            counted(self.images, unit.trim_end_matches('s')),
             self.nats_per_label
         )
     }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use ar_core::{Kernel, MaskType, Model, Order, Taps};
-use ar_data::Source;
 
 use crate::destination::Destinations;
 use crate::failure::usage;
@@ -53,9 +52,8 @@ impl Diagrams {
         let order = (folder.join("order.png"), draw_order(order));
         let all: Vec<_> = drawn.chain([field]).map(named).chain([order]).collect();
         let mut files = Destinations::new(force);
-        let run = target.run.as_ref();
-        if let Some(Source::Path(data)) = run.map(|run| run.data.config.source()) {
-            files.reads("the run", &data);
+        if let Some(run) = &target.run {
+            run.data.is_read(&mut files);
         }
         for (file, _) in &all {
             files.file("--draw", file, &["png"])?;

@@ -17,6 +17,7 @@ mod exchange;
 mod failure;
 mod hearing;
 mod interrupt;
+mod metrics;
 mod models;
 mod output;
 mod packing;

@@ -18,9 +18,9 @@ use crate::config::{ConfigFile, DataConfig, Draft};
 use crate::dataset::Data;
 use crate::destination::Destinations;
 use crate::failure::usage;
+use crate::metrics::{BestStep, read_metrics};
 use crate::output::Output;
 use crate::paths::folder_of;
-use crate::training::{BestStep, read_metrics};
 
 /// What a checkpoint says of the data it was trained on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -51,6 +51,15 @@ impl DataRecord {
             classes: data.classes.clone(),
             encoding: data.encoding.clone(),
             config: data.config.clone(),
+        }
+    }
+}
+
+impl DataRecord {
+    /// Keeps `files` from the data, where they are a file or a folder.
+    pub(crate) fn is_read(&self, files: &mut Destinations) {
+        if let Source::Path(data) = self.config.source() {
+            files.reads("the run", &data);
         }
     }
 }
@@ -222,9 +231,7 @@ impl Run {
         if path.is_file() {
             files.reads("RUN", path);
         }
-        if let Source::Path(data) = self.data.config.source() {
-            files.reads("the run", &data);
-        }
+        self.data.is_read(files);
     }
 
     /// Whether its folder is a run's, and not just where somebody keeps a checkpoint.
@@ -237,9 +244,11 @@ impl Run {
         self.configured()?.typed("train").ok()
     }
 
-    /// What the folder's configuration file says, if it can be read: a checkpoint alone is a run too.
+    /// What the folder's configuration file says, if it can be read and is not emptied: a checkpoint alone is a run
+    /// too.
     fn configured(&self) -> Option<Draft> {
         let file = ConfigFile::read(&self.directory.join(CONFIG)).ok()?;
+        file.get("data", "source")?;
         let mut draft = Draft::new(&self.spec.model, None).ok()?;
         draft.merge(&file).ok()?;
         Some(draft)
@@ -247,10 +256,6 @@ impl Run {
 
     /// The data as they were, where the folder's configuration says that they are now.
     fn relocated(&mut self) {
-        let file = ConfigFile::read(&self.directory.join(CONFIG));
-        if !file.is_ok_and(|file| file.get("data", "source").is_some()) {
-            return;
-        }
         let place = self
             .configured()
             .map(|draft| draft.typed::<DataConfig>("data"));

@@ -243,28 +243,23 @@ impl Args {
             pieces.extend(files.filter(|piece| piece.first == 0));
         }
         let to = || format!("--output {}", self.output.display());
-        match &pieces[..] {
-            [piece, others @ ..] if self.is_array() => {
-                if !others.is_empty() {
-                    let problem = "the archive holds more than one file; give a folder";
-                    return Err(usage(format!("{}: {problem}", to())));
-                }
-                let kind =
-                    kind_of(piece).with_context(|| format!("cannot write {}", piece.name))?;
-                if !matches!(kind, Kind::Array { .. } | Kind::Levels) {
-                    let problem = "which is no array; give a folder";
-                    return Err(usage(format!(
-                        "{}: the archive holds {}, {problem}",
-                        to(),
-                        piece.name
-                    )));
-                }
-            }
-            _ => {}
-        }
         let mut files = Destinations::new(self.force);
         files.reads("ARCHIVE", &self.archive);
         if self.is_array() {
+            if pieces.len() > 1 {
+                let problem = "the archive holds more than one file; give a folder";
+                return Err(usage(format!("{}: {problem}", to())));
+            }
+            for piece in &pieces {
+                let kind =
+                    kind_of(piece).with_context(|| format!("cannot write {}", piece.name))?;
+                if !matches!(kind, Kind::Array { .. } | Kind::Levels) {
+                    let (to, name) = (to(), &piece.name);
+                    return Err(usage(format!(
+                        "{to}: the archive holds {name}, which is no array; give a folder"
+                    )));
+                }
+            }
             return files.file("--output", &self.output, &["npy"]);
         }
         for piece in &pieces {

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ar_data::{
-    Binarization, Companding, Encoding, Images, Layout, LoadOptions, Split, framed, read_images,
-};
+use ar_data::{Binarization, Encoding, Images, Layout, LoadOptions, Split, framed, read_images};
 
+use super::recordings::of_sound;
 use super::scoring::data_of;
 use crate::dataset::Data;
 use crate::destination::ending_of;
@@ -144,7 +143,7 @@ pub(super) fn files_in(option: &str, folder: &Path, endings: &[&str]) -> Result<
 
 /// The class of `run` that the name of `path` says as those of the run's data do, or that its folder is called
 /// like.
-fn class_of(path: &Path, run: &Run) -> Option<u32> {
+pub(super) fn class_of(path: &Path, run: &Run) -> Option<u32> {
     let absolute = absolute(path);
     let in_name = run.data.config.classes_from.as_ref().and_then(|pattern| {
         let stem = absolute.file_stem()?.to_string_lossy();
@@ -203,39 +202,6 @@ pub(super) fn test_image(i: usize, run: &mut Run, output: &Output) -> Result<Inp
     ))
 }
 
-/// The recording `path` in whole, for which the model of `run` is put together anew.
-///
-/// # Errors
-/// When it cannot be read, or the run is of images.
-pub(super) fn recording(path: &Path, run: &mut Run, output: &Output) -> Result<Input> {
-    let mut read = recordings("--input", &[path.to_owned()], run)?;
-    let (Encoding::Sound(companding), [only]) = (run.encoding.clone(), &mut read[..]) else {
-        let problem = "give one recording";
-        return Err(usage(format!("--input {}: {problem}", path.display())));
-    };
-    run.take_size([1, only.samples.len()], "--input, of", output)?;
-    let name = path.display().to_string();
-    Ok(of_sound(&only.samples, name, only.class, companding, run))
-}
-
-fn of_sound(
-    samples: &[u16],
-    name: String,
-    class: Option<u32>,
-    companding: Companding,
-    run: &Run,
-) -> Input {
-    let bands = run.data.config.bands();
-    Input {
-        name,
-        levels: companding.levels_of(samples),
-        class,
-        bands: bands.map(|bands| bands.of(samples)),
-        is_halved: false,
-        picture: None,
-    }
-}
-
 /// The test images, and how many of `count` there are of them.
 ///
 /// # Errors
@@ -271,44 +237,6 @@ fn input_of(images: &Images, i: usize, encoding: &Encoding) -> Result<Input> {
         bands: None,
         picture: None,
     })
-}
-
-/// A recording in whole, at the rate of a run.
-#[derive(Debug)]
-pub(super) struct Recording {
-    pub(super) path: PathBuf,
-    /// As [`ar_data::read_wav`] gives them; there are some.
-    pub(super) samples: Vec<u16>,
-    /// What its name or its folder says that it is.
-    pub(super) class: Option<u32>,
-}
-
-/// The recordings that `option` names, those of a folder by name.
-///
-/// # Errors
-/// When one is not there, or no WAV that can be read and holds samples.
-pub(super) fn recordings(option: &str, paths: &[PathBuf], run: &Run) -> Result<Vec<Recording>> {
-    let rate = run.data.config.sample_rate;
-    let rate = rate.context("the run says no sampling rate")?;
-    let read = |path: PathBuf| {
-        let called = format!("{option} {}", path.display());
-        if ending_of(&path) != "wav" {
-            let problem = "the model is of sound; give WAV files";
-            return Err(usage(format!("{called}: {problem}")));
-        }
-        let samples = ar_data::samples_of(&path, rate);
-        let samples = samples.with_context(|| format!("cannot read {called}"))?;
-        if samples.is_empty() {
-            return Err(usage(format!("{called} holds no samples")));
-        }
-        Ok(Recording {
-            class: class_of(&path, run),
-            path,
-            samples,
-        })
-    };
-    let files = all_files(option, paths, &["wav"])?;
-    files.into_iter().map(read).collect()
 }
 
 /// Refuses a file that is not there, by the option that names it.

@@ -22,6 +22,7 @@ pub(crate) mod man;
 mod maps;
 mod position;
 mod priming;
+mod recordings;
 pub(crate) mod runs;
 pub(crate) mod sample;
 pub(crate) mod score;

@@ -8,7 +8,8 @@ use candle_core::{DType, IndexOp as _};
 use serde::Serialize;
 
 use super::drawing::classes_named;
-use super::inputs::{Files, Input, recording, test_image};
+use super::inputs::{Files, Input, test_image};
+use super::recordings::recording;
 use crate::condition::Told;
 use crate::failure::usage;
 use crate::output::Output;

@@ -9,7 +9,7 @@ use ar_data::Encoding;
 use serde::Serialize;
 
 use super::drawing::{Drawing, Target, draw};
-use super::inputs::{Recording, recordings};
+use super::recordings::{Recording, recordings};
 use crate::condition::Told;
 use crate::failure::usage;
 use crate::output::Output;

@@ -10,11 +10,12 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::failure::usage;
+use crate::metrics::{BestStep, Nats, read_metrics};
 use crate::output::Output;
 use crate::progress::duration;
 use crate::run::described;
 use crate::scored::Scored;
-use crate::training::{BestStep, Nats, RunResult, read_metrics};
+use crate::training::RunResult;
 
 /// List the runs in a folder: model, data, steps, likelihood, time, parameters
 #[derive(Debug, clap::Args)]

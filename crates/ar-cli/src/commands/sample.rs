@@ -9,7 +9,7 @@ use ar_core::{Engine, SampleOptions, Sampled, Sampler, Scan, mean_and_error};
 use serde::Serialize;
 
 use super::drawing::{Drawing, draw};
-use super::inputs::recordings;
+use super::recordings::one_recording;
 use crate::animation::appearing;
 use crate::condition::{Rows, Told, every_class};
 use crate::dataset::{pictures, save_levels};
@@ -316,11 +316,7 @@ impl Args {
         let config = &run.data.config;
         match (&self.like, config.bands(), config.sample_rate) {
             (Some(file), Some(bands), Some(_)) => {
-                let read = recordings("--like", std::slice::from_ref(file), run)?;
-                let [only] = &read[..] else {
-                    let problem = "give one recording";
-                    return Err(usage(format!("--like {}: {problem}", file.display())));
-                };
+                let only = one_recording("--like", file, run)?;
                 run.take_size([1, only.samples.len()], "--like", output)?;
                 Ok(Some(bands.of(&only.samples)))
             }

@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use ar_core::{Conditioning, Domain};
 use ar_data::{Binarization, Encoding, Images, Shape, Source, Split};
 
-use super::inputs::{Files, is_there, recordings, tests};
+use super::inputs::{Files, is_there, tests};
+use super::recordings::recordings;
 use super::scoring::{config_of, data_of, has_classes_of, reads_sound, seen_by};
 use crate::complexity::complexity;
 use crate::condition::in_words;

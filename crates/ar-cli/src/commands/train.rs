@@ -9,10 +9,11 @@ use candle_core::Device;
 pub(crate) use super::train_args::Args;
 use crate::dataset::Data;
 use crate::interrupt;
+use crate::metrics::BestStep;
 use crate::output::Output;
 use crate::progress::duration;
 use crate::record::record;
-use crate::training::{BestStep, Plan, RunResult, Watch, announce, dry_run, finish, stopped};
+use crate::training::{Plan, RunResult, Watch, announce, dry_run, finish, stopped};
 use crate::words::counted;
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::Value;
 
+use crate::metrics::{nats_of, read_metrics};
 use crate::picture::{Curve, save_loss_curve};
 
 /// Draws training and validation likelihood over steps, over all resumptions of the run.
@@ -27,12 +28,6 @@ fn of_sound(metrics: &Path) -> Result<bool> {
     Ok(lines.first().is_some_and(has))
 }
 
-/// The likelihood called `which` in a line of the metrics: per image, or of recordings per sample.
-pub(crate) fn nats_of(line: &Value, which: &str) -> Option<f64> {
-    let of = |unit: &&str| line.get(format!("{which}_nats_per_{unit}"))?.as_f64();
-    ["image", "sample"].iter().find_map(of)
-}
-
 /// Training and validation likelihood over steps, called so with `suffix`.
 ///
 /// # Errors
@@ -50,18 +45,6 @@ pub(crate) fn curves(metrics: &Path, suffix: &str) -> Result<[Curve; 2]> {
         curve("training, smoothed", "smoothed"),
         curve("validation", "validation"),
     ])
-}
-
-/// The whole lines of a metrics file.
-///
-/// # Errors
-/// When it cannot be read.
-pub(crate) fn read_metrics(metrics: &Path) -> Result<Vec<Value>> {
-    let bytes =
-        std::fs::read(metrics).with_context(|| format!("cannot read {}", metrics.display()))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let lines = text.lines().map(serde_json::from_str);
-    Ok(lines.filter_map(std::result::Result::ok).collect())
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use ar_data::Split;
 use ar_train::names::RESULT;
 use serde::{Deserialize, Serialize};
 
-use super::curve::nats_of;
 use super::watch::{Told, draw_samples};
 use crate::dataset::Data;
 use crate::interrupt;
+use crate::metrics::BestStep;
 use crate::output::Output;
 use crate::picture::write_whole;
 use crate::scored::{Scored, with_bar};
@@ -35,44 +35,6 @@ pub(crate) struct RunResult {
     pub(crate) tested_step: Option<u64>,
     /// Likelihood of the test images; none when the run was stopped or the data have none.
     pub(crate) test: Option<Scored>,
-}
-
-/// When validation was lowest.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct BestStep {
-    /// Updates made then.
-    pub(crate) step: u64,
-    #[serde(flatten)]
-    pub(crate) nats: Nats,
-}
-
-/// Mean nats of the validation images.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
-pub(crate) enum Nats {
-    #[serde(rename = "nats_per_image")]
-    Image(f64),
-    #[serde(rename = "nats_per_sample")]
-    Sample(f64),
-}
-
-impl BestStep {
-    pub(crate) fn of(best: ar_train::Best, is_sound: bool) -> Self {
-        let unit = if is_sound { Nats::Sample } else { Nats::Image };
-        Self {
-            step: best.step,
-            nats: unit(best.nats_per_image),
-        }
-    }
-
-    /// The validation that a line of the metrics is of, if it is one.
-    pub(crate) fn of_metrics(line: &serde_json::Value) -> Option<Self> {
-        let best = ar_train::Best {
-            step: line.get("step")?.as_u64()?,
-            nats_per_image: nats_of(line, "validation")?,
-        };
-        let is_sound = line.get("validation_nats_per_sample").is_some();
-        Some(Self::of(best, is_sound))
-    }
 }
 
 impl RunResult {

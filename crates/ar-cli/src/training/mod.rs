@@ -12,9 +12,9 @@ mod tensorboard;
 mod watch;
 
 pub(crate) use announce::{announce, announced, stopped};
-pub(crate) use curve::{curves, read_metrics};
+pub(crate) use curve::curves;
 pub(crate) use dry_run::dry_run;
-pub(crate) use finish::{BestStep, Nats, RunResult, finish};
+pub(crate) use finish::{RunResult, finish};
 pub(crate) use given::Given;
 pub(crate) use plan::{Begun, Plan};
 pub(crate) use watch::Watch;

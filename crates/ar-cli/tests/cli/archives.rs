@@ -5,7 +5,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{PROGRAM, ar, has_keys, read_npy, write_npy, write_png};
+use crate::common::{PROGRAM, has_keys, read_npy, with, write_npy, write_png};
 
 /// A run whose levels are all 256, and one of sound; small, and not tied to a size.
 fn runs() -> &'static Path {
@@ -25,10 +25,6 @@ fn runs() -> &'static Path {
         folder
     });
     folder.path()
-}
-
-fn with(folder: &Path, line: &str) -> crate::common::Ran {
-    ar(folder, &line.split_whitespace().collect::<Vec<_>>())
 }
 
 /// The program on vectors of `width` bits and so many threads.

@@ -44,6 +44,11 @@ impl Ran {
     }
 }
 
+/// As [`ar`], with what a line says between spaces.
+pub(crate) fn with(folder: &Path, line: &str) -> Ran {
+    ar(folder, &line.split_whitespace().collect::<Vec<_>>())
+}
+
 /// The program in `folder`, without network, user cache or colours.
 pub(crate) fn ar(folder: &Path, args: &[&str]) -> Ran {
     let mut command = Command::new(PROGRAM);

@@ -1,12 +1,6 @@
 //! What is given is used or refused, and what a figure belongs to is said.
 
-use std::path::Path;
-
-use crate::common::{Ran, ar, run_path, tiny, write_npy, write_png};
-
-fn with(folder: &Path, line: &str) -> Ran {
-    ar(folder, &line.split_whitespace().collect::<Vec<_>>())
-}
+use crate::common::{ar, run_path, tiny, with, write_npy, write_png};
 
 #[test]
 fn options_of_other_files_are_refused() {

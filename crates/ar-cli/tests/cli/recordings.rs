@@ -1,7 +1,7 @@
 //! Recordings that a command is given, and what becomes of them.
 
-use crate::common::{ar, run_path};
-use crate::sound::{TINY, say, tiny, wav, with};
+use crate::common::{ar, run_path, with};
+use crate::sound::{TINY, say, tiny, wav};
 
 #[test]
 fn what_says_something_of_pictures_is_refused_for_sound() {

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use crate::common::{Ran, ar, run_path};
+use crate::common::{Ran, ar, run_path, with};
 
 pub(crate) const TINY: &str = "train wavenet --data tones --set tones=30 --conditional --crop 300 --batch-size 2 \
                     --set hidden=4 --set skip=4 --set stacks=1 --set max_dilation=4 --set embedding=2";
@@ -11,10 +11,6 @@ pub(crate) fn tiny(folder: &Path, more: &str) -> Ran {
         .chain(more.split_whitespace())
         .collect();
     ar(folder, &all)
-}
-
-pub(crate) fn with(folder: &Path, line: &str) -> Ran {
-    ar(folder, &line.split_whitespace().collect::<Vec<_>>())
 }
 
 #[test]

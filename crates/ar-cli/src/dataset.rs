@@ -57,7 +57,7 @@ impl Data {
     /// # Errors
     /// As [`Data::load`].
     pub(crate) fn like(config: &DataConfig, encoding: &Encoding) -> Result<Self> {
-        config.is_there()?;
+        config.is_there("--data")?;
         // Not guessed again: other data, or an older run's, may have another largest value.
         let native = config.native_levels.unwrap_or(encoding.native_levels());
         let is_sound = matches!(encoding, Encoding::Sound(_));
@@ -86,7 +86,7 @@ impl Data {
         config: &DataConfig,
         encoding: impl FnOnce(&Dataset) -> Result<Encoding>,
     ) -> Result<Self> {
-        config.is_there()?;
+        config.is_there("--data")?;
         let dataset = ar_data::load(&config.source(), &config.load_options())
             .with_context(|| format!("cannot load --data {}", config.source))?;
         if config.conditional {

@@ -40,7 +40,7 @@ impl Progress {
         let label = label.into();
         let bar = output.draws().then(|| {
             let bar = output.bars().add(ProgressBar::new(total));
-            let template = format!("{{prefix}} {{bar:24}} {{pos}}/{{len}} {unit}{{msg}}");
+            let template = format!("{{prefix}} {{bar:24}} {{pos}}/{{len}} {unit}s{{msg}}");
             if let Ok(style) = ProgressStyle::with_template(&template) {
                 bar.set_style(style);
             }
@@ -93,7 +93,7 @@ impl Progress {
         } else {
             let (label, total, unit) = (&self.label, self.total, self.unit);
             self.output
-                .note(format_args!("{label} {done}/{total} {unit}{message}"));
+                .note(format_args!("{label} {done}/{total} {unit}s{message}"));
         }
     }
 

@@ -184,11 +184,11 @@ pub(crate) fn bits_unit(encoding: &Encoding) -> String {
     }
 }
 
-/// What is counted: "images" or "recordings".
+/// What is counted: "image" or "recording".
 pub(crate) fn unit_of(encoding: &Encoding) -> &'static str {
     match encoding {
-        Encoding::Sound(_) => "recordings",
-        _ => "images",
+        Encoding::Sound(_) => "recording",
+        _ => "image",
     }
 }
 

@@ -112,7 +112,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         "{} in {} bytes, {bits:.4} {}, by {}{}",
         counted(report.files.len(), "file"),
         report.bytes,
-        if is_sound { "bits/sample" } else { "bits/dim" },
+        if is_sound {
+            "bits/sample".to_owned()
+        } else {
+            format!("bits/dim ({} levels)", report.model.levels)
+        },
         report.model.line(&header.model),
         match report.embedded_bytes {
             0 => String::new(),

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
     }
     let members = target.model.members();
     let each = args.trials * dims;
-    let bar = Progress::new(output, "checking", "values", (members.len() * each) as u64);
+    let bar = Progress::new(output, "checking", "value", (members.len() * each) as u64);
     let mut reports = Vec::new();
     for (i, member) in members.iter().enumerate() {
         let mut progress = |done: usize, _| {

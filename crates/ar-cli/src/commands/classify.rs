@@ -17,7 +17,7 @@ use crate::failure::usage;
 use crate::output::Output;
 use crate::run::Run;
 use crate::scored::{unit_of, with_bar};
-use crate::words::counted;
+use crate::words::{counted, with_error};
 
 /// Classify images under a model conditioned on classes
 ///
@@ -139,7 +139,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         report.line(unit_of(&run.encoding))
     ))?;
     for kind in &report.kinds {
-        output.say(kind.line())?;
+        output.say(kind.line(report.images))?;
     }
     for line in report.table() {
         output.say(line)?;
@@ -288,25 +288,29 @@ impl Tally {
     }
 }
 
+/// A share of `images` in percent.
+fn percent(share: f64, error: f64, images: usize) -> String {
+    with_error(100.0 * share, 100.0 * error, 2, images)
+}
+
 impl OfKind {
-    fn line(&self) -> String {
-        let [accuracy, error] = [self.accuracy, self.standard_error].map(|share| 100.0 * share);
-        format!("{}: {accuracy:.2} ± {error:.2} % right", self.name)
+    fn line(&self, images: usize) -> String {
+        let right = percent(self.accuracy, self.standard_error, images);
+        format!("{}: {right} % right", self.name)
     }
 }
 
 impl Report {
-    /// The result for people; `unit` is what was told apart, "images" or "recordings".
+    /// The result for people; `unit` is what was told apart, "image" or "recording".
     fn line(&self, unit: &str) -> String {
         let prior = match self.prior {
             Prior::Uniform => "uniform".to_owned(),
-            Prior::Train => format!("that of the training {unit}"),
+            Prior::Train => format!("that of the training {unit}s"),
         };
         format!(
-            "{:.2} ± {:.2} % right ({}, prior {prior}), {:.3} nats/label",
-            100.0 * self.accuracy,
-            100.0 * self.standard_error,
-            counted(self.images, unit.trim_end_matches('s')),
+            "{} % right ({}, prior {prior}), {:.3} nats/label",
+            percent(self.accuracy, self.standard_error, self.images),
+            counted(self.images, unit),
             self.nats_per_label
         )
     }

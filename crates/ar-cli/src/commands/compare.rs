@@ -127,7 +127,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             side.score.line()
         ))?;
     }
-    let unit = unit_of(&first.encoding).trim_end_matches('s');
+    let unit = unit_of(&first.encoding);
     output.say(verdict(
         paths,
         unit,

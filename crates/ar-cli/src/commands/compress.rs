@@ -1,6 +1,7 @@
 //! `ar-cli compress`: files into an archive, by what a model knows of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use candle_core::Device;
 use serde::Serialize;
 
 use super::drawing::classes_named;
-use super::inputs::{is_there, tests};
+use super::inputs::{files_below, is_there, tests};
 use super::scoring::data_of;
 use crate::condition::in_words;
 use crate::destination::{Destinations, ending_of};
@@ -177,8 +178,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
             .flatten(),
     };
     output.say(format_args!(
-        "{} in {}, {} {unit}/s: {} bytes{}, {:.4} {}; the model's own likelihood is {:.4}",
-        counted(images, unit.trim_end_matches('s')),
+        "{} in {}, {} {unit}s/s: {} bytes{}, {:.4} {}; the model's own likelihood is {:.4}",
+        counted(images, unit),
         duration(seconds),
         rate(images, seconds),
         report.bytes,
@@ -278,21 +279,23 @@ fn files_of(paths: &[PathBuf], output: &Output) -> Result<Vec<(PathBuf, String)>
     let (mut files, mut others) = (Vec::new(), Vec::new());
     for path in paths {
         is_there("FILES", path)?;
-        if path.is_dir() {
-            let before = files.len();
-            walk(path, "", &mut files, &mut others)?;
-            if files.len() == before {
-                let problem = "the folder holds no PNG, npy or WAV files";
-                return Err(usage(format!("{}: {problem}", path.display())));
-            }
-        } else {
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
-            files.push((path.clone(), name));
+        if !path.is_dir() {
+            files.push((path.clone(), name_below(path.parent(), path)));
+            continue;
         }
+        let (packed, left) = files_below("FILES", path)?
+            .into_iter()
+            .partition::<Vec<_>, _>(|file| PACKED.contains(&ending_of(file).as_str()));
+        if packed.is_empty() {
+            let problem = "the folder holds no PNG, npy or WAV files";
+            return Err(usage(format!("{}: {problem}", path.display())));
+        }
+        let named = |file: PathBuf| {
+            let name = name_below(Some(path), &file);
+            (file, name)
+        };
+        files.extend(packed.into_iter().map(named));
+        others.extend(left.iter().map(|file| name_below(Some(path), file)));
     }
     if let Some(first) = others.first() {
         output.warn(format_args!(
@@ -303,29 +306,15 @@ fn files_of(paths: &[PathBuf], output: &Output) -> Result<Vec<(PathBuf, String)>
     Ok(files)
 }
 
-fn walk(
-    folder: &Path,
-    prefix: &str,
-    files: &mut Vec<(PathBuf, String)>,
-    others: &mut Vec<String>,
-) -> Result<()> {
-    let cannot = || format!("cannot read {}", folder.display());
-    let entries = std::fs::read_dir(folder).with_context(cannot)?;
-    let mut paths: Vec<PathBuf> = entries
-        .map(|e| Ok(e?.path()))
-        .collect::<std::io::Result<_>>()
-        .with_context(cannot)?;
-    paths.sort();
-    for path in paths {
-        let own = path.file_name().unwrap_or_default().to_string_lossy();
-        let name = format!("{prefix}{own}");
-        if path.is_dir() {
-            walk(&path, &format!("{name}/"), files, others)?;
-        } else if ["png", "npy", "wav"].contains(&ending_of(&path).as_str()) {
-            files.push((path, name));
-        } else {
-            others.push(name);
-        }
-    }
-    Ok(())
+/// Endings of what is taken from folders.
+const PACKED: &[&str] = &["png", "npy", "wav"];
+
+/// `file` as seen from `folder`, its parts between slashes on every system.
+fn name_below(folder: Option<&Path>, file: &Path) -> String {
+    let below = folder.and_then(|folder| file.strip_prefix(folder).ok());
+    let parts = below.unwrap_or(file).iter();
+    parts
+        .map(OsStr::to_string_lossy)
+        .collect::<Vec<_>>()
+        .join("/")
 }

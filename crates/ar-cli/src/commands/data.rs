@@ -159,7 +159,7 @@ fn options(data_dir: Option<PathBuf>) -> Result<LoadOptions> {
         data_dir,
         ..DataConfig::default()
     };
-    config.is_there()?;
+    config.is_there("NAME")?;
     Ok(config.load_options())
 }
 
@@ -199,6 +199,7 @@ fn show(args: &Show, output: &Output) -> Result<()> {
         files.file("--output", file, &["png"])?;
     }
     let config = args.reading.over(args.seeing.of(args.name.clone()));
+    config.is_there("NAME")?;
     let data = Data::load(&config, None)?;
     let train = data.split(Split::Train);
     let sizes = [Split::Train, Split::Validation, Split::Test]
@@ -210,7 +211,7 @@ fn show(args: &Show, output: &Output) -> Result<()> {
         Some(rate) => format!("crops of {} samples, {rate} a second", domain.width),
         None => format!("{} (channels x height x width)", train.shape()),
     };
-    output.say(format_args!("{of}: {sizes}; {shape}"))?;
+    output.say(format_args!("{of}s: {sizes}; {shape}"))?;
     let (levels, native) = (data.encoding.levels(), data.encoding.native_levels());
     let made = match &data.encoding {
         Encoding::Palette(_) => "colours of a palette".to_owned(),

@@ -153,7 +153,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         Err(error) => return Err(anyhow!("{}: {error}", args.archive.display())),
     };
     output.say(format_args!(
-        "{} in {}, {} {unit}/s: {}",
+        "{} in {}, {} {unit}s/s: {}",
         counted(files, "file"),
         duration(seconds),
         rate(images, seconds),

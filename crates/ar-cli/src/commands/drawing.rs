@@ -224,7 +224,7 @@ pub(super) fn draw(
     let members = model.members();
     let steps = members.first().map_or(0, |member| member.order().steps());
     let total = (options.count * steps) as u64;
-    let bar = Progress::new(output, "drawing", "values", total);
+    let bar = Progress::new(output, "drawing", "value", total);
     let drawn = ar_core::sample(model, options, &|done, _| {
         bar.at(done as u64, String::new);
         true

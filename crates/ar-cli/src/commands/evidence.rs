@@ -106,7 +106,7 @@ pub(super) fn gather(
     };
     let mut evidence = Evidence::new(arrival, &run.data.classes);
     let label = format!("scoring {} value by value", split.name());
-    let bar = Progress::new(output, label, "images", limit as u64);
+    let bar = Progress::new(output, label, "image", limit as u64);
     let mut outcome = Ok(());
     let mut count = |rows: &[Vec<f64>]| {
         let label = labels[evidence.images] as usize;

@@ -112,24 +112,32 @@ pub(super) fn all_files(option: &str, paths: &[PathBuf], endings: &[&str]) -> Re
 /// Endings of pictures.
 pub(super) const PICTURES: &[&str] = &["png", "jpg", "jpeg"];
 
-fn walk(option: &str, folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) -> Result<()> {
-    let cannot = || format!("cannot read {option} {}", folder.display());
-    for entry in std::fs::read_dir(folder).with_context(cannot)? {
-        let path = entry.with_context(cannot)?.path();
-        if path.is_dir() {
-            walk(option, &path, endings, found)?;
-        } else if endings.contains(&ending_of(&path).as_str()) {
-            found.push(path);
+/// All files in `folder` and in folders in it, as of classes, by name.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub(super) fn files_below(option: &str, folder: &Path) -> Result<Vec<PathBuf>> {
+    let (mut folders, mut files) = (vec![folder.to_path_buf()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        let cannot = || format!("cannot read {option} {}", folder.display());
+        for entry in std::fs::read_dir(&folder).with_context(cannot)? {
+            let path = entry.with_context(cannot)?.path();
+            let of = if path.is_dir() {
+                &mut folders
+            } else {
+                &mut files
+            };
+            of.push(path);
         }
     }
-    Ok(())
+    files.sort();
+    Ok(files)
 }
 
-/// The files of these `endings` in `folder` and in folders in it, as of classes, by name.
+/// Those of these `endings`.
 pub(super) fn files_in(option: &str, folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    walk(option, folder, endings, &mut found)?;
-    found.sort();
+    let mut found = files_below(option, folder)?;
+    found.retain(|path| endings.contains(&ending_of(path).as_str()));
     if found.is_empty() {
         let endings = endings.iter().map(|e| format!(".{e}")).collect::<Vec<_>>();
         return Err(usage(format!(

@@ -106,7 +106,7 @@ pub(super) fn save(
         ));
     }
     let (images, encoding) = (&subjects.images, &subjects.encoding);
-    let bar = Progress::new(output, "mapping", "images", files.len() as u64);
+    let bar = Progress::new(output, "mapping", "image", files.len() as u64);
     let mut all = ar_train::surprise(model, images, encoding, batch_size, &mut |done| {
         bar.at(done as u64, String::new);
         true

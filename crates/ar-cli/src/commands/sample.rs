@@ -220,83 +220,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         Some(k) => format!(", each the most probable of {k},"),
         None => String::new(),
     };
-    let told = nats_in_words(&nats);
-
-    if let (Some(rate), Some((sounds, picture))) = (rate, recordings) {
-        let each: Vec<Vec<u16>> = levels
-            .chunks(domain.dims())
-            .map(|levels| run.encoding.decode(levels))
-            .collect();
-        for (file, samples) in sounds.iter().zip(&each) {
-            ar_data::write_wav(file, rate, samples)?;
-        }
-        let shown: Vec<&[u16]> = each.iter().take(SHOWN).map(Vec::as_slice).collect();
-        sounds_of(&shown, rate)?.save_png(&picture)?;
-        let samples = (candidates.count() * domain.positions()) as f64;
-        output.say(format_args!(
-            "{}{kept} of {:.3} s in {} ({:.0} samples/s): {}; {}",
-            counted(count, "recording"),
-            f64::from(domain.width as u32) / f64::from(rate),
-            duration(seconds),
-            samples / seconds,
-            sounds[0].display(),
-            picture.display()
-        ))?;
-        output.say(&told)?;
-        let whole: Vec<&[u16]> = each.iter().map(Vec::as_slice).collect();
-        let heard = Heard::of(&whole, rate)?;
-        if let Some(heard) = heard {
-            output.say(heard)?;
-        }
-        output.json(&Report {
-            images: count,
-            seconds,
-            engine,
-            file: &sounds[0],
-            classes: &rows.classes,
-            nats: &nats,
-            best_of: args.best_of,
-            passes: run.model.members()[0].order().steps(),
-            sound: Some(Speed {
-                sample_rate: rate,
-                samples_per_second: samples / seconds,
-                files: sounds.clone(),
-                heard,
-            }),
-        })?;
-        return Ok(0);
-    }
-    let speed = rate.map(|rate| Speed {
-        sample_rate: rate,
-        samples_per_second: (candidates.count() * domain.positions()) as f64 / seconds,
-        files: vec![target.file.clone()],
-        heard: None,
-    });
-    let images = pictures(&levels, &domain, &run.encoding, rate)?;
-    if target.as_array {
-        save_levels(&target.file, &levels, &domain)?;
-    } else {
-        let sheet = Sheet {
-            scale: args.drawing.scale,
-            ..rows.sheet(&run.data.classes)
-        };
-        sheet.of(&images).save_png(&target.file)?;
-    }
-    if let (Some(path), Some(order)) = (&args.animate, order) {
-        let frames = appearing(&images[..count.min(ANIMATED)], order)?;
-        save_apng(path, &frames, FRAME_MS, LAST_FRAME_MS)?;
-        output.note(format_args!("animation in {}", path.display()));
-    }
-    output.preview(&rows.few(&images));
-    output.say(format_args!(
-        "{}{kept} in {} ({} each): {}",
-        counted(count, unit_of(&run.encoding).trim_end_matches('s')),
-        duration(seconds),
-        duration(seconds / count as f64),
-        target.file.display()
-    ))?;
-    output.say(&told)?;
-    output.json(&Report {
+    let mut report = Report {
         images: count,
         seconds,
         engine,
@@ -305,8 +229,66 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result<u8> {
         nats: &nats,
         best_of: args.best_of,
         passes: run.model.members()[0].order().steps(),
-        sound: speed,
-    })?;
+        sound: rate.map(|rate| Speed {
+            sample_rate: rate,
+            samples_per_second: (candidates.count() * domain.positions()) as f64 / seconds,
+            files: vec![target.file.clone()],
+            heard: None,
+        }),
+    };
+    if let (Some(speed), Some((sounds, picture))) = (&mut report.sound, &recordings) {
+        let rate = speed.sample_rate;
+        let each: Vec<Vec<u16>> = levels
+            .chunks(domain.dims())
+            .map(|levels| run.encoding.decode(levels))
+            .collect();
+        for (file, samples) in sounds.iter().zip(&each) {
+            ar_data::write_wav(file, rate, samples)?;
+        }
+        let each: Vec<&[u16]> = each.iter().map(Vec::as_slice).collect();
+        sounds_of(&each[..count.min(SHOWN)], rate)?.save_png(picture)?;
+        output.say(format_args!(
+            "{}{kept} of {:.3} s in {} ({:.0} samples/s): {}; {}",
+            counted(count, "recording"),
+            f64::from(domain.width as u32) / f64::from(rate),
+            duration(seconds),
+            speed.samples_per_second,
+            sounds[0].display(),
+            picture.display()
+        ))?;
+        speed.files.clone_from(sounds);
+        speed.heard = Heard::of(&each, rate)?;
+        report.file = &sounds[0];
+    } else {
+        let images = pictures(&levels, &domain, &run.encoding, rate)?;
+        if target.as_array {
+            save_levels(&target.file, &levels, &domain)?;
+        } else {
+            let sheet = Sheet {
+                scale: args.drawing.scale,
+                ..rows.sheet(&run.data.classes)
+            };
+            sheet.of(&images).save_png(&target.file)?;
+        }
+        if let (Some(path), Some(order)) = (&args.animate, order) {
+            let frames = appearing(&images[..count.min(ANIMATED)], order)?;
+            save_apng(path, &frames, FRAME_MS, LAST_FRAME_MS)?;
+            output.note(format_args!("animation in {}", path.display()));
+        }
+        output.preview(&rows.few(&images));
+        output.say(format_args!(
+            "{}{kept} in {} ({} each): {}",
+            counted(count, unit_of(&run.encoding)),
+            duration(seconds),
+            duration(seconds / count as f64),
+            target.file.display()
+        ))?;
+    }
+    output.say(nats_in_words(&nats))?;
+    if let Some(heard) = report.sound.as_ref().and_then(|sound| sound.heard) {
+        output.say(heard)?;
+    }
+    output.json(&report)?;
     Ok(0)
 }
 

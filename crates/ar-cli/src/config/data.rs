@@ -187,11 +187,11 @@ impl DataConfig {
         }
     }
 
-    /// Refuses a path that leads nowhere.
+    /// Refuses a path that leads nowhere, by the option that names the data.
     ///
     /// # Errors
     /// With the name that may have been meant.
-    pub(crate) fn is_there(&self) -> Result<()> {
+    pub(crate) fn is_there(&self, option: &str) -> Result<()> {
         if let Some(dir) = self.data_dir.as_ref().filter(|dir| !dir.is_dir()) {
             return Err(usage(format!(
                 "--data-dir {}: there is no such folder",
@@ -200,7 +200,7 @@ impl DataConfig {
         }
         match self.source() {
             Source::Path(path) if !path.exists() => Err(usage(format!(
-                "--data {}: there is no such file, folder or data set{}",
+                "{option} {}: there is no such file, folder or data set{}",
                 self.source,
                 meant(
                     &path.file_name().unwrap_or_default().to_string_lossy(),

@@ -226,9 +226,18 @@ fn put(section: &mut Section, key: &str, value: Value, origin: &str) -> Result<(
 }
 
 fn readable<T: DeserializeOwned>(table: &Value) -> Result<(), String> {
-    serde_json::from_value::<T>(table.clone())
-        .map(drop)
-        .map_err(|error| error.to_string())
+    let read = serde_json::from_value::<T>(table.clone()).map(drop);
+    read.map_err(|error| in_words(&error.to_string()))
+}
+
+/// What a reader says of a value, in the words of [`super::value::fit`] where it speaks of Rust's types.
+fn in_words(said: &str) -> String {
+    match said.rsplit_once(", expected ") {
+        Some((_, "u32" | "u64" | "usize")) => "must be a whole number of at least 0".to_owned(),
+        Some((_, "f64")) => "must be a number".to_owned(),
+        Some((_, "a string")) => "must be a word".to_owned(),
+        _ => said.to_owned(),
+    }
 }
 
 /// `batch-size` and `batch_size` are the same field.

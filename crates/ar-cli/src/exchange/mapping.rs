@@ -66,6 +66,18 @@ impl Mapping {
                 return Err(at(format!("{pattern:?}: at most one star")));
             }
         }
+        for Rule {
+            ours,
+            layout,
+            kernel,
+            ..
+        } in &mapping.weights
+        {
+            if !kernel.is_empty() && *layout != Layout::Conv {
+                let problem = "a kernel is of what has layout = \"conv\"";
+                return Err(at(format!("{ours:?}: {problem}")));
+            }
+        }
         Ok(mapping)
     }
 

@@ -55,7 +55,7 @@ pub(super) fn announce_matter(
     let unit = unit_of(&data.encoding);
     output.note(format_args!(
         "{}, {}x{}x{} (channels x height x width), {} levels{encoding} of {} ({})",
-        counted(data.split(Split::Train).len(), unit.trim_end_matches('s')),
+        counted(data.split(Split::Train).len(), unit),
         domain.channels,
         domain.height,
         domain.width,
@@ -72,12 +72,12 @@ pub(super) fn announce_matter(
     ));
     if data.split(Split::Test).is_empty() {
         output.warn(format_args!(
-            "note: there are no test {unit}, so there will be no test likelihood"
+            "note: there are no test {unit}s, so there will be no test likelihood"
         ));
     }
     if data.split(Split::Validation).is_empty() {
         output.warn(format_args!(
-            "note: there are no validation {unit}; training {unit} stand in"
+            "note: there are no validation {unit}s; training {unit}s stand in"
         ));
     }
 }

@@ -52,8 +52,8 @@ impl Watch {
         let (directory, config) = (&plan.directory, &plan.train);
         let seconds = config.minutes.unwrap_or_default() * 60.0;
         let (unit, total) = match total_steps {
-            Some(steps) => ("steps", steps),
-            None => ("seconds", seconds.ceil() as u64),
+            Some(steps) => ("step", steps),
+            None => ("second", seconds.ceil() as u64),
         };
         Self {
             output: output.clone(),

@@ -86,6 +86,8 @@ fn what_is_no_configuration_is_refused_with_what_would_be() {
     set("hidden=-4").refused(&["--set hidden=-4", "whole number"]);
     set("hidden=2.5").refused(&["hidden", "whole number"]);
     set("hidden=many").refused(&["hidden", "whole number"]);
+    set("steps=1e3").refused(&["steps: must be a whole number"]);
+    set("data.levels=[2]").refused(&["levels: must be a whole number"]);
     set("kernel=4").refused(&["kernel", "odd"]);
     set("layers=wavy").refused(&["wavy", "residual"]);
     set("learning_rate=nan").refused(&["finite"]);

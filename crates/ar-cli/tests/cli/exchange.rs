@@ -146,6 +146,12 @@ fn what_does_not_fit_is_named() {
     )
     .unwrap();
     import(path, &["--map", "m.toml"]).refused(&["m.toml", "at most one star"]);
+    std::fs::write(
+        path.join("m.toml"),
+        "[[weights]]\nours = '*'\ntheirs = '*'\nkernel = [3, 3]\n",
+    )
+    .unwrap();
+    import(path, &["--map", "m.toml"]).refused(&["m.toml", "layout = \"conv\""]);
     let text = std::fs::read_to_string(MAP).unwrap();
     std::fs::write(path.join("m.toml"), text.replace("ignore", "#")).unwrap();
     import(path, &["--map", "m.toml"]).ended(1, &["mask", "ignore"]);

@@ -298,11 +298,12 @@ impl Pass for BackwardPass<'_> {
                         transpose::<L>(&grad[of_tile.clone()], 1.0, grad_columns);
                         dots::<S, L>(simd, grad_columns, &v[..read * f], grads);
                         // The sum of the weights times their gradients is the answer times its own.
-                        let sums: [f32; L] = std::array::from_fn(|i| {
-                            let row = (first + i) * f..(first + i + 1) * f;
-                            let pairs = answers[row.clone()].iter().zip(&grad[row]);
-                            pairs.map(|(a, b)| a * b).sum()
-                        });
+                        let mut sums = [0f32; L];
+                        let rows = grad[of_tile.clone()].chunks_exact(f);
+                        let rows = answers[of_tile.clone()].chunks_exact(f).zip(rows);
+                        for (sum, (answers, grad)) in sums.iter_mut().zip(rows) {
+                            *sum = answers.iter().zip(grad).map(|(a, b)| a * b).sum();
+                        }
                         unweigh(simd, weights, grads, &by, &sums);
                         q_columns.fill(0.0);
                         gather::<S, L>(simd, grads, &k[..read * e], q_columns);

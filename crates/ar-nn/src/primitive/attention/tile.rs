@@ -68,10 +68,14 @@ fn dot<S: Simd, const L: usize, const R: usize>(
     out: &mut [S::f32s; R],
     add: bool,
 ) {
-    let rows: [&[f32; L]; R] = std::array::from_fn(|r| &rows[r * parts + part]);
+    // Here and below not `array::from_fn`, which may stay a call.
+    let mut own = [&[0f32; L]; R];
+    for (own, row) in own.iter_mut().zip(rows.iter().skip(part).step_by(parts)) {
+        *own = row;
+    }
     let mut sums = if add { *out } else { [simd.splat_f32s(0.0); R] };
     for (i, column) in columns.iter().enumerate() {
-        for (sum, row) in sums.iter_mut().zip(rows) {
+        for (sum, row) in sums.iter_mut().zip(&own) {
             *sum = simd.mul_add_e_f32s(simd.splat_f32s(row[i]), *column, *sum);
         }
     }
@@ -114,15 +118,18 @@ pub(super) fn spread<S: Simd, const L: usize>(
     let (weights, _) = weights.as_chunks::<L>();
     let parts = rows.len() / L;
     for part in 0..parts {
-        let rows: [S::f32s; L] = std::array::from_fn(|i| rows[i * parts + part]);
+        let mut own = [simd.splat_f32s(0.0); L];
+        for (own, row) in own.iter_mut().zip(rows.iter().skip(part).step_by(parts)) {
+            *own = *row;
+        }
         let (many, rest) = weights.as_chunks::<ROWS>();
         let (out_many, out_rest) = out.split_at_mut(many.len() * ROWS * parts);
         for (weights, out) in many.iter().zip(out_many.chunks_exact_mut(ROWS * parts)) {
-            leave(simd, &rows, weights, [part, parts], out);
+            leave(simd, &own, weights, [part, parts], out);
         }
         for (weights, out) in rest.iter().zip(out_rest.chunks_exact_mut(parts)) {
             let weights = std::array::from_ref(weights);
-            leave::<S, L, 1>(simd, &rows, weights, [part, parts], out);
+            leave::<S, L, 1>(simd, &own, weights, [part, parts], out);
         }
     }
 }
@@ -135,7 +142,10 @@ fn leave<S: Simd, const L: usize, const R: usize>(
     [part, parts]: [usize; 2],
     out: &mut [S::f32s],
 ) {
-    let mut sums: [S::f32s; R] = std::array::from_fn(|r| out[r * parts + part]);
+    let mut sums = [simd.splat_f32s(0.0); R];
+    for (sum, out) in sums.iter_mut().zip(out.iter().skip(part).step_by(parts)) {
+        *sum = *out;
+    }
     for (i, row) in rows.iter().enumerate() {
         for (sum, weights) in sums.iter_mut().zip(weights) {
             *sum = simd.mul_add_e_f32s(simd.splat_f32s(weights[i]), *row, *sum);

@@ -100,10 +100,18 @@ impl Drawer {
         }
         let top = |max: f32, w: &f32| if *w > max { *w } else { max };
         let max = self.weights.iter().fold(f32::NEG_INFINITY, top);
+        if !max.is_finite() {
+            return Err(Error::NotANumber);
+        }
         // A zero times infinity is not a number; this is large enough for the most probable level alone.
         let inverse = (1.0 / how.temperature).min(f64::from(f32::MAX)) as f32;
         for w in &mut self.weights {
-            *w = ((*w - max) * inverse).exp();
+            // Of two levels one needs no exponential.
+            *w = if *w == max {
+                1.0
+            } else {
+                ((*w - max) * inverse).exp()
+            };
         }
         if how.top_k.is_some() || how.top_p.is_some() {
             self.keep_top(how);

@@ -337,7 +337,7 @@ impl Order {
     }
 
     /// Indices into a flat `(C, H, W)` image of the values drawn in `step`, pixel by pixel.
-    pub fn dims_of(&self, step: usize) -> impl Iterator<Item = usize> + '_ {
+    pub fn dims_of(&self, step: usize) -> impl Iterator<Item = usize> + Clone + '_ {
         let Step { positions, channel } = self.step(step);
         let (n, channels) = (self.positions(), self.values_per_position());
         let of = move |&p: &u32| (channel..channel + channels).map(move |c| c * n + p as usize);

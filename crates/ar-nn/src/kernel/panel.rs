@@ -66,28 +66,72 @@ impl<const ON: bool> WithSimd for Product<'_, ON> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // Rows are chosen so that accumulators, one weight row and a broadcast fit the registers.
+        // Rows, and panels of a row alone, are chosen so that accumulators, one weight row and a broadcast fit
+        // the registers, and that sums enough do not wait for each other.
         match S::F32_LANES {
-            16 => self.tiles::<S, 2, 8>(simd),
-            8 => self.tiles::<S, 4, 2>(simd),
-            4 => self.tiles::<S, 8, 2>(simd),
-            _ => self.tiles::<S, WIDTH, 1>(simd),
+            16 => self.tiles::<S, 2, 8, 4>(simd),
+            8 => self.tiles::<S, 4, 2, 2>(simd),
+            4 => self.tiles::<S, 8, 2, 1>(simd),
+            _ => self.tiles::<S, WIDTH, 1, 1>(simd),
         }
     }
 }
 
 impl<const ON: bool> Product<'_, ON> {
     #[inline(always)]
-    fn tiles<S: Simd, const V: usize, const R: usize>(mut self, simd: S) {
-        let rows = self.x.len() / self.panels.k;
+    fn tiles<S: Simd, const V: usize, const R: usize, const P: usize>(mut self, simd: S) {
+        let (rows, panels) = (self.x.len() / self.panels.k, self.panels.n.div_ceil(WIDTH));
         let whole = rows / R * R;
-        for j in 0..self.panels.n.div_ceil(WIDTH) {
+        for j in 0..panels {
             for r in (0..whole).step_by(R) {
                 self.tile::<S, V, R>(simd, j, r);
             }
-            for r in whole..rows {
-                self.tile::<S, V, 1>(simd, j, r);
+        }
+        for r in whole..rows {
+            let mut j = 0;
+            while j + P <= panels {
+                self.row::<S, V, P>(simd, j, r);
+                j += P;
             }
+            if P > 2 && j + 2 <= panels {
+                self.row::<S, V, 2>(simd, j, r);
+                j += 2;
+            }
+            if j < panels {
+                self.row::<S, V, 1>(simd, j, r);
+            }
+        }
+    }
+
+    /// A row by `P` panels from `j` on.
+    #[inline(always)]
+    fn row<S: Simd, const V: usize, const P: usize>(&mut self, simd: S, j: usize, r: usize) {
+        let Panels { k, n, ref data } = *self.panels;
+        let mut panels: [&[f32]; P] = [&[]; P];
+        for (p, panel) in panels.iter_mut().enumerate() {
+            *panel = &data[(j + p) * k * WIDTH..][..k * WIDTH];
+        }
+        let columns = j * WIDTH..n.min((j + P) * WIDTH);
+        let out = &mut self.out[r * n..][columns];
+        let mut sums = [[simd.splat_f32s(0.0); V]; P];
+        if ON {
+            let sums: &mut [f32] = bytemuck::cast_slice_mut(sums.as_flattened_mut());
+            sums[..out.len()].copy_from_slice(out);
+        }
+        for (i, x) in self.x[r * k..][..k].iter().enumerate() {
+            let value = simd.splat_f32s(*x);
+            for (sums, panel) in sums.iter_mut().zip(&panels) {
+                let (weights, _) = S::as_simd_f32s(&panel[i * WIDTH..][..WIDTH]);
+                for (sum, w) in sums.iter_mut().zip(weights) {
+                    *sum = simd.mul_add_f32s(value, *w, *sum);
+                }
+            }
+        }
+        let sums: &[f32] = bytemuck::cast_slice(sums.as_flattened());
+        if ON {
+            out.copy_from_slice(&sums[..out.len()]);
+        } else {
+            out.iter_mut().zip(sums).for_each(|(o, s)| *o += s);
         }
     }
 

@@ -44,26 +44,75 @@ impl WithSimd for Dots<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let width = self.rows.len() / self.out.len().max(1);
-        let (x, x_rest) = self.x.as_chunks::<LANES>();
-        for (row, out) in self.rows.chunks_exact(width.max(1)).zip(self.out) {
-            let (row, row_rest) = row[..self.x.len()].as_chunks::<LANES>();
-            // Lanes by number, not by register, two sums each: one shape whatever the width.
-            let mut sums = [[0f32; LANES]; 2];
-            for (row, x) in row.chunks(2).zip(x.chunks(2)) {
-                for ((sums, row), x) in sums.iter_mut().zip(row).zip(x) {
-                    for ((sum, row), x) in sums.iter_mut().zip(row).zip(x) {
-                        *sum = row.mul_add(*x, *sum);
-                    }
-                }
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.all::<S, 1>(simd),
+            8 => self.all::<S, 2>(simd),
+            4 => self.all::<S, 4>(simd),
+            _ => self.all::<S, LANES>(simd),
+        }
+    }
+}
+
+impl Dots<'_> {
+    #[inline(always)]
+    fn all<S: Simd, const V: usize>(self, simd: S) {
+        /// Rows at once: their sums do not wait for each other.
+        const ROWS: usize = 4;
+        let width = (self.rows.len() / self.out.len().max(1)).max(1);
+        let (many, rest) = self.out.as_chunks_mut::<ROWS>();
+        let (of_many, of_rest) = self.rows.split_at(many.len() * ROWS * width);
+        for (out, rows) in many.iter_mut().zip(of_many.chunks_exact(ROWS * width)) {
+            dots::<S, V, ROWS>(simd, rows, self.x, out);
+        }
+        for (out, row) in rest.iter_mut().zip(of_rest.chunks_exact(width)) {
+            dots::<S, V, 1>(simd, row, self.x, std::array::from_mut(out));
+        }
+    }
+}
+
+/// Lanes by number, not by register, two sums of each: one shape whatever the width of the vectors.
+#[inline(always)]
+fn dots<S: Simd, const V: usize, const R: usize>(
+    simd: S,
+    rows: &[f32],
+    x: &[f32],
+    out: &mut [f32; R],
+) {
+    let mut own: [&[f32]; R] = [&[]; R];
+    for (own, row) in own.iter_mut().zip(rows.chunks_exact(rows.len() / R)) {
+        *own = &row[..x.len()];
+    }
+    let [mut even, mut odd] = [[[simd.splat_f32s(0.0); V]; R]; 2];
+    let add = |sums: &mut [[S::f32s; V]; R], block: usize| {
+        let at = block * LANES..(block + 1) * LANES;
+        let (x, _) = S::as_simd_f32s(&x[at.clone()]);
+        for (sums, row) in sums.iter_mut().zip(own) {
+            let (row, _) = S::as_simd_f32s(&row[at.clone()]);
+            for ((sum, row), x) in sums.iter_mut().zip(row).zip(x) {
+                *sum = simd.mul_add_f32s(*row, *x, *sum);
             }
-            let [even, odd] = sums;
-            let lanes = std::array::from_fn(|l| even[l] + odd[l]);
-            let rest = row_rest.iter().zip(x_rest);
-            *out = rest.fold(reduce(lanes, |a, b| a + b), |sum, (r, x)| {
-                r.mul_add(*x, sum)
-            });
+        }
+    };
+    let blocks = x.len() / LANES;
+    for pair in 0..blocks / 2 {
+        add(&mut even, 2 * pair);
+        add(&mut odd, 2 * pair + 1);
+    }
+    if !blocks.is_multiple_of(2) {
+        add(&mut even, blocks - 1);
+    }
+    for (out, (even, odd)) in out.iter_mut().zip(even.iter().zip(&odd)) {
+        let mut lanes = [0f32; LANES];
+        lanes.copy_from_slice(bytemuck::cast_slice(even));
+        for (lane, odd) in lanes.iter_mut().zip(bytemuck::cast_slice(odd)) {
+            *lane += odd;
+        }
+        *out = reduce(lanes, |a, b| a + b);
+    }
+    for (j, x) in x.iter().enumerate().skip(blocks * LANES) {
+        for (out, row) in out.iter_mut().zip(own) {
+            *out = row[j].mul_add(*x, *out);
         }
     }
 }

@@ -151,17 +151,25 @@ impl Stepper for MaskedStepper<'_> {
         let (batch, n) = (self.column.len(), output.units.len());
         let p = self.network.likelihood().parameters();
         let dims = self.network.order().dims_of(step);
-        let units: Vec<usize> = dims.flat_map(|d| d * p..(d + 1) * p).collect();
-        let width = units.len();
+        let width = dims.clone().count() * p;
         self.out.resize(batch * width, 0.0);
-        for (i, &to) in units.iter().enumerate() {
+        for (i, to) in dims.flat_map(|d| d * p..(d + 1) * p).enumerate() {
             let at = output.units.place(to);
             self.column.fill(0.0);
             if let (Some(weights), Some(last)) = (&output.from_hidden, hidden.last()) {
                 let from = &last.units;
                 self.line.clear();
-                let live = (0..last.computed).map(|j| weights[from.unit(j) * n + to]);
-                self.line.extend(live);
+                match &from.order {
+                    None => {
+                        let column = weights[to..].iter().step_by(n);
+                        self.line.extend(column.take(last.computed));
+                    }
+                    Some(order) => {
+                        let column = order[..last.computed].iter();
+                        let weight = |&unit: &u32| weights[unit as usize * n + to];
+                        self.line.extend(column.map(weight));
+                    }
+                }
                 dots_with_heads(&last.sums, &self.line, &mut self.column);
             }
             let sums = output.sums.chunks_exact(n).map(|sums| sums[at]);

@@ -149,12 +149,11 @@ impl<P: Pointwise> WithSimd for Reverse<'_, P> {
         let grad = &self.grad[self.needed.start * width..self.needed.end * width];
         for (p, grad) in self.needed.zip(grad.chunks_exact(width)) {
             let rows = rows_of(self.inputs, self.positions, p);
-            let mut grads = self.targets.iter_mut().map(|t| {
+            let mut grads: [&mut [f32]; 2] = [&mut [], &mut []];
+            for (own, t) in grads.iter_mut().zip(&mut *self.targets) {
                 let c = t.len() / self.positions;
-                &mut t[p * c..][..c]
-            });
-            let mut grads: [&mut [f32]; 2] =
-                std::array::from_fn(|_| grads.next().unwrap_or_default());
+                *own = &mut t[p * c..][..c];
+            }
             self.primitive.row_backward(
                 &rows[..n],
                 self.weights,
@@ -168,12 +167,12 @@ impl<P: Pointwise> WithSimd for Reverse<'_, P> {
 
 /// The rows of position `p`; a pointwise primitive has at most two inputs.
 fn rows_of<'a>(inputs: &[&'a [f32]], positions: usize, p: usize) -> [&'a [f32]; 2] {
-    std::array::from_fn(|i| {
-        inputs.get(i).map_or(&[][..], |x| {
-            let c = x.len() / positions;
-            &x[p * c..][..c]
-        })
-    })
+    let mut rows: [&[f32]; 2] = [&[]; 2];
+    for (row, x) in rows.iter_mut().zip(inputs) {
+        let c = x.len() / positions;
+        *row = &x[p * c..][..c];
+    }
+    rows
 }
 
 #[derive(Clone)]
@@ -210,10 +209,10 @@ impl<P: Pointwise> WithSimd for Rows<'_, P> {
     fn with_simd<S: Simd>(self, _: S) {
         for b in 0..self.own.batch {
             for site in self.sites.iter().map(|&s| s as usize) {
-                let rows: [&[f32]; 2] = std::array::from_fn(|i| {
-                    let input = self.inputs.get(i);
-                    input.map_or(&[][..], |x| x.row(b, site))
-                });
+                let mut rows: [&[f32]; 2] = [&[]; 2];
+                for (row, x) in rows.iter_mut().zip(self.inputs) {
+                    *row = x.row(b, site);
+                }
                 let rows = &rows[..self.inputs.len()];
                 let out = self.out.row_mut(b, site);
                 let primitive = &self.own.primitive;

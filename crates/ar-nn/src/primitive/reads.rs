@@ -43,11 +43,12 @@ impl Reads<'_> {
 
     /// Calls `visit(site, group)` for whatever `group` at `site` reads of a value with `groups` channel
     /// groups.
+    #[inline]
     pub(crate) fn each(
         self,
         [site, group]: [usize; 2],
         groups: usize,
-        visit: &mut dyn FnMut(usize, usize),
+        mut visit: impl FnMut(usize, usize),
     ) {
         match self {
             Self::Here => visit(site, group.min(groups - 1)),

@@ -51,8 +51,8 @@ impl StepValue {
         position: usize,
     ) -> impl Iterator<Item = &[f32]> {
         let (start, width) = (self.start(images.start, position), self.width);
-        let strides = self.data[start..].chunks(self.slots * width);
-        strides.take(images.len()).map(move |own| &own[..width])
+        let stride = self.slots * width;
+        (0..images.len()).map(move |b| &self.data[start + b * stride..][..width])
     }
 
     /// Features of image `b` at `position`.
@@ -63,6 +63,18 @@ impl StepValue {
     pub(crate) fn row_mut(&mut self, b: usize, position: usize) -> &mut [f32] {
         let start = self.start(b, position);
         &mut self.data[start..][..self.width]
+    }
+
+    /// Features of image `b` at one position, and at another to be written.
+    pub(crate) fn row_and_mut(&mut self, b: usize, from: usize, to: usize) -> (&[f32], &mut [f32]) {
+        let (from, to, width) = (self.start(b, from), self.start(b, to), self.width);
+        if from < to {
+            let (before, own) = self.data.split_at_mut(to);
+            (&before[from..][..width], &mut own[..width])
+        } else {
+            let (own, before) = self.data.split_at_mut(from);
+            (&before[..width], &mut own[to..][..width])
+        }
     }
 
     /// All slots of image `b`.

@@ -94,8 +94,10 @@ impl Workspace {
     /// Computes the value that `node` produces.
     pub(super) fn run(&mut self, node: &Node, value: usize, weights: &[f32]) {
         let (before, rest) = self.values.split_at_mut(value);
-        let mut inputs = node.inputs.iter().map(|&v| &before[v][..]);
-        let pair: [&[f32]; 2] = std::array::from_fn(|_| inputs.next().unwrap_or_default());
+        let mut pair: [&[f32]; 2] = [&[]; 2];
+        for (input, &v) in pair.iter_mut().zip(&node.inputs) {
+            *input = &before[v];
+        }
         let inputs = &pair[..node.inputs.len()];
         let out = &mut rest[0];
         self.room.needed = self.needed.as_ref().map(|needed| needed[value].clone());

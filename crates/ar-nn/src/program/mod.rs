@@ -1,5 +1,6 @@
 //! A network as data: nodes in order of evaluation, each a primitive over earlier values.
 
+mod aside;
 mod builder;
 mod calibrate;
 mod composite;

@@ -30,7 +30,7 @@ pub enum Route {
 pub struct Network {
     domain: Domain,
     order: Order,
-    fused: Arc<Fused>,
+    pub(super) fused: Arc<Fused>,
     route: Route,
     dtype: DType,
     device: Device,

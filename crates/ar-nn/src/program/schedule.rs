@@ -1,5 +1,8 @@
 //! When each node runs, what is kept and what a step depends on: all from what the nodes read.
 
+use std::sync::Arc;
+
+use super::aside::{LEAST, Split};
 use super::{CONDITION, INPUTS, LEVELS, Program};
 use crate::primitive::{Primitive, Reads};
 use ar_core::{MaskType, Order};
@@ -10,13 +13,15 @@ pub(super) struct Schedule {
     pub(super) nodes: Vec<Runs>,
     /// How many sites of each value are kept: site s lies in slot s mod so many.
     pub(super) slots: Vec<usize>,
+    /// What a second core can do for one image.
+    pub(super) split: Option<Split>,
 }
 
 /// What one node has to compute.
 #[derive(Debug)]
 pub(super) struct Runs {
-    /// In the order in which it is computed.
-    pub(super) entries: Vec<Entry>,
+    /// In the order in which it is computed; of nodes that know the same at the same time one list.
+    pub(super) entries: Arc<[Entry]>,
     /// Whether later steps read it, so that it has to be computed even where nothing is drawn.
     pub(super) remembered: bool,
 }
@@ -73,7 +78,8 @@ impl Program {
         let mut ready = vec![0; sites * groups];
         for (i, &value) in inputs.iter().enumerate() {
             let (of, of_groups) = (&self.ready[value], self.groups(value));
-            if let Reads::Earlier(memory) = primitive.reads(i) {
+            let reads = primitive.reads(i);
+            if let Reads::Earlier(memory) = reads {
                 let known = |site: u32| latest(of, site as usize, of_groups);
                 for block in &memory.blocks {
                     let before = memory.sites(block)[..block.before()].iter();
@@ -93,10 +99,10 @@ impl Program {
             }
             for (place, ready) in ready.iter_mut().enumerate() {
                 let at = [place / groups, place % groups];
-                primitive.reads(i).each(at, of_groups, &mut |site, group| {
+                reads.each(at, of_groups, |site, group| {
                     *ready = (*ready).max(of[site * of_groups + group]);
                 });
-                if let Some(above) = primitive.reads(i).row_above(at[0]) {
+                if let Some(above) = reads.row_above(at[0]) {
                     *ready = (*ready).max(latest(of, above, of_groups));
                 }
             }
@@ -104,7 +110,7 @@ impl Program {
         if let Some((own, visit)) = primitive.own_reads() {
             for place in places(visit, groups) {
                 let at = [place / groups, place % groups];
-                own.each(at, groups, &mut |site, group| {
+                own.each(at, groups, |site, group| {
                     ready[place] = ready[place].max(ready[site * groups + group]);
                 });
             }
@@ -151,7 +157,7 @@ impl Program {
                 for place in places(visit, groups).rev() {
                     if own[place] {
                         let at = [place / groups, place % groups];
-                        reads.each(at, groups, &mut |s, g| own[s * groups + g] = true);
+                        reads.each(at, groups, |s, g| own[s * groups + g] = true);
                     }
                 }
             }
@@ -223,10 +229,11 @@ impl Schedule {
                     continue;
                 }
                 let (mut later, of) = (remembered[value], &program.ready[from]);
+                let last = &mut last[from][..];
                 for (place, &ready) in program.ready[value].iter().enumerate() {
                     let at = [place / groups, place % groups];
-                    reads.each(at, of_groups, &mut |site, group| {
-                        last[from][site] = last[from][site].max(ready);
+                    reads.each(at, of_groups, |site, group| {
+                        last[site] = last[site].max(ready);
                         later |= ready > of[site * of_groups + group];
                     });
                 }
@@ -234,14 +241,22 @@ impl Schedule {
             }
         }
         let slots = values.map(|v| slots(program, v, &last[v])).collect();
-        let nodes = (0..program.nodes.len()).map(|i| Runs {
-            entries: entries(program, i),
-            remembered: remembered[i + INPUTS],
-        });
-        Self {
-            nodes: nodes.collect(),
-            slots,
+        let mut nodes: Vec<Runs> = Vec::with_capacity(program.nodes.len());
+        for i in 0..program.nodes.len() {
+            let alike = (0..i).rev().find(|&j| run_alike(program, i, j));
+            let entries = alike.map_or_else(|| entries(program, i), |j| nodes[j].entries.clone());
+            nodes.push(Runs {
+                entries,
+                remembered: remembered[i + INPUTS],
+            });
         }
+        let mut schedule = Self {
+            nodes,
+            slots,
+            split: None,
+        };
+        schedule.split = Split::of(program, &schedule, LEAST);
+        schedule
     }
 }
 
@@ -261,14 +276,31 @@ fn slots(program: &Program, value: usize, last: &[u32]) -> usize {
     for i in (1..born.len()).rev() {
         born[i - 1] = born[i - 1].min(born[i]);
     }
-    let next = |site: usize| site + born[site..].partition_point(|b| *b <= last[site]);
-    let apart = (0..last.len()).map(|site| next(site).max(site + 1) - site);
-    apart.max().unwrap_or(1).min(last.len())
+    // What is read no longer than a site before it needs no more slots than that one.
+    let (mut apart, mut latest, mut next) = (1, 0, 0);
+    for (site, &last) in last.iter().enumerate() {
+        if last >= latest {
+            latest = last;
+            next += born[next..].iter().take_while(|b| **b <= last).count();
+            apart = apart.max(next.saturating_sub(site));
+        }
+    }
+    apart.min(last.len())
+}
+
+/// Whether two nodes compute the same places in the same order.
+fn run_alike(program: &Program, i: usize, j: usize) -> bool {
+    let of = |i: usize| {
+        let primitive = &program.nodes[i].primitive;
+        let own = primitive.own_reads().map(|(_, visit)| visit);
+        (primitive.groups().count(), own, &program.ready[i + INPUTS])
+    };
+    of(i) == of(j)
 }
 
 /// What node `i` computes: all groups of a site before the next in a recurrence, which reads them;
 /// otherwise group by group, for each is one product.
-fn entries(program: &Program, i: usize) -> Vec<Entry> {
+fn entries(program: &Program, i: usize) -> Arc<[Entry]> {
     let (node, ready) = (&program.nodes[i], &program.ready[i + INPUTS]);
     let groups = node.primitive.groups().count();
     let of = |place: usize| Entry {
@@ -282,5 +314,5 @@ fn entries(program: &Program, i: usize) -> Vec<Entry> {
         None => (0..groups).flat_map(by_group).map(of).collect(),
     };
     entries.sort_by_key(|entry| entry.ready);
-    entries
+    entries.into()
 }

@@ -1,5 +1,8 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ar_core::{Result, Stepper, Turn};
 
+use super::aside::{Aside, Elsewhere, Split};
 use super::operations::Fused;
 use super::{CONDITION, INPUTS, LEVELS, Program};
 use crate::primitive::{StepPrimitive, StepValue};
@@ -18,13 +21,68 @@ pub(super) struct ProgramStepper<'p> {
     /// Sites that a node computes at once.
     sites: Vec<u32>,
     out: Vec<f32>,
+    /// What a second core computes, of a large network for one image.
+    aside: Option<Aside<'p>>,
+    _present: Present,
+}
+
+/// A step pass is under way.
+struct Present;
+
+static PRESENT: AtomicUsize = AtomicUsize::new(0);
+
+impl Present {
+    fn new() -> Self {
+        PRESENT.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        PRESENT.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether a core is left beside this step pass.
+fn is_alone() -> bool {
+    PRESENT.load(Ordering::Relaxed) == 1 && rayon::current_num_threads() > 1
 }
 
 impl<'p> ProgramStepper<'p> {
     pub(super) fn new(fused: &'p Fused, batch: usize, condition: Vec<f32>) -> Result<Self> {
+        let split = fused.program.schedule().split.as_ref();
+        Self::split(
+            fused,
+            batch,
+            condition,
+            split.filter(|_| batch == 1),
+            is_alone,
+        )
+    }
+
+    /// With what a second core is to compute, and whether it can.
+    pub(super) fn split(
+        fused: &'p Fused,
+        batch: usize,
+        condition: Vec<f32>,
+        split: Option<&'p Split>,
+        can_help: fn() -> bool,
+    ) -> Result<Self> {
         let (program, weights) = (&*fused.program, fused.weights()?.1);
-        let nodes = program.nodes.iter();
-        let nodes = nodes.map(|n| n.primitive.stepper(batch, &weights[n.prepared.clone()]));
+        let stepper = |i: usize| {
+            let own = &weights[program.nodes[i].prepared.clone()];
+            program.nodes[i].primitive.stepper(batch, own)
+        };
+        let is_aside = |i: usize| split.is_some_and(|split| split.is_aside(i));
+        let here = |i: usize| -> Box<dyn StepPrimitive> {
+            if is_aside(i) {
+                Box::new(Elsewhere)
+            } else {
+                stepper(i)
+            }
+        };
+        let nodes = (0..program.nodes.len()).map(here);
         let slots = &program.schedule().slots;
         let value = |v| StepValue::new(batch, slots[v], program.width(v));
         let mut values: Vec<StepValue> = (0..program.values()).map(value).collect();
@@ -40,6 +98,8 @@ impl<'p> ProgramStepper<'p> {
             ran: None,
             sites: Vec::new(),
             out: Vec::new(),
+            aside: split.map(|split| Aside::new(program, split, can_help, stepper)),
+            _present: Present::new(),
         })
     }
 
@@ -48,9 +108,15 @@ impl<'p> ProgramStepper<'p> {
         if self.ran.replace(step) == Some(step) {
             return;
         }
+        let mut aside = self.aside.as_mut().filter(|_| !only_remembered);
         for (i, runs) in self.program.schedule().nodes.iter().enumerate() {
             let due = runs.due(&mut self.done[i], step);
             if only_remembered && !runs.remembered {
+                continue;
+            }
+            if let Some(aside) = &mut aside
+                && aside.takes(i, &mut self.values)
+            {
                 continue;
             }
             let (before, own) = self.values.split_at_mut(i + INPUTS);
@@ -65,6 +131,9 @@ impl<'p> ProgramStepper<'p> {
                 self.sites.extend(run.iter().map(|entry| entry.site));
                 let group = run[0].group as usize;
                 self.nodes[i].step(&self.sites, group, inputs, &mut own[0]);
+            }
+            if let Some(aside) = &mut aside {
+                aside.produced(i, &self.sites, &own[0]);
             }
         }
     }
@@ -115,6 +184,8 @@ impl Stepper for ProgramStepper<'_> {
             ran: self.ran,
             sites: Vec::new(),
             out: self.out.clone(),
+            aside: self.aside.as_ref().map(Aside::fork),
+            _present: Present::new(),
         }))
     }
 }

@@ -1,5 +1,6 @@
 //! Every primitive by every route, in raster and other orders, with channels separate and joint.
 
+mod aside;
 mod attention;
 mod orders;
 mod parts;

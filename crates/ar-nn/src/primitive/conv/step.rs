@@ -166,14 +166,13 @@ impl ConvStep {
         self.rows.resize(images.len() * sites.len() * k, 0.0);
         if conv.taps.is_pointwise() {
             for (i, &site) in sites.iter().enumerate() {
-                let rows = self.rows.chunks_exact_mut(k).skip(i).step_by(sites.len());
-                let own = x.rows(images.clone(), site as usize);
-                rows.zip(own)
-                    .for_each(|(row, own)| row.copy_from_slice(own));
+                for (b, own) in x.rows(images.clone(), site as usize).enumerate() {
+                    self.rows[(b * sites.len() + i) * k..][..k].copy_from_slice(own);
+                }
             }
         } else {
-            let all = self.rows.chunks_exact_mut((sites.len() * k).max(1));
-            for (b, rows) in images.zip(all) {
+            for (i, b) in images.enumerate() {
+                let rows = &mut self.rows[i * sites.len() * k..][..sites.len() * k];
                 let sites = sites.iter().map(|&s| s as usize);
                 gather(&conv.taps, range.clone(), sites, x.image(b), c, rows);
             }
@@ -181,6 +180,7 @@ impl ConvStep {
         conv.before.apply(&mut self.rows);
     }
 
+    // Rows are counted, not cut: `chunks_exact` divides, which for one image costs as much as what is done with a row.
     fn run(
         &mut self,
         images: Range<usize>,
@@ -192,7 +192,8 @@ impl ConvStep {
         self.gather_beside(images.clone(), sites, inputs[0]);
         let columns = self.weights.conv.to.range(group);
         let (m, n) = (sites.len(), columns.len());
-        self.sums.resize(images.len() * m * n, 0.0);
+        let rows = images.len() * m;
+        self.sums.resize(rows * n, 0.0);
         let known = self.weights.known;
         if let Known::Sites(_) = known {
             // One sum over all taps in order, as without anything ahead, and the bias last.
@@ -200,13 +201,15 @@ impl ConvStep {
             self.add_ahead(sites, columns.clone(), inputs[0]);
             self.weights.beside[group].go_on(&self.rows, &mut self.sums);
             let bias = &self.weights.bias[columns.clone()];
-            for sums in self.sums.chunks_exact_mut(n) {
-                sums.iter_mut().zip(bias).for_each(|(s, b)| *s += b);
+            for i in 0..rows {
+                let sums = self.sums[i * n..][..n].iter_mut();
+                sums.zip(bias).for_each(|(s, b)| *s += b);
             }
         } else {
             let bias = &self.weights.bias[columns.clone()];
-            let all = self.sums.chunks_exact_mut(n);
-            all.for_each(|sums| sums.copy_from_slice(bias));
+            for i in 0..rows {
+                self.sums[i * n..][..n].copy_from_slice(bias);
+            }
             if known != Known::Nothing {
                 self.add_ahead(sites, columns.clone(), inputs[0]);
             }
@@ -214,13 +217,13 @@ impl ConvStep {
         }
         self.weights.conv.after.apply(&mut self.sums);
         for (i, site) in sites.iter().map(|&s| s as usize).enumerate() {
-            let sums = self.sums.chunks_exact(n).skip(i).step_by(m);
-            let rows = out.rows_mut(images.clone(), site).zip(sums);
+            let rows = out.rows_mut(images.clone(), site).enumerate();
+            let sums = |b: usize| &self.sums[(b * m + i) * n..][..n];
             match inputs.get(1) {
-                None => rows.for_each(|(out, sums)| out[columns.clone()].copy_from_slice(sums)),
+                None => rows.for_each(|(b, out)| out[columns.clone()].copy_from_slice(sums(b))),
                 Some(residual) => {
-                    for ((out, sums), residual) in rows.zip(residual.rows(images.clone(), site)) {
-                        let added = sums.iter().zip(&residual[columns.clone()]);
+                    for ((b, out), residual) in rows.zip(residual.rows(images.clone(), site)) {
+                        let added = sums(b).iter().zip(&residual[columns.clone()]);
                         let out = out[columns.clone()].iter_mut();
                         out.zip(added).for_each(|(o, (s, r))| *o = s + r);
                     }

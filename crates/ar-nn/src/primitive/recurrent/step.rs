@@ -20,7 +20,8 @@ pub(super) struct RecurrentStep {
     sums: Vec<f32>,
     /// The first of these positions.
     first: Option<usize>,
-    before: Vec<f32>,
+    /// Zeros: the state before all others.
+    nothing: Vec<f32>,
 }
 
 impl RecurrentStep {
@@ -34,7 +35,7 @@ impl RecurrentStep {
             rows: Vec::new(),
             sums: Vec::new(),
             first: None,
-            before: vec![0.0; recurrent.states.features()],
+            nothing: vec![0.0; recurrent.states.features()],
             recurrent: recurrent.clone(),
         }
     }
@@ -60,7 +61,9 @@ impl RecurrentStep {
                 }
             }
         }
-        self.sums = self.begin.repeat(self.batch * count);
+        self.sums.resize(self.batch * count * self.begin.len(), 0.0);
+        let sums = self.sums.chunks_exact_mut(self.begin.len());
+        sums.for_each(|sums| sums.copy_from_slice(&self.begin));
         self.weight.product(&self.rows, &mut self.sums);
         self.first = Some(first);
     }
@@ -82,7 +85,7 @@ impl Step for RecurrentStep {
                 sums: &mut self.sums,
                 stride: count,
                 batch: self.batch,
-                before: &mut self.before,
+                nothing: &self.nothing,
                 out,
             });
         }
@@ -99,7 +102,7 @@ struct Site<'a> {
     sums: &'a mut [f32],
     stride: usize,
     batch: usize,
-    before: &'a mut [f32],
+    nothing: &'a [f32],
     out: &'a mut StepValue,
 }
 
@@ -115,17 +118,17 @@ impl WithSimd for Site<'_> {
                 self.out.row_mut(b, p)[state.clone()].fill(0.0);
                 continue;
             };
-            match of.waves.predecessor(p) {
-                Some(q) => self.before.copy_from_slice(self.out.row(b, q)),
-                None => self.before.fill(0.0),
-            }
+            let (before, out) = match of.waves.predecessor(p) {
+                Some(q) => self.out.row_and_mut(b, q, p),
+                None => (self.nothing, self.out.row_mut(b, p)),
+            };
             let sums = &mut self.sums[(b * self.stride + p % self.stride) * width..][..width];
-            of.cell.forward(
+            of.cell.forward::<false>(
                 len,
                 &self.x.row(b, input)[gates.clone()],
                 &mut sums[gates.clone()],
-                &self.before[state.clone()],
-                &mut self.out.row_mut(b, p)[state.clone()],
+                &before[state.clone()],
+                &mut out[state.clone()],
             );
         }
     }

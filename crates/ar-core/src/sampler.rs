@@ -53,6 +53,10 @@ pub struct Sampler<'m> {
     drawer: Drawer,
     /// What describes the conditionals of a step.
     parameters: Vec<f32>,
+    /// The values of a step, and their levels in every image: kept, for a step of a small network costs as little
+    /// as making them anew.
+    here: Vec<usize>,
+    fixed: Vec<u32>,
     step: usize,
     /// `(B, C, H, W)`: drawn so far, zeros elsewhere.
     pub(crate) levels: Vec<u32>,
@@ -102,6 +106,8 @@ impl<'m> Sampler<'m> {
             source: Source::new(model, options.engine, images.len(), condition)?,
             drawer: Drawer::default(),
             parameters: Vec::new(),
+            here: Vec::new(),
+            fixed: Vec::new(),
             step: 0,
             levels: vec![0; images.len() * model.domain().dims()],
             nats: vec![0.0; images.len()],
@@ -122,8 +128,8 @@ impl<'m> Sampler<'m> {
     }
 
     fn given(&self, image: usize, dim: usize) -> Option<u32> {
-        let dims = self.model.domain().dims();
-        self.options.given.as_ref()?.get(image, dim, dims)
+        let given = self.options.given.as_ref()?;
+        given.get(image, dim, self.model.domain().dims())
     }
 
     fn fix(&mut self) -> Result<Fixed> {
@@ -132,7 +138,9 @@ impl<'m> Sampler<'m> {
             self.model.domain().dims(),
             self.model.likelihood(),
         );
-        let here: Vec<usize> = self.model.order().dims_of(step).collect();
+        let mut here = std::mem::take(&mut self.here);
+        here.clear();
+        here.extend(self.model.order().dims_of(step));
         let free = |&i: &usize| here.iter().any(|&d| self.given(i, d).is_none());
         let draws = self.images.iter().any(free);
         self.parameters.clear();
@@ -140,34 +148,39 @@ impl<'m> Sampler<'m> {
             let parameters = self.source.conditionals(step, &self.levels)?;
             self.parameters.extend_from_slice(parameters);
         }
-        let mut fixed = Vec::with_capacity(self.images.len() * here.len());
+        let mut fixed = std::mem::take(&mut self.fixed);
+        fixed.clear();
         let mut log_probabilities = Vec::with_capacity(self.images.len());
         let (p, v) = (likelihood.parameters(), likelihood.values());
+        let mut described = 0..p;
         for b in 0..self.images.len() {
             let mut log = 0.0;
-            for (i, &d) in here.iter().enumerate() {
-                let level = if let Some(level) = self.given(self.images[b], d) {
-                    level
-                } else {
-                    let described = (b * here.len() + i) / v;
-                    let before = fixed.len() - i % v..;
-                    let (level, own) = self.drawer.draw(
-                        likelihood,
-                        &self.parameters[described * p..][..p],
-                        &fixed[before],
-                        &self.options.tempering,
-                        &mut self.streams[b],
-                    )?;
-                    log += own;
-                    level
-                };
-                fixed.push(level);
-                self.levels[b * dims + d] = level;
+            for values in here.chunks(v) {
+                let first = fixed.len();
+                for &d in values {
+                    let level = if let Some(level) = self.given(self.images[b], d) {
+                        level
+                    } else {
+                        let (level, own) = self.drawer.draw(
+                            likelihood,
+                            &self.parameters[described.clone()],
+                            &fixed[first..],
+                            &self.options.tempering,
+                            &mut self.streams[b],
+                        )?;
+                        log += own;
+                        level
+                    };
+                    fixed.push(level);
+                    self.levels[b * dims + d] = level;
+                }
+                described = described.end..described.end + p;
             }
             self.nats[b] -= log;
             log_probabilities.push(log);
         }
         self.source.feed(step, &fixed)?;
+        (self.here, self.fixed) = (here, fixed);
         self.step += 1;
         Ok(Fixed {
             step,

@@ -56,15 +56,14 @@ impl Reads<'_> {
             Self::Once => (0..groups).for_each(|g| visit(0, g)),
             Self::Taps(taps, centre) => {
                 for (tap, &source) in taps.sources(site).iter().enumerate() {
-                    let own = Some(tap) == taps.centre();
-                    for g in (0..groups).filter(|_| source != Taps::NONE) {
-                        let reads = match centre {
-                            Centre::Masked(mask) if own => mask.sees_group(g, group),
-                            _ => true,
-                        };
-                        if reads {
-                            visit(source as usize, g);
+                    let source = source as usize;
+                    match centre {
+                        _ if source == Taps::NONE as usize => {}
+                        Centre::Masked(mask) if Some(tap) == taps.centre() => {
+                            let seen = (0..groups).filter(|&g| mask.sees_group(g, group));
+                            seen.for_each(|g| visit(source, g));
                         }
+                        _ => (0..groups).for_each(|g| visit(source, g)),
                     }
                 }
             }

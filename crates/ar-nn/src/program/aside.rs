@@ -2,21 +2,19 @@
 //!
 //! The weights of a large network do not fit a core's own cache, and reading them from further away is most of
 //! what a step costs. Where every layer adds to a sum that is looked at last, as to the skips of a WaveNet, another
-//! thread computes these products behind the first, from a cache of its own. What it has not begun when the sum
-//! is needed the first thread computes itself: a core that is busy with something else costs little, and the
-//! bits are the same.
+//! thread computes these products behind the first, from a cache of its own. What is left when the sum is needed
+//! either of them computes: a core that is busy with something else costs little, and the bits are the same.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 use super::schedule::Schedule;
 use super::{INPUTS, Program};
 use crate::lock;
 use crate::primitive::{Reads, Step, StepPrimitive, StepValue};
 
-/// Weights that have to be multiplied at the same time as others for a second thread to be worth its while: half
-/// a megabyte.
+/// How many weights less the first thread has to wait for, if a second is to be worth its while: half a megabyte.
 pub(super) const LEAST: usize = 1 << 17;
 
 /// How often a thread looks for work before it sleeps: for about a tenth of a millisecond.
@@ -24,7 +22,7 @@ const PATIENCE: u32 = 1 << 12;
 
 /// When nothing was done at so many steps in a row, something else runs on that core, and a thread that wants
 /// it too would only take time from the first. For so many steps it sleeps.
-const MISSED: u32 = 4;
+const MISSED: u32 = 8;
 const REST: u32 = 4000;
 
 /// Which nodes are computed aside, one site at a step.
@@ -34,48 +32,52 @@ pub(super) struct Split {
     aside: Vec<bool>,
     /// Nodes whose rows are handed over, ascending.
     over: Vec<usize>,
-    /// Nodes aside whose rows come back, ascending.
-    back: Vec<usize>,
+    /// Nodes aside whose rows come back, and which of those aside they are.
+    back: Vec<[usize; 2]>,
     /// The first node that waits for them.
     join: usize,
 }
 
 impl Split {
-    /// The split by which most is computed at the same time, if it is at least so many weights.
+    /// The split that saves most, if it is at least so many weights.
     pub(super) fn of(program: &Program, schedule: &Schedule, least: usize) -> Option<Self> {
         let nodes = &program.nodes;
+        let inputs = |i: usize| nodes[i].inputs.iter().filter_map(|v| v.checked_sub(INPUTS));
         let mut readers = vec![Vec::new(); nodes.len()];
-        for (j, node) in nodes.iter().enumerate() {
-            for i in node.inputs.iter().filter_map(|v| v.checked_sub(INPUTS)) {
-                readers[i].push(j);
-            }
-        }
-        let may: Vec<bool> = (0..nodes.len())
-            .map(|i| may_be_aside(program, schedule, i))
-            .collect();
+        (0..nodes.len()).for_each(|j| inputs(j).for_each(|i| readers[i].push(j)));
+        let (wanted, is_sequence) = (program.wanted(), program.order.is_sequence());
+        let may_be_aside = |i: usize| {
+            is_sequence && !schedule.nodes[i].remembered && looks_here(program, i, &wanted)
+        };
+        let may: Vec<bool> = (0..nodes.len()).map(may_be_aside).collect();
         let split = |join: usize| {
             // Nobody before the join waits for it.
             let mut aside = vec![false; nodes.len()];
             for i in (0..join).rev().filter(|&i| may[i]) {
                 aside[i] = readers[i].iter().all(|&j| j >= join || aside[j]);
             }
-            let work = |of: bool| -> usize {
-                let own = (0..join).filter(|&i| aside[i] == of);
-                own.map(|i| nodes[i].prepared.len()).sum()
-            };
-            (work(true).min(work(false)), join, aside)
+            // When each node is done, and both threads, if a weight takes one unit of time.
+            let (mut done, mut both, mut all) = (vec![0; join], [0, 0], 0);
+            for i in 0..join {
+                let work = nodes[i].prepared.len();
+                let own = &mut both[usize::from(aside[i])];
+                if aside[i] {
+                    *own = inputs(i).map(|v| done[v]).fold(*own, usize::max);
+                }
+                *own += work;
+                done[i] = *own;
+                all += work;
+            }
+            (all - both[0].max(both[1]), join, aside)
         };
         let last = program.output.checked_sub(INPUTS)?;
-        let (at_once, join, aside) = (1..=last).map(split).max_by_key(|split| split.0)?;
-        let of = |own: bool| {
-            let crosses = |i: &usize| readers[*i].iter().any(|&j| aside[j] != own);
-            (0..join)
-                .filter(|&i| aside[i] == own)
-                .filter(crosses)
-                .collect()
-        };
-        let (over, back) = (of(false), of(true));
-        (at_once >= least.max(1)).then_some(Self {
+        let (saved, join, aside) = (1..=last).map(split).max_by_key(|split| split.0)?;
+        let crosses = |&i: &usize| readers[i].iter().any(|&j| aside[j] != aside[i]);
+        let own = (0..join).filter(|&i| aside[i]).enumerate();
+        let back = own.filter(|(_, i)| crosses(i)).map(|(place, i)| [i, place]);
+        let (back, over) = (back.collect(), (0..join).filter(|&i| !aside[i]));
+        let over = over.filter(crosses).collect();
+        (saved >= least.max(1)).then_some(Self {
             aside,
             over,
             back,
@@ -88,25 +90,22 @@ impl Split {
     }
 }
 
-/// Whether a node computes one site at each step, from what other nodes make of that site at the same step, and
-/// nobody reads it later.
-fn may_be_aside(program: &Program, schedule: &Schedule, i: usize) -> bool {
-    let (node, runs) = (&program.nodes[i], &schedule.nodes[i]);
-    let mut entries = runs.entries.iter().enumerate();
-    let here = |(input, &value): (usize, &usize)| {
-        let is_here = match node.primitive.reads(input) {
+/// Whether a node computes the site that is drawn next, and nothing else, from what other nodes make of it.
+fn looks_here(program: &Program, i: usize, wanted: &[u32]) -> bool {
+    let node = &program.nodes[i];
+    let is_here = |(input, &value): (usize, &usize)| {
+        let reads = match node.primitive.reads(input) {
             Reads::Here => true,
             Reads::Taps(taps, _) => taps.is_pointwise(),
             _ => false,
         };
-        is_here && value >= INPUTS && program.ready[value] == program.ready[i + INPUTS]
+        reads && value >= INPUTS && program.ready[value] == wanted
     };
-    !runs.remembered
-        && !node.inputs.is_empty()
-        && node.primitive.groups().count() == 1
+    node.primitive.groups().count() == 1
         && node.primitive.own_reads().is_none()
-        && node.inputs.iter().enumerate().all(here)
-        && entries.all(|(step, entry)| entry.ready as usize == step)
+        && program.ready[i + INPUTS] == wanted
+        && !node.inputs.is_empty()
+        && node.inputs.iter().enumerate().all(is_here)
 }
 
 /// What stands in the place of a node that is computed aside.
@@ -129,7 +128,10 @@ pub(super) struct Aside<'p> {
     can_help: fn() -> bool,
     /// At how many steps nothing was done, one after the other, and for how many to come nothing is asked for.
     missed: u32,
-    rest: u32,
+    pub(super) rest: u32,
+    /// At how many something was.
+    #[cfg(test)]
+    pub(super) helped: usize,
 }
 
 struct Shared {
@@ -141,7 +143,6 @@ struct Shared {
     there: AtomicUsize,
     work: Mutex<Work>,
     is_wanted: AtomicBool,
-    sleeps: AtomicBool,
     is_over: AtomicBool,
 }
 
@@ -150,8 +151,10 @@ struct Work {
     nodes: Vec<Node>,
     /// Of one site: what was handed over, then what the nodes produce.
     values: Vec<StepValue>,
-    /// How many rows were taken at all steps together, and how many before this one.
-    taken: [usize; 2],
+    /// How many rows were taken at all steps together.
+    taken: usize,
+    /// And how many before this one.
+    before: usize,
     /// Which node is next at this step.
     next: usize,
 }
@@ -176,6 +179,7 @@ impl<'p> Aside<'p> {
         for i in (0..split.aside.len()).filter(|&i| split.aside[i]) {
             let place = |v: &usize| of.iter().position(|own| own + INPUTS == *v);
             let inputs: Vec<usize> = program.nodes[i].inputs.iter().filter_map(place).collect();
+            debug_assert_eq!(inputs.len(), program.nodes[i].inputs.len());
             let handed = inputs.iter().filter(|&&v| v < split.over.len());
             nodes.push(Node {
                 primitive: stepper(i),
@@ -203,11 +207,11 @@ impl<'p> Aside<'p> {
             work: Mutex::new(Work {
                 nodes,
                 values,
-                taken: [0; 2],
+                taken: 0,
+                before: 0,
                 next: 0,
             }),
             is_wanted: AtomicBool::new(false),
-            sleeps: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
         };
         Self {
@@ -218,6 +222,8 @@ impl<'p> Aside<'p> {
             can_help,
             missed: 0,
             rest: 0,
+            #[cfg(test)]
+            helped: 0,
         }
     }
 
@@ -266,12 +272,14 @@ impl<'p> Aside<'p> {
         if !can_help {
             return;
         }
-        let thread = self.thread.get_or_insert_with(|| {
+        if self.thread.is_none() {
             let shared = self.shared.clone();
-            std::thread::spawn(move || shared.help())
-        });
-        if self.shared.sleeps.load(Ordering::Relaxed) {
-            thread.thread().unpark();
+            self.thread = Builder::new().spawn(move || shared.help()).ok();
+        }
+        match &self.thread {
+            Some(thread) => thread.thread().unpark(),
+            // There are threads enough.
+            None => self.can_help = || false,
         }
     }
 
@@ -280,26 +288,23 @@ impl<'p> Aside<'p> {
             match self.shared.work.try_lock() {
                 Ok(work) => break work,
                 Err(TryLockError::Poisoned(work)) => break work.into_inner(),
-                // In the middle of a node.
                 Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
             }
         };
-        let is_missed = work.next == 0 && self.rest == 0;
+        #[cfg(test)]
+        (self.helped += usize::from(work.next > 0));
+        let is_missed = work.next == 0 && self.shared.is_wanted.load(Ordering::Relaxed);
         self.missed = if is_missed { self.missed + 1 } else { 0 };
         if self.missed == MISSED {
             self.rest = REST;
         }
         work.advance(&self.shared);
         let site = self.shared.site.load(Ordering::Relaxed);
-        let aside = (0..self.split.aside.len()).filter(|&i| self.split.aside[i]);
-        for (i, own) in aside.zip(&work.values[self.split.over.len()..]) {
-            if self.split.back.contains(&i) {
-                values[i + INPUTS]
-                    .row_mut(0, site)
-                    .copy_from_slice(own.row(0, site));
-            }
+        for [node, place] in &self.split.back {
+            let own = work.values[self.split.over.len() + place].row(0, site);
+            values[node + INPUTS].row_mut(0, site).copy_from_slice(own);
         }
-        work.taken[1] = work.taken[0];
+        work.before = work.taken;
         work.next = 0;
         self.handed = 0;
     }
@@ -322,18 +327,15 @@ impl Shared {
         let (mut seen, mut patience) = (0, PATIENCE);
         while !self.is_over.load(Ordering::Relaxed) {
             let there = self.there.load(Ordering::Relaxed);
-            if there != seen && self.is_wanted.load(Ordering::Relaxed) {
-                if let Ok(mut work) = self.work.try_lock() {
-                    work.advance(self);
-                    (seen, patience) = (there, PATIENCE);
-                }
+            let wanted = there != seen && self.is_wanted.load(Ordering::Relaxed);
+            if let Some(mut work) = wanted.then(|| self.work.try_lock().ok()).flatten() {
+                work.advance(self);
+                (seen, patience) = (there, PATIENCE);
             } else if patience > 0 {
                 patience -= 1;
                 std::hint::spin_loop();
             } else {
-                self.sleeps.store(true, Ordering::Relaxed);
                 std::thread::park();
-                self.sleeps.store(false, Ordering::Relaxed);
                 patience = PATIENCE;
             }
         }
@@ -345,18 +347,17 @@ impl Work {
     fn advance(&mut self, shared: &Shared) {
         let there = shared.there.load(Ordering::Acquire);
         let (site, over) = (shared.site.load(Ordering::Relaxed), shared.rows.len());
-        let [taken, before] = &mut self.taken;
         while let Some(node) = self.nodes.get_mut(self.next) {
-            while *taken < *before + node.needs {
-                if *taken == there {
+            while self.taken < self.before + node.needs {
+                if self.taken == there {
                     return;
                 }
-                let place = *taken - *before;
+                let place = self.taken - self.before;
                 let row = self.values[place].row_mut(0, site).iter_mut();
                 for (x, bits) in row.zip(&shared.rows[place]) {
                     *x = f32::from_bits(bits.load(Ordering::Relaxed));
                 }
-                *taken += 1;
+                self.taken += 1;
             }
             let (inputs, own) = self.values.split_at_mut(over + self.next);
             let mut pair = [&inputs[0]; 2];

@@ -119,7 +119,7 @@ impl Program {
     }
 
     /// The step for which the output is needed at each place.
-    fn wanted(&self) -> Vec<u32> {
+    pub(super) fn wanted(&self) -> Vec<u32> {
         let groups = self.groups(self.output);
         let places = 0..self.sites(self.output) * groups;
         let step = |place: usize| self.order.step_of(place % groups, place / groups) as u32;

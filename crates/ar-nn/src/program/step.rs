@@ -22,11 +22,11 @@ pub(super) struct ProgramStepper<'p> {
     sites: Vec<u32>,
     out: Vec<f32>,
     /// What a second core computes, of a large network for one image.
-    aside: Option<Aside<'p>>,
+    pub(super) aside: Option<Aside<'p>>,
     _present: Present,
 }
 
-/// A step pass is under way.
+/// A step pass exists.
 struct Present;
 
 static PRESENT: AtomicUsize = AtomicUsize::new(0);
@@ -44,9 +44,9 @@ impl Drop for Present {
     }
 }
 
-/// Whether a core is left beside this step pass.
-fn is_alone() -> bool {
-    PRESENT.load(Ordering::Relaxed) == 1 && rayon::current_num_threads() > 1
+/// Whether there is a second core for each step pass.
+fn is_spacious() -> bool {
+    2 * PRESENT.load(Ordering::Relaxed) <= rayon::current_num_threads()
 }
 
 impl<'p> ProgramStepper<'p> {
@@ -57,7 +57,7 @@ impl<'p> ProgramStepper<'p> {
             batch,
             condition,
             split.filter(|_| batch == 1),
-            is_alone,
+            is_spacious,
         )
     }
 

@@ -69,15 +69,21 @@ impl Pointwise for Gate {
         _: &mut [f32],
     ) {
         for g in 0..self.groups.count() {
-            let (range, a, b) = self.ranges(g);
-            for (i, grad) in grad[range].iter().enumerate() {
-                let (x, s) = (inputs[0][a + i], sigmoid(inputs[0][b + i]));
-                let (t, slope) = match self.squash {
-                    Squash::Tanh => (tanh(x), 1.0 - tanh(x) * tanh(x)),
-                    Squash::Linear => (x, 1.0),
-                };
-                input_grads[0][a + i] += grad * slope * s;
-                input_grads[0][b + i] += grad * t * s * (1.0 - s);
+            let (range, a, _) = self.ranges(g);
+            let n = range.len();
+            // Slices of one length, cut once: indices into longer ones would keep the loop scalar.
+            let (x, y) = inputs[0][a..][..2 * n].split_at(n);
+            let (dx, dy) = input_grads[0][a..][..2 * n].split_at_mut(n);
+            let targets = dx.iter_mut().zip(dy).zip(&grad[range]);
+            let all = targets.zip(x.iter().zip(y));
+            let squash = |x: f32| match self.squash {
+                Squash::Tanh => (tanh(x), 1.0 - tanh(x) * tanh(x)),
+                Squash::Linear => (x, 1.0),
+            };
+            for (((dx, dy), grad), (x, y)) in all {
+                let (s, (t, slope)) = (sigmoid(*y), squash(*x));
+                *dx += grad * slope * s;
+                *dy += grad * t * s * (1.0 - s);
             }
         }
     }

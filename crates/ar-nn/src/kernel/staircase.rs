@@ -268,10 +268,8 @@ impl Outer<'_> {
         let (batch, rows) = (self.batch, self.x.len() / self.batch);
         let width = self.out.len() / rows.max(1);
         // Rows that are missing read the last one and are thrown away.
-        let mut x: [&[f32]; GRADIENT_ROWS] = [&[]; GRADIENT_ROWS];
-        for (r, x) in x.iter_mut().enumerate() {
-            *x = &self.x[r.min(rows - 1) * batch..][..batch];
-        }
+        let x: [&[f32]; GRADIENT_ROWS] =
+            std::array::from_fn(|r| &self.x[r.min(rows - 1) * batch..][..batch]);
         for block in self.blocks {
             let y = &self.y[block * batch * SIDE..][..batch * SIDE];
             let mut sums = [[simd.splat_f32s(0.0); V]; GRADIENT_ROWS];

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, TryLockError};
 use std::thread::{Builder, JoinHandle};
 
-use super::schedule::Schedule;
+use super::schedule::Runs;
 use super::{INPUTS, Program};
 use crate::lock;
 use crate::primitive::{Reads, Step, StepPrimitive, StepValue};
@@ -40,15 +40,14 @@ pub(super) struct Split {
 
 impl Split {
     /// The split that saves most, if it is at least so many weights.
-    pub(super) fn of(program: &Program, schedule: &Schedule, least: usize) -> Option<Self> {
+    pub(super) fn of(program: &Program, runs: &[Runs], least: usize) -> Option<Self> {
         let nodes = &program.nodes;
         let inputs = |i: usize| nodes[i].inputs.iter().filter_map(|v| v.checked_sub(INPUTS));
         let mut readers = vec![Vec::new(); nodes.len()];
         (0..nodes.len()).for_each(|j| inputs(j).for_each(|i| readers[i].push(j)));
         let (wanted, is_sequence) = (program.wanted(), program.order.is_sequence());
-        let may_be_aside = |i: usize| {
-            is_sequence && !schedule.nodes[i].remembered && looks_here(program, i, &wanted)
-        };
+        let may_be_aside =
+            |i: usize| is_sequence && !runs[i].remembered && looks_here(program, i, &wanted);
         let may: Vec<bool> = (0..nodes.len()).map(may_be_aside).collect();
         let split = |join: usize| {
             // Nobody before the join waits for it.

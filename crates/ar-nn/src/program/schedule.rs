@@ -250,13 +250,11 @@ impl Schedule {
                 remembered: remembered[i + INPUTS],
             });
         }
-        let mut schedule = Self {
+        Self {
+            split: Split::of(program, &nodes, LEAST),
             nodes,
             slots,
-            split: None,
-        };
-        schedule.split = Split::of(program, &schedule, LEAST);
-        schedule
+        }
     }
 }
 

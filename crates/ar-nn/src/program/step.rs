@@ -120,12 +120,12 @@ impl<'p> ProgramStepper<'p> {
                 continue;
             }
             let (before, own) = self.values.split_at_mut(i + INPUTS);
-            let mut inputs = self.program.nodes[i].inputs.iter().map(|&v| &before[v]);
-            let pair = [
-                inputs.next().unwrap_or(&before[0]),
-                inputs.next().unwrap_or(&before[0]),
-            ];
-            let inputs = &pair[..self.program.nodes[i].inputs.len()];
+            let of = &self.program.nodes[i].inputs;
+            let mut pair = [&before[0]; 2];
+            for (input, &v) in pair.iter_mut().zip(of) {
+                *input = &before[v];
+            }
+            let inputs = &pair[..of.len()];
             for run in due.chunk_by(|a, b| a.group == b.group) {
                 self.sites.clear();
                 self.sites.extend(run.iter().map(|entry| entry.site));

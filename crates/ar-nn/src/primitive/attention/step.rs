@@ -165,11 +165,8 @@ fn dots(query: &[f32], keys: &[[f32; LANES]]) -> [f32; LANES] {
     for (query, keys) in query_rest.iter().zip(rest) {
         add(&mut sums[0], *query, keys);
     }
-    let [mut all, b, c, d] = sums;
-    for (l, a) in all.iter_mut().enumerate() {
-        *a = (*a + b[l]) + (c[l] + d[l]);
-    }
-    all
+    let [a, b, c, d] = sums;
+    std::array::from_fn(|l| (a[l] + b[l]) + (c[l] + d[l]))
 }
 
 #[inline(always)]
@@ -215,14 +212,11 @@ fn add_rows<'a, S: Simd, const V: usize>(
     weights: impl Fn(usize) -> &'a [f32],
     out: &mut [S::f32s; V],
 ) {
-    let mut of: [&[f32]; V] = [&[]; V];
-    for (v, of) in of.iter_mut().enumerate() {
-        *of = weights(v);
-    }
+    let weights: [&[f32]; V] = std::array::from_fn(weights);
     let mut sums = *out;
     for (j, row) in values.chunks_exact(width).enumerate() {
         let row = &row[first..][..V];
-        for ((sum, weights), v) in sums.iter_mut().zip(of).zip(row) {
+        for ((sum, weights), v) in sums.iter_mut().zip(weights).zip(row) {
             *sum = simd.mul_add_f32s(simd.splat_f32s(weights[j]), *v, *sum);
         }
     }

@@ -80,7 +80,7 @@ impl Cell {
     /// read, `gates`, and from the state carried on. The gates themselves take the place of their
     /// shares; of a GRU's n gate the share stays. Call it inside a `pulp::WithSimd`.
     #[inline(always)]
-    pub(super) fn forward<const KEEP: bool>(
+    pub(super) fn forward(
         self,
         n: usize,
         x: &[f32],
@@ -100,9 +100,7 @@ impl Cell {
                         c[j] = f[j] * c0[j] + i[j] * g[j];
                         h[j] = o[j] * tanh(c[j]);
                     }
-                    if KEEP {
-                        store(&[i, f, g, o], gates, n, at);
-                    }
+                    store(&[i, f, g, o], gates, n, at);
                     store(&[h, c], out, n, at);
                 }
                 Self::Gru => {
@@ -113,9 +111,7 @@ impl Cell {
                         (r[j], z[j]) = (sigmoid(xr[j] + r[j]), sigmoid(xz[j] + z[j]));
                         h[j] = (1.0 - z[j]) * tanh(xn[j] + r[j] * sn[j]) + z[j] * h0[j];
                     }
-                    if KEEP {
-                        store(&[r, z, sn], gates, n, at);
-                    }
+                    store(&[r, z, sn], gates, n, at);
                     store(&[h], out, n, at);
                 }
             }

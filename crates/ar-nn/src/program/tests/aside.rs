@@ -34,7 +34,7 @@ fn sequence_of(steps: usize) -> (Domain, Order) {
 }
 
 fn split(network: &Network) -> Option<Split> {
-    Split::of(network.program(), network.program().schedule(), 1)
+    Split::of(network.program(), &network.program().schedule().nodes, 1)
 }
 
 #[test]

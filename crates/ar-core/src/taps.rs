@@ -276,6 +276,7 @@ impl Taps {
     }
 
     /// From which site of its input each tap of `site` reads, or [`Taps::NONE`].
+    #[inline]
     pub fn sources(&self, site: usize) -> &[u32] {
         &self.table[site * self.count()..][..self.count()]
     }
@@ -303,8 +304,9 @@ impl Taps {
     }
 
     /// Whether a tap reads nothing but the position itself: a 1x1 layer, which needs no gather.
+    #[inline]
     pub fn is_pointwise(&self) -> bool {
-        self.is_shift && self.offsets == [(0, 0)]
+        self.is_shift && self.offsets.len() == 1 && self.centre.is_some()
     }
 
     /// Whether the taps are the same shift everywhere, zeros outside the map.

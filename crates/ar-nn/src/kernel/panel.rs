@@ -4,6 +4,8 @@
 //! there are 16 rows. Here the weight is packed once, and each element is one sum over k in order:
 //! its bits do not depend on how many rows are computed together.
 
+use std::ops::Range;
+
 use pulp::{Simd, WithSimd};
 
 use super::instructions::dispatch;
@@ -11,23 +13,41 @@ use super::instructions::dispatch;
 /// Columns of a panel.
 const WIDTH: usize = 32;
 
+/// A row of a panel: no vector of it lies across two lines of the cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
+struct Row([f32; WIDTH]);
+
 /// A weight `(k, n)` packed for [`Panels::product`].
 #[derive(Debug, Clone)]
 pub(crate) struct Panels {
     k: usize,
     n: usize,
-    /// `(panels, k, WIDTH)`, zeros beyond column n.
-    data: Vec<f32>,
+    /// `(panels, k)`, zeros beyond column n.
+    data: Vec<Row>,
 }
 
 impl Panels {
     /// Packs the row-major `weight (k, n)`.
     pub(crate) fn new(weight: &[f32], k: usize, n: usize) -> Self {
-        let mut data = vec![0.0; n.div_ceil(WIDTH) * k * WIDTH];
-        for (j, panel) in data.chunks_exact_mut(k.max(1) * WIDTH).enumerate() {
-            let columns = j * WIDTH..n.min((j + 1) * WIDTH);
-            for (i, row) in panel.chunks_exact_mut(WIDTH).enumerate() {
-                row[..columns.len()].copy_from_slice(&weight[i * n..][columns.clone()]);
+        Self::of_columns(weight, k, n, 0..n)
+    }
+
+    /// Packs some columns of the row-major `weight (k, width)`.
+    pub(crate) fn of_columns(
+        weight: &[f32],
+        k: usize,
+        width: usize,
+        columns: Range<usize>,
+    ) -> Self {
+        let n = columns.len();
+        let mut data = Vec::with_capacity(n.div_ceil(WIDTH) * k);
+        for first in columns.clone().step_by(WIDTH) {
+            let own = first..columns.end.min(first + WIDTH);
+            for i in 0..k {
+                let mut row = Row([0.0; WIDTH]);
+                row.0[..own.len()].copy_from_slice(&weight[i * width..][own.clone()]);
+                data.push(row);
             }
         }
         Self { k, n, data }
@@ -107,9 +127,9 @@ impl<const ON: bool> Product<'_, ON> {
     #[inline(always)]
     fn row<S: Simd, const V: usize, const P: usize>(&mut self, simd: S, j: usize, r: usize) {
         let Panels { k, n, ref data } = *self.panels;
-        let mut panels: [&[f32]; P] = [&[]; P];
+        let mut panels: [&[Row]; P] = [&[]; P];
         for (p, panel) in panels.iter_mut().enumerate() {
-            *panel = &data[(j + p) * k * WIDTH..][..k * WIDTH];
+            *panel = &data[(j + p) * k..][..k];
         }
         let columns = j * WIDTH..n.min((j + P) * WIDTH);
         let out = &mut self.out[r * n..][columns];
@@ -121,7 +141,7 @@ impl<const ON: bool> Product<'_, ON> {
         for (i, x) in self.x[r * k..][..k].iter().enumerate() {
             let value = simd.splat_f32s(*x);
             for (sums, panel) in sums.iter_mut().zip(&panels) {
-                let (weights, _) = S::as_simd_f32s(&panel[i * WIDTH..][..WIDTH]);
+                let (weights, _) = S::as_simd_f32s(&panel[i].0);
                 for (sum, w) in sums.iter_mut().zip(weights) {
                     *sum = simd.mul_add_f32s(value, *w, *sum);
                 }
@@ -138,7 +158,7 @@ impl<const ON: bool> Product<'_, ON> {
     #[inline(always)]
     fn tile<S: Simd, const V: usize, const R: usize>(&mut self, simd: S, j: usize, r: usize) {
         let Panels { k, n, ref data } = *self.panels;
-        let panel = &data[j * k * WIDTH..][..k * WIDTH];
+        let panel = &data[j * k..][..k];
         // Not `array::from_fn`, which may stay a call.
         let mut x: [&[f32]; R] = [&[]; R];
         for (i, x) in x.iter_mut().enumerate() {
@@ -153,7 +173,7 @@ impl<const ON: bool> Product<'_, ON> {
                 sums[..columns].copy_from_slice(out);
             }
         }
-        for (i, row) in panel.chunks_exact(WIDTH).enumerate() {
+        for (i, Row(row)) in panel.iter().enumerate() {
             let (weights, _) = S::as_simd_f32s(row);
             for (sums, x) in sums.iter_mut().zip(&x) {
                 let value = simd.splat_f32s(x[i]);

@@ -119,12 +119,15 @@ struct PositionStep {
 impl Step for PositionStep {
     fn step(&mut self, sites: &[u32], group: usize, inputs: &[&StepValue], out: &mut StepValue) {
         let range = self.position.groups.range(group);
-        for (b, &site) in (0..self.batch).flat_map(|b| sites.iter().map(move |s| (b, s))) {
-            let site = site as usize;
-            let out = &mut out.row_mut(b, site)[range.clone()];
-            out.copy_from_slice(&inputs[0].row(b, site)[range.clone()]);
+        for site in sites.iter().map(|&s| s as usize) {
+            for b in 0..self.batch {
+                let own = &inputs[0].row(b, site)[range.clone()];
+                out.row_mut(b, site)[range.clone()].copy_from_slice(own);
+            }
             for place in self.position.places(site) {
-                add_assign(out, &self.weights[place..][range.clone()]);
+                let own = &self.weights[place..][range.clone()];
+                (0..self.batch)
+                    .for_each(|b| add_assign(&mut out.row_mut(b, site)[range.clone()], own));
             }
         }
     }

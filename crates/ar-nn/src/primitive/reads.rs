@@ -41,9 +41,32 @@ impl Reads<'_> {
         }
     }
 
+    /// Calls `visit(place, source)` for whatever a value of so many sites and channel groups reads of one with
+    /// `of_groups`: a place is a group at a site, site · groups + group.
+    #[inline(always)]
+    pub(crate) fn all(
+        self,
+        [sites, groups]: [usize; 2],
+        of_groups: usize,
+        mut visit: impl FnMut(usize, usize),
+    ) {
+        if let (Self::Here, 1, 1) = (self, groups, of_groups) {
+            // Most of all nodes.
+            return (0..sites).for_each(|site| visit(site, site));
+        }
+        for site in 0..sites {
+            for group in 0..groups {
+                let place = site * groups + group;
+                self.each([site, group], of_groups, |site, group| {
+                    visit(place, site * of_groups + group);
+                });
+            }
+        }
+    }
+
     /// Calls `visit(site, group)` for whatever `group` at `site` reads of a value with `groups` channel
     /// groups.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn each(
         self,
         [site, group]: [usize; 2],

@@ -93,12 +93,8 @@ impl Split {
 fn looks_here(program: &Program, i: usize, wanted: &[u32]) -> bool {
     let node = &program.nodes[i];
     let is_here = |(input, &value): (usize, &usize)| {
-        let reads = match node.primitive.reads(input) {
-            Reads::Here => true,
-            Reads::Taps(taps, _) => taps.is_pointwise(),
-            _ => false,
-        };
-        reads && value >= INPUTS && program.ready[value] == wanted
+        let is_here = matches!(node.primitive.reads(input), Reads::Here);
+        is_here && value >= INPUTS && program.ready[value] == wanted
     };
     node.primitive.groups().count() == 1
         && node.primitive.own_reads().is_none()

@@ -1,5 +1,6 @@
 //! When each node runs, what is kept and what a step depends on: all from what the nodes read.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::aside::{LEAST, Split};
@@ -20,29 +21,56 @@ pub(super) struct Schedule {
 /// What one node has to compute.
 #[derive(Debug)]
 pub(super) struct Runs {
-    /// In the order in which it is computed; of nodes that know the same at the same time one list.
-    pub(super) entries: Arc<[Entry]>,
+    /// When it computes what; of nodes that know the same at the same time it is one.
+    timetable: Arc<Timetable>,
     /// Whether later steps read it, so that it has to be computed even where nothing is drawn.
     pub(super) remembered: bool,
 }
 
 impl Runs {
-    /// What can be computed after `step` steps and is not among the first `done`, which it joins.
-    pub(super) fn due(&self, done: &mut usize, step: usize) -> &[Entry] {
-        let rest = &self.entries[*done..];
-        let due = rest.iter().take_while(|e| e.ready as usize <= step).count();
-        *done += due;
-        &rest[..due]
+    /// What can be computed after `step` steps and not before: channel groups, each with its sites in the order
+    /// in which they are computed.
+    pub(super) fn due(&self, step: usize) -> impl Iterator<Item = (usize, &[u32])> {
+        let Timetable { steps, runs, sites } = &*self.timetable;
+        let runs = runs[steps[step]..steps[step + 1]].iter();
+        runs.map(|(group, listed)| (*group, &sites[listed.clone()]))
     }
 }
 
-/// A channel group at a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// After how many steps it can be computed.
-    pub(super) ready: u32,
-    pub(super) group: u32,
-    pub(super) site: u32,
+/// The places of a value by the step after which they can be computed.
+#[derive(Debug)]
+struct Timetable {
+    /// Of each step, and of the end: its first run.
+    steps: Vec<usize>,
+    /// What is computed together: sites of a channel group, and where they are listed.
+    runs: Vec<(usize, Range<usize>)>,
+    sites: Vec<u32>,
+}
+
+impl Timetable {
+    /// Of node `i`: all groups of a site before the next in a recurrence, which reads them; otherwise group by
+    /// group, for each is one product.
+    fn of(program: &Program, i: usize) -> Self {
+        let (node, ready) = (&program.nodes[i], &program.ready[i + INPUTS]);
+        let groups = node.primitive.groups().count();
+        let by_group = |g: usize| (g..ready.len()).step_by(groups);
+        let mut places: Vec<usize> = match node.primitive.own_reads() {
+            Some((_, visit)) => self::places(visit, groups).collect(),
+            None => (0..groups).flat_map(by_group).collect(),
+        };
+        places.sort_by_key(|&place| ready[place]);
+        let (mut steps, mut runs, mut sites) = (Vec::new(), Vec::new(), Vec::new());
+        let at = |place: usize| (ready[place], place % groups);
+        for run in places.chunk_by(|a, b| at(*a) == at(*b)) {
+            let (step, group) = at(run[0]);
+            steps.resize(steps.len().max(step as usize + 1), runs.len());
+            runs.push((group, sites.len()..sites.len() + run.len()));
+            sites.extend(run.iter().map(|place| (place / groups) as u32));
+        }
+        // What is known after the last step nobody asks for.
+        steps.resize(steps.len().max(program.order.steps() + 1), runs.len());
+        Self { steps, runs, sites }
+    }
 }
 
 /// Where the groups of these sites lie among `(sites, groups)`.
@@ -97,13 +125,15 @@ impl Program {
                 }
                 continue;
             }
-            for (place, ready) in ready.iter_mut().enumerate() {
-                let at = [place / groups, place % groups];
-                reads.each(at, of_groups, |site, group| {
-                    *ready = (*ready).max(of[site * of_groups + group]);
-                });
-                if let Some(above) = reads.row_above(at[0]) {
-                    *ready = (*ready).max(latest(of, above, of_groups));
+            reads.all([sites, groups], of_groups, |place, source| {
+                ready[place] = ready[place].max(of[source]);
+            });
+            for (site, own) in ready.chunks_exact_mut(groups).enumerate() {
+                if let Some(above) = reads.row_above(site) {
+                    let above = latest(of, above, of_groups);
+                    for ready in own {
+                        *ready = above.max(*ready);
+                    }
                 }
             }
         }
@@ -198,16 +228,17 @@ impl Program {
 
 impl Schedule {
     fn of(program: &Program) -> Self {
-        // Of each site of each value: the last step at which it is read.
+        // Of each place of each value: the last step at which it is read.
         let values = 0..program.values();
-        let mut last: Vec<_> = values.clone().map(|v| vec![0; program.sites(v)]).collect();
+        let all = program.ready.iter().map(|ready| vec![0; ready.len()]);
+        let mut last: Vec<Vec<u32>> = all.collect();
         let mut remembered = vec![false; program.values()];
-        let groups = program.groups(program.output);
-        let ready = &program.ready[program.output];
-        for (i, (step, ready)) in program.wanted().into_iter().zip(ready).enumerate() {
-            last[program.output][i / groups] = last[program.output][i / groups].max(step);
-            remembered[program.output] |= step > *ready;
-        }
+        let mut wanted = program
+            .wanted()
+            .into_iter()
+            .zip(&program.ready[program.output]);
+        remembered[program.output] = wanted.any(|(step, ready)| step > *ready);
+        last[program.output] = program.wanted();
         for (i, node) in program.nodes.iter().enumerate().rev() {
             let (value, primitive) = (i + INPUTS, &*node.primitive);
             let own = primitive.own_reads().map(|(reads, _)| (reads, value));
@@ -221,32 +252,38 @@ impl Schedule {
                     for block in &memory.blocks {
                         let end = memory.queries(block).iter().map(ready).max();
                         for &site in memory.sites(block) {
-                            let last = &mut last[from][site as usize];
-                            *last = (*last).max(end.unwrap_or(0));
+                            let own = last[from][site as usize * of_groups..].iter_mut();
+                            let end = end.unwrap_or(0);
+                            own.take(of_groups).for_each(|last| *last = end.max(*last));
                         }
                     }
                     remembered[from] = true;
                     continue;
                 }
                 let (mut later, of) = (remembered[value], &program.ready[from]);
-                let last = &mut last[from][..];
-                for (place, &ready) in program.ready[value].iter().enumerate() {
-                    let at = [place / groups, place % groups];
-                    reads.each(at, of_groups, |site, group| {
-                        last[site] = last[site].max(ready);
-                        later |= ready > of[site * of_groups + group];
-                    });
-                }
+                let (last, own) = (&mut last[from][..], &program.ready[value][..]);
+                reads.all([own.len() / groups, groups], of_groups, |place, source| {
+                    last[source] = last[source].max(own[place]);
+                    later |= own[place] > of[source];
+                });
                 remembered[from] |= later;
             }
         }
-        let slots = values.map(|v| slots(program, v, &last[v])).collect();
+        let mut slots: Vec<usize> = Vec::with_capacity(program.values());
+        for v in values {
+            let life = |v: usize| (program.groups(v), &program.ready[v], &last[v]);
+            let alike = (INPUTS..v).rev().find(|&w| life(w) == life(v));
+            slots.push(alike.map_or_else(|| fewest_slots(program, v, &last[v]), |w| slots[w]));
+        }
         let mut nodes: Vec<Runs> = Vec::with_capacity(program.nodes.len());
         for i in 0..program.nodes.len() {
             let alike = (0..i).rev().find(|&j| run_alike(program, i, j));
-            let entries = alike.map_or_else(|| entries(program, i), |j| nodes[j].entries.clone());
+            let timetable = alike.map_or_else(
+                || Arc::new(Timetable::of(program, i)),
+                |j| nodes[j].timetable.clone(),
+            );
             nodes.push(Runs {
-                entries,
+                timetable,
                 remembered: remembered[i + INPUTS],
             });
         }
@@ -259,18 +296,21 @@ impl Schedule {
 }
 
 /// The fewest slots with which no site of a value overwrites one that is still to be read.
-fn slots(program: &Program, value: usize, last: &[u32]) -> usize {
+fn fewest_slots(program: &Program, value: usize, last: &[u32]) -> usize {
     if value == CONDITION {
         return program.sites(value);
     }
     let groups = program.groups(value);
     // A level is written at the end of its step, before it counts as known.
     let early = u32::from(value == LEVELS);
-    let first = |ready: &[u32]| ready.iter().copied().min().unwrap_or(0) - early;
-    let sites = program.ready[value].chunks_exact(groups);
-    let mut born: Vec<u32> = sites.map(first).collect();
     // A site that nobody reads is written all the same, and must not be written over another.
-    let last: Vec<u32> = last.iter().zip(&born).map(|(l, b)| *l.max(b)).collect();
+    let life = |(ready, last): (&[u32], &[u32])| {
+        let born = ready.iter().fold(u32::MAX, |a, b| a.min(*b)) - early;
+        (born, last.iter().fold(born, |a, b| a.max(*b)))
+    };
+    let sites = program.ready[value].chunks_exact(groups);
+    let sites = sites.zip(last.chunks_exact(groups));
+    let (mut born, last): (Vec<u32>, Vec<u32>) = sites.map(life).unzip();
     for i in (1..born.len()).rev() {
         born[i - 1] = born[i - 1].min(born[i]);
     }
@@ -294,23 +334,4 @@ fn run_alike(program: &Program, i: usize, j: usize) -> bool {
         (primitive.groups().count(), own, &program.ready[i + INPUTS])
     };
     of(i) == of(j)
-}
-
-/// What node `i` computes: all groups of a site before the next in a recurrence, which reads them;
-/// otherwise group by group, for each is one product.
-fn entries(program: &Program, i: usize) -> Arc<[Entry]> {
-    let (node, ready) = (&program.nodes[i], &program.ready[i + INPUTS]);
-    let groups = node.primitive.groups().count();
-    let of = |place: usize| Entry {
-        ready: ready[place],
-        group: (place % groups) as u32,
-        site: (place / groups) as u32,
-    };
-    let by_group = |g: usize| (g..ready.len()).step_by(groups);
-    let mut entries: Vec<Entry> = match node.primitive.own_reads() {
-        Some((_, visit)) => places(visit, groups).map(of).collect(),
-        None => (0..groups).flat_map(by_group).map(of).collect(),
-    };
-    entries.sort_by_key(|entry| entry.ready);
-    entries.into()
 }

@@ -14,12 +14,8 @@ pub(super) struct ProgramStepper<'p> {
     turn: Turn,
     nodes: Vec<Box<dyn StepPrimitive>>,
     values: Vec<StepValue>,
-    /// How many entries of each node are done with.
-    done: Vec<usize>,
     /// The step before which all is computed.
     ran: Option<usize>,
-    /// Sites that a node computes at once.
-    sites: Vec<u32>,
     out: Vec<f32>,
     /// What a second core computes, of a large network for one image.
     pub(super) aside: Option<Aside<'p>>,
@@ -94,9 +90,7 @@ impl<'p> ProgramStepper<'p> {
             turn: Turn::first(program.domain, batch),
             nodes: nodes.collect(),
             values,
-            done: vec![0; program.nodes.len()],
             ran: None,
-            sites: Vec::new(),
             out: Vec::new(),
             aside: split.map(|split| Aside::new(program, split, can_help, stepper)),
             _present: Present::new(),
@@ -110,7 +104,6 @@ impl<'p> ProgramStepper<'p> {
         }
         let mut aside = self.aside.as_mut().filter(|_| !only_remembered);
         for (i, runs) in self.program.schedule().nodes.iter().enumerate() {
-            let due = runs.due(&mut self.done[i], step);
             if only_remembered && !runs.remembered {
                 continue;
             }
@@ -126,14 +119,11 @@ impl<'p> ProgramStepper<'p> {
                 *input = &before[v];
             }
             let inputs = &pair[..of.len()];
-            for run in due.chunk_by(|a, b| a.group == b.group) {
-                self.sites.clear();
-                self.sites.extend(run.iter().map(|entry| entry.site));
-                let group = run[0].group as usize;
-                self.nodes[i].step(&self.sites, group, inputs, &mut own[0]);
-            }
-            if let Some(aside) = &mut aside {
-                aside.produced(i, &self.sites, &own[0]);
+            for (group, sites) in runs.due(step) {
+                self.nodes[i].step(sites, group, inputs, &mut own[0]);
+                if let Some(aside) = &mut aside {
+                    aside.produced(i, sites, &own[0]);
+                }
             }
         }
     }
@@ -180,9 +170,7 @@ impl Stepper for ProgramStepper<'_> {
             turn: self.turn,
             nodes: self.nodes.iter().map(|node| node.fork()).collect(),
             values: self.values.clone(),
-            done: self.done.clone(),
             ran: self.ran,
-            sites: Vec::new(),
             out: self.out.clone(),
             aside: self.aside.as_ref().map(Aside::fork),
             _present: Present::new(),

@@ -18,8 +18,8 @@ pub(super) struct TensorStepper<'p> {
     values: Vec<StepTensor>,
     /// `(B, positions, C)`: fed so far, zeros elsewhere.
     levels: Vec<u32>,
-    /// How many entries of each node are done with.
-    done: Vec<usize>,
+    /// The step before which all is computed.
+    ran: Option<usize>,
     dtype: DType,
     device: Device,
     out: Vec<f32>,
@@ -52,7 +52,7 @@ impl<'p> TensorStepper<'p> {
             weights: weights.collect::<Result<_>>()?,
             values,
             levels: vec![0; batch * program.domain.dims()],
-            done: vec![0; program.nodes.len()],
+            ran: None,
             dtype,
             device: device.clone(),
             out: Vec::new(),
@@ -61,10 +61,13 @@ impl<'p> TensorStepper<'p> {
 
     /// Computes what can be computed after `step` steps, or only what later steps read of it.
     fn run(&mut self, step: usize, only_remembered: bool) -> Result<()> {
+        if self.ran == Some(step) {
+            return Ok(());
+        }
         for (i, runs) in self.program.schedule().nodes.iter().enumerate() {
-            let due = runs.due(&mut self.done[i], step).iter();
             let mut seen = HashSet::new();
-            let sites: Vec<u32> = due.map(|e| e.site).filter(|s| seen.insert(*s)).collect();
+            let due = runs.due(step).flat_map(|(_, sites)| sites);
+            let sites: Vec<u32> = due.copied().filter(|s| seen.insert(*s)).collect();
             if sites.is_empty() || only_remembered && !runs.remembered {
                 continue;
             }
@@ -78,6 +81,7 @@ impl<'p> TensorStepper<'p> {
             let computed = node.primitive.composite_step(at, &self.weights[i])?;
             self.values[i + INPUTS].set(&sites, computed.to_dtype(self.dtype)?)?;
         }
+        self.ran = Some(step);
         Ok(())
     }
 }
@@ -124,7 +128,7 @@ impl Stepper for TensorStepper<'_> {
             weights: self.weights.clone(),
             values: values.collect::<Result<_>>()?,
             levels: self.levels.clone(),
-            done: self.done.clone(),
+            ran: self.ran,
             dtype: self.dtype,
             device: self.device.clone(),
             out: self.out.clone(),

@@ -54,8 +54,9 @@ impl Primitive for Conv {
     }
 
     fn reads(&self, input: usize) -> Reads<'_> {
+        let is_here = self.taps.is_pointwise() && self.from.count() == 1;
         match input {
-            0 => Reads::Taps(&self.taps, self.centre),
+            0 if !is_here => Reads::Taps(&self.taps, self.centre),
             _ => Reads::Here,
         }
     }

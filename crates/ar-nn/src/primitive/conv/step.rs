@@ -98,15 +98,7 @@ impl ConvStep {
         let ahead_k = known.taps(conv.taps.count()) * c_in;
         let (ahead, beside) = weight.split_at(ahead_k * c_out);
         let beside_k = conv.k() - ahead_k;
-        let of_group = |g: usize| {
-            let columns = conv.to.range(g);
-            let rows = beside.chunks_exact(c_out);
-            let own: Vec<f32> = rows
-                .flat_map(|row| &row[columns.clone()])
-                .copied()
-                .collect();
-            Panels::new(&own, beside_k, columns.len())
-        };
+        let of_group = |g: usize| Panels::of_columns(beside, beside_k, c_out, conv.to.range(g));
         Self {
             weights: Arc::new(Packed {
                 known,
@@ -126,24 +118,28 @@ impl ConvStep {
 
     fn compute_ahead(&mut self, sites: Range<usize>, x: &StepValue) {
         let (conv, range) = (&self.weights.conv, self.weights.taps_ahead());
-        let (taps, c) = (&conv.taps, conv.c_in());
-        let (k, n) = (range.len() * c, sites.len() * conv.c_out());
+        let (taps, c, c_out) = (&conv.taps, conv.c_in(), conv.c_out());
+        let (k, n) = (range.len() * c, sites.len() * c_out);
         self.ahead_rows.resize(sites.len() * k, 0.0);
-        self.ahead.clear();
         self.ahead.resize(self.batch * n, 0.0);
         for (b, sums) in self.ahead.chunks_exact_mut(n).enumerate() {
             let rows = &mut self.ahead_rows;
             gather(taps, range.clone(), sites.clone(), x.image(b), c, rows);
             conv.before.apply(rows);
+            match self.weights.known {
+                // What is beside goes on with this sum; the bias comes last.
+                Known::Sites(_) => sums.fill(0.0),
+                _ => fill(sums, &self.weights.bias),
+            }
             self.weights.ahead.product(rows, sums);
         }
         self.ahead_of = sites;
     }
 
-    /// Adds to the sums what is known ahead of `sites` in `columns`.
+    /// Sums begin with what is known ahead of `sites` in `columns`.
     // Inlined, it would cost those that know nothing ahead registers.
     #[inline(never)]
-    fn add_ahead(&mut self, sites: &[u32], columns: Range<usize>, x: &StepValue) {
+    fn begin_ahead(&mut self, sites: &[u32], columns: Range<usize>, x: &StepValue) {
         let c_out = self.weights.conv.c_out();
         let (m, n) = (sites.len(), columns.len());
         for (i, site) in sites.iter().map(|&s| s as usize).enumerate() {
@@ -153,8 +149,7 @@ impl ConvStep {
             let (at, together) = (site - self.ahead_of.start, self.ahead_of.len());
             for (b, sums) in self.sums.chunks_exact_mut(m * n).enumerate() {
                 let ahead = &self.ahead[(b * together + at) * c_out..][columns.clone()];
-                let sums = sums[i * n..][..n].iter_mut();
-                sums.zip(ahead).for_each(|(s, a)| *s += a);
+                sums[i * n..][..n].copy_from_slice(ahead);
             }
         }
     }
@@ -180,7 +175,6 @@ impl ConvStep {
         conv.before.apply(&mut self.rows);
     }
 
-    // Rows are counted, not cut: `chunks_exact` divides, which for one image costs as much as what is done with a row.
     fn run(
         &mut self,
         images: Range<usize>,
@@ -189,33 +183,36 @@ impl ConvStep {
         inputs: &[&StepValue],
         out: &mut StepValue,
     ) {
-        self.gather_beside(images.clone(), sites, inputs[0]);
         let columns = self.weights.conv.to.range(group);
         let (m, n) = (sites.len(), columns.len());
-        let rows = images.len() * m;
-        self.sums.resize(rows * n, 0.0);
+        self.sums.resize(images.len() * m * n, 0.0);
         let known = self.weights.known;
-        if let Known::Sites(_) = known {
-            // One sum over all taps in order, as without anything ahead, and the bias last.
-            self.sums.fill(0.0);
-            self.add_ahead(sites, columns.clone(), inputs[0]);
-            self.weights.beside[group].go_on(&self.rows, &mut self.sums);
-            let bias = &self.weights.bias[columns.clone()];
-            for i in 0..rows {
-                let sums = self.sums[i * n..][..n].iter_mut();
-                sums.zip(bias).for_each(|(s, b)| *s += b);
-            }
-        } else {
-            let bias = &self.weights.bias[columns.clone()];
-            for i in 0..rows {
-                self.sums[i * n..][..n].copy_from_slice(bias);
-            }
-            if known != Known::Nothing {
-                self.add_ahead(sites, columns.clone(), inputs[0]);
-            }
-            self.weights.beside[group].product(&self.rows, &mut self.sums);
+        if known != Known::Nothing {
+            self.begin_ahead(sites, columns.clone(), inputs[0]);
         }
-        self.weights.conv.after.apply(&mut self.sums);
+        let rows = match *sites {
+            // What one image has at one site lies there as it is needed.
+            [site] if images.len() == 1 && self.weights.conv.reads_in_place() => {
+                inputs[0].row(images.start, site as usize)
+            }
+            _ => {
+                self.gather_beside(images.clone(), sites, inputs[0]);
+                &self.rows
+            }
+        };
+        let weights = &*self.weights;
+        let (beside, after) = (&weights.beside[group], weights.conv.after);
+        let (bias, sums) = (&weights.bias[columns.clone()], &mut self.sums[..]);
+        if let Known::Sites(_) = known {
+            beside.go_on(rows, sums);
+            after.apply_biased(sums, bias);
+        } else {
+            if known == Known::Nothing {
+                fill(sums, bias);
+            }
+            beside.product(rows, sums);
+            after.apply(sums);
+        }
         for (i, site) in sites.iter().map(|&s| s as usize).enumerate() {
             let rows = out.rows_mut(images.clone(), site).enumerate();
             let sums = |b: usize| &self.sums[(b * m + i) * n..][..n];
@@ -230,6 +227,16 @@ impl ConvStep {
                 }
             }
         }
+    }
+}
+
+/// Every row of `rows` is `row`.
+// Rows are counted, not cut: `chunks_exact` divides, which for one image costs as much as the rest.
+fn fill(rows: &mut [f32], row: &[f32]) {
+    let mut at = 0;
+    while at < rows.len() {
+        rows[at..][..row.len()].copy_from_slice(row);
+        at += row.len();
     }
 }
 

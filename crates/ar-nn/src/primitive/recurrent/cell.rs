@@ -77,10 +77,10 @@ impl Cell {
     }
 
     /// The state `out` of `n` features from the gates' shares of the input, `x`, and of the states
-    /// read, `gates`, and from the state carried on. The gates themselves take the place of their
-    /// shares; of a GRU's n gate the share stays. Call it inside a `pulp::WithSimd`.
+    /// read, `gates`, and from the state carried on. Where a reverse follows, the gates themselves take the place
+    /// of their shares; of a GRU's n gate the share stays. Call it inside a `pulp::WithSimd`.
     #[inline(always)]
-    pub(super) fn forward(
+    pub(super) fn forward<const KEEPS: bool>(
         self,
         n: usize,
         x: &[f32],
@@ -100,7 +100,9 @@ impl Cell {
                         c[j] = f[j] * c0[j] + i[j] * g[j];
                         h[j] = o[j] * tanh(c[j]);
                     }
-                    store(&[i, f, g, o], gates, n, at);
+                    if KEEPS {
+                        store(&[i, f, g, o], gates, n, at);
+                    }
                     store(&[h, c], out, n, at);
                 }
                 Self::Gru => {
@@ -111,7 +113,9 @@ impl Cell {
                         (r[j], z[j]) = (sigmoid(xr[j] + r[j]), sigmoid(xz[j] + z[j]));
                         h[j] = (1.0 - z[j]) * tanh(xn[j] + r[j] * sn[j]) + z[j] * h0[j];
                     }
-                    store(&[r, z, sn], gates, n, at);
+                    if KEEPS {
+                        store(&[r, z, sn], gates, n, at);
+                    }
                     store(&[h], out, n, at);
                 }
             }

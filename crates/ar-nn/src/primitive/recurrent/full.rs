@@ -220,7 +220,7 @@ impl WithSimd for Forward<'_> {
             let out = &mut self.states[(image + p) * s..][..s];
             for g in 0..of.hidden.count() {
                 let (len, gates, state) = of.ranges(g);
-                of.cell.forward(
+                of.cell.forward::<true>(
                     len,
                     &x[gates.clone()],
                     &mut sums[gates],

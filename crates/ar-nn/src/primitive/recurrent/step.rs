@@ -123,7 +123,7 @@ impl WithSimd for Site<'_> {
                 None => (self.nothing, self.out.row_mut(b, p)),
             };
             let sums = &mut self.sums[(b * self.stride + p % self.stride) * width..][..width];
-            of.cell.forward(
+            of.cell.forward::<false>(
                 len,
                 &self.x.row(b, input)[gates.clone()],
                 &mut sums[gates.clone()],

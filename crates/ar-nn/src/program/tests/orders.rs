@@ -156,12 +156,8 @@ fn slots_hold_what_is_read(network: &Network) {
             let inputs = node.inputs.iter().enumerate();
             let inputs = inputs.map(|(input, &value)| (node.primitive.reads(input), value));
             let reads: Vec<_> = inputs.chain(own).collect();
-            for entry in schedule.nodes[i]
-                .entries
-                .iter()
-                .filter(|e| e.ready as usize == step)
-            {
-                let at = [entry.site as usize, entry.group as usize];
+            let due = schedule.nodes[i].due(step);
+            for at in due.flat_map(|(g, sites)| sites.iter().map(move |&s| [s as usize, g])) {
                 for &(reads, from) in &reads {
                     let check = &mut |site, _| in_slot(&held, from, site);
                     reads.each(at, program.groups(from), check);

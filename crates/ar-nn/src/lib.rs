@@ -22,7 +22,7 @@ mod program;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use candle_core::{DType, Tensor};
+use candle_core::{CpuStorage, DType, Error, Storage, Tensor};
 
 pub use activation::Activation;
 #[cfg(feature = "every-width")]
@@ -34,6 +34,17 @@ pub use program::{Builder, Network, Route, Value};
 /// The numbers of a tensor, row-major.
 fn host(t: &Tensor) -> ar_core::Result<Vec<f32>> {
     Ok(t.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?)
+}
+
+/// What `f` makes of the numbers of a dense tensor of f32 on the host, where they lie.
+fn with_floats<T>(t: &Tensor, f: impl FnOnce(&[f32]) -> T) -> candle_core::Result<T> {
+    let (storage, layout) = t.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(all)), Some((start, end))) => Ok(f(&all[start..end])),
+        _ => Err(Error::Msg(
+            "dense tensors of f32 on a CPU are needed here".into(),
+        )),
+    }
 }
 
 /// What it guards, also after a panic elsewhere.

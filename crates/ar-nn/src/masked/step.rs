@@ -1,13 +1,11 @@
-use std::sync::Arc;
-
 use ar_core::{Distribution, Model, Result, Stepper, Turn};
-use candle_core::Tensor;
+use candle_core::{DType, Device, Tensor};
 
 use super::InputCoding;
 use super::layer::{Layer, Units};
 use super::network::MaskedNetwork;
-use crate::host;
 use crate::kernel::{add_outer_to_tails, dots_with_heads};
+use crate::{host, with_floats};
 
 /// The step pass, on the host whatever the device: each unit is computed once, when the last step
 /// that it may see has been fed.
@@ -37,10 +35,11 @@ struct Running {
     sums: Vec<f32>,
     /// How many units are computed.
     computed: usize,
-    /// Weights `(inputs, units)`, where the layer sees the inputs.
-    from_inputs: Option<Arc<Vec<f32>>>,
+    /// Weights `(inputs, units)`, where the layer sees the inputs: the network's own, if they are numbers that
+    /// can be read here.
+    from_inputs: Option<Tensor>,
     /// Weights `(units before, units)`, where it sees a hidden layer.
-    from_hidden: Option<Arc<Vec<f32>>>,
+    from_hidden: Option<Tensor>,
 }
 
 impl Running {
@@ -51,9 +50,14 @@ impl Running {
         for added in added.chunks_exact(bias.len()) {
             sums.extend((0..bias.len()).map(|i| bias[units.unit(i)] + added[units.unit(i)]));
         }
+        let here = |t: &Tensor| {
+            t.to_device(&Device::Cpu)?
+                .to_dtype(DType::F32)?
+                .contiguous()
+        };
         let weights = |inputs: bool| {
             let found = layer.connections.iter().find(|c| (c.from == 0) == inputs);
-            found.map(|c| host(&c.weight).map(Arc::new)).transpose()
+            found.map(|c| here(&c.weight)).transpose()
         };
         Ok(Self {
             units,
@@ -68,28 +72,28 @@ impl Running {
 /// Adds what `unit` of the layer before, known after `degree` steps, was found to be in each image
 /// to the sums of all that may see it.
 fn push(
-    weights: &[f32],
+    weights: &Tensor,
     (unit, degree): (usize, u32),
     found: &[f32],
     (units, sums): (&Units, &mut [f32]),
     line: &mut Vec<f32>,
-) {
+) -> Result<()> {
     if found.iter().all(|v| *v == 0.0) {
-        return;
+        return Ok(());
     }
-    let (row, first) = (
-        &weights[unit * units.len()..][..units.len()],
-        units.below(degree),
-    );
-    let live = match &units.order {
-        None => &row[first..],
-        Some(order) => {
-            line.clear();
-            line.extend(order[first..].iter().map(|&u| row[u as usize]));
-            line
-        }
-    };
-    add_outer_to_tails(sums, found, live);
+    let (n, first) = (units.len(), units.below(degree));
+    Ok(with_floats(weights, |weights| {
+        let row = &weights[unit * n..][..n];
+        let live = match &units.order {
+            None => &row[first..],
+            Some(order) => {
+                line.clear();
+                line.extend(order[first..].iter().map(|&u| row[u as usize]));
+                line
+            }
+        };
+        add_outer_to_tails(sums, found, live);
+    })?)
 }
 
 impl<'n> MaskedStepper<'n> {
@@ -119,7 +123,7 @@ impl<'n> MaskedStepper<'n> {
     }
 
     /// Computes the hidden units that see nothing but the first `known` steps.
-    fn advance(&mut self, known: u32) {
+    fn advance(&mut self, known: u32) -> Result<()> {
         let hidden = self.layers.len() - 1;
         for l in 0..hidden {
             let (before, after) = self.layers.split_at_mut(l + 1);
@@ -133,18 +137,19 @@ impl<'n> MaskedStepper<'n> {
                 if let Some(weights) = next.from_hidden.as_ref().filter(|_| l + 1 < hidden) {
                     let from = (layer.units.unit(i), layer.units.sorted[i]);
                     let to = (&next.units, &mut next.sums[..]);
-                    push(weights, from, &self.column, to, &mut self.line);
+                    push(weights, from, &self.column, to, &mut self.line)?;
                 }
             }
             layer.computed = layer.computed.max(final_now);
         }
+        Ok(())
     }
 }
 
 impl Stepper for MaskedStepper<'_> {
     fn conditionals(&mut self, step: usize) -> Result<&[f32]> {
         self.turn.is(step)?;
-        self.advance(step as u32);
+        self.advance(step as u32)?;
         let Some((output, hidden)) = self.layers.split_last() else {
             return Ok(&[]);
         };
@@ -157,19 +162,11 @@ impl Stepper for MaskedStepper<'_> {
             let at = output.units.place(to);
             self.column.fill(0.0);
             if let (Some(weights), Some(last)) = (&output.from_hidden, hidden.last()) {
-                let from = &last.units;
+                let units = (0..last.computed).map(|i| last.units.unit(i));
                 self.line.clear();
-                match &from.order {
-                    None => {
-                        let column = weights[to..].iter().step_by(n);
-                        self.line.extend(column.take(last.computed));
-                    }
-                    Some(order) => {
-                        let column = order[..last.computed].iter();
-                        let weight = |&unit: &u32| weights[unit as usize * n + to];
-                        self.line.extend(column.map(weight));
-                    }
-                }
+                with_floats(weights, |all| {
+                    self.line.extend(units.map(|unit| all[unit * n + to]));
+                })?;
                 dots_with_heads(&last.sums, &self.line, &mut self.column);
             }
             let sums = output.sums.chunks_exact(n).map(|sums| sums[at]);
@@ -198,12 +195,12 @@ impl Stepper for MaskedStepper<'_> {
                         let scaled = own.clone().map(|&x| x as f32 * scale);
                         self.column.iter_mut().zip(scaled).for_each(|(c, x)| *c = x);
                         let to = (units, &mut layer.sums[..]);
-                        push(weights, (d, known), &self.column, to, &mut self.line);
+                        push(weights, (d, known), &self.column, to, &mut self.line)?;
                     }
                     InputCoding::OneHot => {
                         for (sums, &x) in layer.sums.chunks_exact_mut(n).zip(own.clone()) {
                             let hot = (d * k + x as usize, known);
-                            push(weights, hot, &[1.0], (units, sums), &mut self.line);
+                            push(weights, hot, &[1.0], (units, sums), &mut self.line)?;
                         }
                     }
                 }

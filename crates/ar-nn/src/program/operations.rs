@@ -5,15 +5,15 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, Weak};
 
 use candle_core::{
-    CpuStorage, CustomOp1, DType, Device, Error, Layout, Result, Shape, Storage, Tensor, TensorId,
+    CpuStorage, CustomOp1, DType, Device, Error, Layout, Result, Shape, Tensor, TensorId,
 };
 use rayon::prelude::*;
 
 use super::full::{Images, Workspace};
 use super::{CONDITION, Program};
 use crate::kernel::add_assign;
-use crate::lock;
 use crate::primitive::Training;
+use crate::{lock, with_floats};
 
 /// Into how many parts `batch` images are split for the gradient, each with a gradient of its own. It
 /// follows from the program and the batch alone, so that sums have the same order on any number of
@@ -141,15 +141,7 @@ impl Fused {
     pub(super) fn weights(&self) -> Result<(Vec<f32>, Vec<f32>)> {
         let mut flat = Vec::with_capacity(self.program.parameters);
         for tensor in self.program.nodes.iter().flat_map(|n| &n.parameters) {
-            let (storage, layout) = tensor.storage_and_layout();
-            let Storage::Cpu(CpuStorage::F32(all)) = &*storage else {
-                let problem = "the fused route runs in f32 on a CPU only";
-                return Err(Error::Msg(problem.into()));
-            };
-            match layout.contiguous_offsets() {
-                Some((start, end)) => flat.extend_from_slice(&all[start..end]),
-                None => flat.extend(tensor.flatten_all()?.to_vec1::<f32>()?),
-            }
+            with_floats(&tensor.contiguous()?, |all| flat.extend_from_slice(all))?;
         }
         let weights = self.program.prepare(&flat);
         Ok((flat, weights))

@@ -188,7 +188,7 @@ pub trait Model: Distribution {
     /// As [`Distribution::nll`].
     fn conditionals(&self, levels: &Tensor, condition: Option<&Tensor>) -> Result<Tensor>;
 
-    /// Begins a step pass over `batch` images.
+    /// Begins a step pass over `batch` images, during which the weights must not change.
     ///
     /// # Errors
     /// [`Error::Input`] for a wrong condition, [`Error::Tensor`] when the caches cannot be made.

@@ -36,7 +36,7 @@ struct Running {
     /// How many units are computed.
     computed: usize,
     /// Weights `(inputs, units)`, where the layer sees the inputs: the network's own, if they are numbers that
-    /// can be read here.
+    /// can be read here, and not to be changed on the way.
     from_inputs: Option<Tensor>,
     /// Weights `(units before, units)`, where it sees a hidden layer.
     from_hidden: Option<Tensor>,

@@ -1,7 +1,7 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::pointwise::Pointwise;
+use super::pointwise::{Pointwise, RowBackward};
 
 /// The sum of two values of the same width.
 #[derive(Debug, Clone)]
@@ -26,14 +26,10 @@ impl Pointwise for Add {
     }
 
     #[inline(always)]
-    fn row_backward(
-        &self,
-        _: &[&[f32]],
-        _: &[f32],
-        grad: &[f32],
-        input_grads: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
+    fn row_backward(&self, at: RowBackward<'_, '_>) {
+        let RowBackward {
+            grad, input_grads, ..
+        } = at;
         for target in input_grads {
             target.iter_mut().zip(grad).for_each(|(o, g)| *o += g);
         }

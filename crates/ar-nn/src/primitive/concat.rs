@@ -1,7 +1,7 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::pointwise::Pointwise;
+use super::pointwise::{Pointwise, RowBackward};
 
 /// Two values side by side: of each channel group the features of the one, then those of the other.
 #[derive(Debug, Clone)]
@@ -55,14 +55,10 @@ impl Pointwise for Concat {
     }
 
     #[inline(always)]
-    fn row_backward(
-        &self,
-        _: &[&[f32]],
-        _: &[f32],
-        grad: &[f32],
-        input_grads: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
+    fn row_backward(&self, at: RowBackward<'_, '_>) {
+        let RowBackward {
+            grad, input_grads, ..
+        } = at;
         for (g, i) in (0..self.groups.count()).flat_map(|g| [(g, 0), (g, 1)]) {
             let (own, start) = self.place(g, i);
             let from = &grad[start..][..own.len()];

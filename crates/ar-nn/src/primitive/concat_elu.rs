@@ -1,7 +1,7 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::pointwise::Pointwise;
+use super::pointwise::{Pointwise, RowBackward};
 use crate::Activation::Elu;
 use crate::activation::elu;
 
@@ -46,14 +46,13 @@ impl Pointwise for ConcatElu {
     }
 
     #[inline(always)]
-    fn row_backward(
-        &self,
-        inputs: &[&[f32]],
-        _: &[f32],
-        grad: &[f32],
-        input_grads: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
+    fn row_backward(&self, at: RowBackward<'_, '_>) {
+        let RowBackward {
+            inputs,
+            grad,
+            input_grads,
+            ..
+        } = at;
         for g in 0..self.from.count() {
             let own = self.from.range(g);
             let (plus, minus) = grad[self.groups.range(g)].split_at(own.len());

@@ -1,7 +1,7 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::{DType, Tensor};
 
-use super::pointwise::{Pointwise, by_group};
+use super::pointwise::{Pointwise, RowBackward, by_group};
 
 /// A learned vector for each level of each channel; the features of a group are those of its channel
 /// (of the sum of its channels, when channels are drawn together). The table is `(channels, levels,
@@ -55,14 +55,13 @@ impl Pointwise for Embedding {
     }
 
     #[inline(always)]
-    fn row_backward(
-        &self,
-        inputs: &[&[f32]],
-        _: &[f32],
-        grad: &[f32],
-        _: &mut [&mut [f32]],
-        weight_grads: &mut [f32],
-    ) {
+    fn row_backward(&self, at: RowBackward<'_, '_>) {
+        let RowBackward {
+            inputs,
+            grad,
+            weight_grads,
+            ..
+        } = at;
         for g in 0..self.groups.count() {
             let range = self.groups.range(g);
             for channel in self.from.range(g) {

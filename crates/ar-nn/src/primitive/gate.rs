@@ -1,7 +1,7 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::pointwise::{Pointwise, by_group};
+use super::pointwise::{Pointwise, RowBackward, by_group};
 use crate::activation::sigmoid_of;
 use crate::kernel::{sigmoid, tanh};
 
@@ -60,14 +60,13 @@ impl Pointwise for Gate {
     }
 
     #[inline(always)]
-    fn row_backward(
-        &self,
-        inputs: &[&[f32]],
-        _: &[f32],
-        grad: &[f32],
-        input_grads: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
+    fn row_backward(&self, at: RowBackward<'_, '_>) {
+        let RowBackward {
+            inputs,
+            grad,
+            input_grads,
+            ..
+        } = at;
         for g in 0..self.groups.count() {
             let (range, a, _) = self.ranges(g);
             let n = range.len();

@@ -1,7 +1,7 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::Tensor;
 
-use super::pointwise::{Pointwise, by_group};
+use super::pointwise::{Pointwise, RowBackward, by_group};
 
 /// The first half of each channel group: of an LSTM's states, h.
 #[derive(Debug, Clone)]
@@ -30,14 +30,10 @@ impl Pointwise for Half {
     }
 
     #[inline(always)]
-    fn row_backward(
-        &self,
-        _: &[&[f32]],
-        _: &[f32],
-        grad: &[f32],
-        input_grads: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
+    fn row_backward(&self, at: RowBackward<'_, '_>) {
+        let RowBackward {
+            grad, input_grads, ..
+        } = at;
         for own in (0..self.groups.count()).map(|g| self.groups.range(g)) {
             let target = &mut input_grads[0][2 * own.start..][..own.len()];
             target.iter_mut().zip(&grad[own]).for_each(|(t, g)| *t += g);

@@ -1,7 +1,7 @@
 use ar_core::{ChannelGroups, Result};
 use candle_core::{D, Tensor};
 
-use super::pointwise::{Pointwise, by_group};
+use super::pointwise::{Pointwise, RowBackward, by_group};
 
 /// Root-mean-square norm over the features of one position and one channel group, with a gain:
 /// x · g / sqrt(mean x² + ε). Positions and channels never mix, so nothing leaks.
@@ -46,14 +46,14 @@ impl Pointwise for Norm {
     }
 
     #[inline(always)]
-    fn row_backward(
-        &self,
-        inputs: &[&[f32]],
-        weights: &[f32],
-        grad: &[f32],
-        input_grads: &mut [&mut [f32]],
-        weight_grads: &mut [f32],
-    ) {
+    fn row_backward(&self, at: RowBackward<'_, '_>) {
+        let RowBackward {
+            inputs,
+            weights,
+            grad,
+            input_grads,
+            weight_grads,
+        } = at;
         for g in 0..self.groups.count() {
             let range = self.groups.range(g);
             let (x, gain, grad) = (

@@ -20,14 +20,17 @@ pub(crate) trait Pointwise: Debug + Clone + Send + Sync + 'static {
     fn row(&self, g: usize, inputs: &[&[f32]], weights: &[f32], out: &mut [f32]);
 
     /// Adds to the gradients of the inputs' rows and of the weights, all groups.
-    fn row_backward(
-        &self,
-        inputs: &[&[f32]],
-        weights: &[f32],
-        grad: &[f32],
-        input_grads: &mut [&mut [f32]],
-        weight_grads: &mut [f32],
-    );
+    fn row_backward(&self, at: RowBackward<'_, '_>);
+}
+
+/// What the reverse of [`Pointwise::row`] reads at one position, and the gradients it adds to.
+pub(crate) struct RowBackward<'a, 't> {
+    pub(crate) inputs: &'a [&'a [f32]],
+    pub(crate) weights: &'a [f32],
+    /// Of the result.
+    pub(crate) grad: &'a [f32],
+    pub(crate) input_grads: &'a mut [&'t mut [f32]],
+    pub(crate) weight_grads: &'a mut [f32],
 }
 
 /// What `of` makes of each channel group, side by side.
@@ -154,13 +157,13 @@ impl<P: Pointwise> WithSimd for Reverse<'_, P> {
                 let c = t.len() / self.positions;
                 *own = &mut t[p * c..][..c];
             }
-            self.primitive.row_backward(
-                &rows[..n],
-                self.weights,
+            self.primitive.row_backward(RowBackward {
+                inputs: &rows[..n],
+                weights: self.weights,
                 grad,
-                &mut grads[..n],
-                self.weight_grads,
-            );
+                input_grads: &mut grads[..n],
+                weight_grads: self.weight_grads,
+            });
         }
     }
 }

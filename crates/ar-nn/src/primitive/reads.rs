@@ -8,7 +8,7 @@ use super::attention::Memory;
 /// kept for it and what it depends on follow from this alone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reads<'a> {
-    /// At the site that it computes, in the same channel group (the only one of a condition).
+    /// At the site that it computes, in the same channel group or the only one there is.
     Here,
     /// Nowhere.
     Nowhere,

@@ -4,7 +4,7 @@ use ar_core::elementary::ln_f64;
 use ar_core::{ChannelGroups, Result};
 use candle_core::{DType, Tensor};
 
-use super::pointwise::Pointwise;
+use super::pointwise::{Pointwise, RowBackward};
 
 /// The paper's, for its 256 levels.
 const MU: f64 = 255.0;
@@ -87,14 +87,10 @@ impl Pointwise for Scale {
     }
 
     #[inline(always)]
-    fn row_backward(
-        &self,
-        _: &[&[f32]],
-        _: &[f32],
-        grad: &[f32],
-        input_grads: &mut [&mut [f32]],
-        _: &mut [f32],
-    ) {
+    fn row_backward(&self, at: RowBackward<'_, '_>) {
+        let RowBackward {
+            grad, input_grads, ..
+        } = at;
         // Of the linear one: levels are nobody's result, and their gradient is never asked for.
         input_grads[0]
             .iter_mut()

@@ -32,8 +32,8 @@ impl Runs {
     /// in which they are computed.
     pub(super) fn due(&self, step: usize) -> impl Iterator<Item = (usize, &[u32])> {
         let Timetable { steps, runs, sites } = &*self.timetable;
-        let runs = runs[steps[step]..steps[step + 1]].iter();
-        runs.map(|(group, listed)| (*group, &sites[listed.clone()]))
+        let due = runs[steps[step]..steps[step + 1]].iter();
+        due.map(|(group, listed)| (*group, &sites[listed.clone()]))
     }
 }
 
@@ -233,12 +233,10 @@ impl Schedule {
         let all = program.ready.iter().map(|ready| vec![0; ready.len()]);
         let mut last: Vec<Vec<u32>> = all.collect();
         let mut remembered = vec![false; program.values()];
-        let mut wanted = program
-            .wanted()
-            .into_iter()
-            .zip(&program.ready[program.output]);
-        remembered[program.output] = wanted.any(|(step, ready)| step > *ready);
-        last[program.output] = program.wanted();
+        let (output, wanted) = (program.output, program.wanted());
+        let mut needed = wanted.iter().zip(&program.ready[output]);
+        remembered[output] = needed.any(|(step, ready)| step > ready);
+        last[output] = wanted;
         for (i, node) in program.nodes.iter().enumerate().rev() {
             let (value, primitive) = (i + INPUTS, &*node.primitive);
             let own = primitive.own_reads().map(|(reads, _)| (reads, value));
@@ -250,11 +248,9 @@ impl Schedule {
                 if let Reads::Earlier(memory) = reads {
                     let ready = |&site: &u32| latest(&program.ready[value], site as usize, groups);
                     for block in &memory.blocks {
-                        let end = memory.queries(block).iter().map(ready).max();
-                        for &site in memory.sites(block) {
-                            let own = last[from][site as usize * of_groups..].iter_mut();
-                            let end = end.unwrap_or(0);
-                            own.take(of_groups).for_each(|last| *last = end.max(*last));
+                        let end = memory.queries(block).iter().map(ready).max().unwrap_or(0);
+                        for place in places(memory.sites(block), of_groups) {
+                            last[from][place] = end.max(last[from][place]);
                         }
                     }
                     remembered[from] = true;
@@ -271,7 +267,7 @@ impl Schedule {
         }
         let mut slots: Vec<usize> = Vec::with_capacity(program.values());
         for v in values {
-            let life = |v: usize| (program.groups(v), &program.ready[v], &last[v]);
+            let life = |v: usize| (program.groups(v), &last[v], &program.ready[v]);
             let alike = (INPUTS..v).rev().find(|&w| life(w) == life(v));
             slots.push(alike.map_or_else(|| fewest_slots(program, v, &last[v]), |w| slots[w]));
         }

@@ -12,7 +12,7 @@ use crate::primitive::{Centre, Step, StepValue};
 pub(super) struct ConvStep {
     weights: Arc<Packed>,
     batch: usize,
-    /// What the taps known ahead contribute, `(B, sites, c_out)`, to `ahead_of`.
+    /// What the taps known ahead contribute, of a row with the bias, `(B, sites, c_out)`, to `ahead_of`.
     ahead: Vec<f32>,
     ahead_of: Range<usize>,
     ahead_rows: Vec<f32>,

@@ -77,8 +77,8 @@ impl Cell {
     }
 
     /// The state `out` of `n` features from the gates' shares of the input, `x`, and of the states
-    /// read, `gates`, and from the state carried on. Where a reverse follows, the gates themselves take the place
-    /// of their shares; of a GRU's n gate the share stays. Call it inside a `pulp::WithSimd`.
+    /// read, `gates`, and from the state carried on. With `KEEPS` the gates themselves take the place of their
+    /// shares; of a GRU's n gate the share stays. Call it inside a `pulp::WithSimd`.
     #[inline(always)]
     pub(super) fn forward<const KEEPS: bool>(
         self,

@@ -98,7 +98,7 @@ struct Site<'a> {
     position: usize,
     group: usize,
     x: &'a StepValue,
-    /// Once used, a group's sums are gone.
+    /// The states' shares of the gates.
     sums: &'a mut [f32],
     stride: usize,
     batch: usize,

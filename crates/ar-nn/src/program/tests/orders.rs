@@ -132,7 +132,8 @@ fn weights_know_no_order_and_no_size() {
     }
 }
 
-/// Replays the step pass: whatever a node reads still lies in the slot that it is looked for in.
+/// Replays the step pass: every place is computed once, at the step at which it can be, and whatever a node
+/// reads still lies in the slot that it is looked for in.
 fn slots_hold_what_is_read(network: &Network) {
     let program = network.program();
     let (order, schedule) = (&program.order, program.schedule());
@@ -146,6 +147,11 @@ fn slots_hold_what_is_read(network: &Network) {
         let slot = site % slots.len();
         slots[slot] = Some(site);
     };
+    let mut computed: Vec<Vec<Option<usize>>> = program
+        .ready
+        .iter()
+        .map(|ready| vec![None; ready.len()])
+        .collect();
     (0..program.sites(CONDITION)).for_each(|site| put(&mut held, CONDITION, site));
     for step in 0..order.steps() {
         for (i, node) in program.nodes.iter().enumerate() {
@@ -163,11 +169,21 @@ fn slots_hold_what_is_read(network: &Network) {
                     reads.each(at, program.groups(from), check);
                 }
                 put(&mut held, i + INPUTS, at[0]);
+                let place = at[0] * program.groups(i + INPUTS) + at[1];
+                assert_eq!(computed[i + INPUTS][place].replace(step), None, "node {i}");
             }
         }
         for &position in order.step(step).positions {
             in_slot(&held, program.output, position as usize);
             put(&mut held, LEVELS, position as usize);
+        }
+    }
+    for (ready, computed) in program.ready.iter().zip(&computed).skip(INPUTS) {
+        for (&ready, &at) in ready.iter().zip(computed) {
+            assert_eq!(
+                at,
+                Some(ready as usize).filter(|step| *step < order.steps())
+            );
         }
     }
 }

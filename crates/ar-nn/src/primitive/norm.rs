@@ -70,9 +70,12 @@ impl Pointwise for Norm {
                 .map(|((x, w), g)| x * w * g)
                 .sum::<f32>()
                 / x.len() as f32;
-            for i in 0..x.len() {
-                input_grads[0][range.start + i] += r * gain[i] * grad[i] - x[i] * r * r * r * dot;
-                weight_grads[range.start + i] += grad[i] * x[i] * r;
+            // Slices of one length: indices into longer ones would keep the loop scalar.
+            let targets = input_grads[0][range.clone()].iter_mut();
+            let targets = targets.zip(&mut weight_grads[range]);
+            for ((dx, dw), ((x, gain), grad)) in targets.zip(x.iter().zip(gain).zip(grad)) {
+                *dx += r * gain * grad - x * r * r * r * dot;
+                *dw += grad * x * r;
             }
         }
     }

@@ -20,5 +20,5 @@ pub(crate) use gemm::{product, product_nt, product_tn};
 pub use instructions::Width;
 pub(crate) use instructions::dispatch;
 pub(crate) use panel::Panels;
-pub(crate) use rows::{add_outer_to_tails, dots_with_heads};
+pub(crate) use rows::{add_outer_to_tails, dots_with_heads, fill_rows};
 pub(crate) use staircase::{GRADIENT_ROWS, SIDE, Staircase, outer};

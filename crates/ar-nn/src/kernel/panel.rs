@@ -13,18 +13,13 @@ use super::instructions::dispatch;
 /// Columns of a panel.
 const WIDTH: usize = 32;
 
-/// A row of a panel: no vector of it lies across two lines of the cache.
-#[derive(Debug, Clone, Copy)]
-#[repr(align(64))]
-struct Row([f32; WIDTH]);
-
 /// A weight `(k, n)` packed for [`Panels::product`].
 #[derive(Debug, Clone)]
 pub(crate) struct Panels {
     k: usize,
     n: usize,
     /// `(panels, k)`, zeros beyond column n.
-    data: Vec<Row>,
+    data: Vec<[f32; WIDTH]>,
 }
 
 impl Panels {
@@ -45,8 +40,8 @@ impl Panels {
         for first in columns.clone().step_by(WIDTH) {
             let own = first..columns.end.min(first + WIDTH);
             for i in 0..k {
-                let mut row = Row([0.0; WIDTH]);
-                row.0[..own.len()].copy_from_slice(&weight[i * width..][own.clone()]);
+                let mut row = [0.0; WIDTH];
+                row[..own.len()].copy_from_slice(&weight[i * width..][own.clone()]);
                 data.push(row);
             }
         }
@@ -127,7 +122,7 @@ impl<const ON: bool> Product<'_, ON> {
     #[inline(always)]
     fn row<S: Simd, const V: usize, const P: usize>(&mut self, simd: S, j: usize, r: usize) {
         let Panels { k, n, ref data } = *self.panels;
-        let mut panels: [&[Row]; P] = [&[]; P];
+        let mut panels: [&[[f32; WIDTH]]; P] = [&[]; P];
         for (p, panel) in panels.iter_mut().enumerate() {
             *panel = &data[(j + p) * k..][..k];
         }
@@ -141,7 +136,7 @@ impl<const ON: bool> Product<'_, ON> {
         for (i, x) in self.x[r * k..][..k].iter().enumerate() {
             let value = simd.splat_f32s(*x);
             for (sums, panel) in sums.iter_mut().zip(&panels) {
-                let (weights, _) = S::as_simd_f32s(&panel[i].0);
+                let (weights, _) = S::as_simd_f32s(&panel[i]);
                 for (sum, w) in sums.iter_mut().zip(weights) {
                     *sum = simd.mul_add_f32s(value, *w, *sum);
                 }
@@ -173,7 +168,7 @@ impl<const ON: bool> Product<'_, ON> {
                 sums[..columns].copy_from_slice(out);
             }
         }
-        for (i, Row(row)) in panel.iter().enumerate() {
+        for (i, row) in panel.iter().enumerate() {
             let (weights, _) = S::as_simd_f32s(row);
             for (sums, x) in sums.iter_mut().zip(&x) {
                 let value = simd.splat_f32s(x[i]);

@@ -5,6 +5,17 @@ use pulp::{Simd, WithSimd};
 use super::exp::{LANES, reduce};
 use super::instructions::dispatch;
 
+/// Every row of `rows` becomes `row`.
+// Rows are counted, not cut: `chunks_exact` divides, which for one image costs as much as the rest.
+pub(crate) fn fill_rows(rows: &mut [f32], row: &[f32]) {
+    debug_assert!(!row.is_empty());
+    let mut at = 0;
+    while at < rows.len() {
+        rows[at..][..row.len()].copy_from_slice(row);
+        at += row.len();
+    }
+}
+
 struct AddOuter<'a> {
     rows: &'a mut [f32],
     by: &'a [f32],

@@ -2,7 +2,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Conv;
-use crate::kernel::Panels;
+use crate::kernel::{Panels, fill_rows};
 use crate::primitive::gather::gather;
 use crate::primitive::{Centre, Step, StepValue};
 
@@ -129,7 +129,7 @@ impl ConvStep {
             match self.weights.known {
                 // What is beside goes on with this sum; the bias comes last.
                 Known::Sites(_) => sums.fill(0.0),
-                _ => fill(sums, &self.weights.bias),
+                _ => fill_rows(sums, &self.weights.bias),
             }
             self.weights.ahead.product(rows, sums);
         }
@@ -208,7 +208,7 @@ impl ConvStep {
             after.apply_biased(sums, bias);
         } else {
             if known == Known::Nothing {
-                fill(sums, bias);
+                fill_rows(sums, bias);
             }
             beside.product(rows, sums);
             after.apply(sums);
@@ -227,16 +227,6 @@ impl ConvStep {
                 }
             }
         }
-    }
-}
-
-/// Every row of `rows` is `row`.
-// Rows are counted, not cut: `chunks_exact` divides, which for one image costs as much as the rest.
-fn fill(rows: &mut [f32], row: &[f32]) {
-    let mut at = 0;
-    while at < rows.len() {
-        rows[at..][..row.len()].copy_from_slice(row);
-        at += row.len();
     }
 }
 

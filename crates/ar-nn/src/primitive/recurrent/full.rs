@@ -5,7 +5,7 @@ use pulp::{Simd, WithSimd};
 use super::cell::Read;
 use super::step::RecurrentStep;
 use super::{Flow, Recurrent};
-use crate::kernel::{Panels, add_column_sums, dispatch, product_tn};
+use crate::kernel::{Panels, add_column_sums, dispatch, fill_rows, product_tn};
 use crate::primitive::{
     Backward, Centre, Primitive, Reads, Room, StepPrimitive, TensorStep, Training,
 };
@@ -84,7 +84,7 @@ impl Primitive for Recurrent {
             let rows = &mut rows[first * k..][..m * k];
             let sums = &mut sums[first * gates..][..m * gates];
             self.gather(wave, out, rows);
-            repeat(&begin, sums);
+            fill_rows(sums, &begin);
             panels.product(rows, sums);
             dispatch(Forward {
                 of: self,
@@ -175,13 +175,6 @@ impl Primitive for Recurrent {
 
     fn stepper(&self, batch: usize, weights: &[f32]) -> Box<dyn StepPrimitive> {
         Box::new(RecurrentStep::new(self, batch, weights))
-    }
-}
-
-/// Fills the rows of `out` with `row`.
-fn repeat(row: &[f32], out: &mut [f32]) {
-    for out in out.chunks_exact_mut(row.len()) {
-        out.copy_from_slice(row);
     }
 }
 

@@ -4,7 +4,7 @@ use ar_core::Taps;
 use pulp::{Simd, WithSimd};
 
 use super::{Flow, Recurrent};
-use crate::kernel::{Panels, dispatch};
+use crate::kernel::{Panels, dispatch, fill_rows};
 use crate::primitive::{Step, StepValue};
 
 /// A recurrence in the step pass. What the states read contribute to the gates is computed for all
@@ -62,8 +62,7 @@ impl RecurrentStep {
             }
         }
         self.sums.resize(self.batch * count * self.begin.len(), 0.0);
-        let sums = self.sums.chunks_exact_mut(self.begin.len());
-        sums.for_each(|sums| sums.copy_from_slice(&self.begin));
+        fill_rows(&mut self.sums, &self.begin);
         self.weight.product(&self.rows, &mut self.sums);
         self.first = Some(first);
     }
